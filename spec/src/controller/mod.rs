@@ -1,0 +1,1 @@
+//! What the committed records of the metadata log mean, and which records a request becomes.

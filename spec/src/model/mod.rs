@@ -1,0 +1,1 @@
+//! The world around the protocols, for the model checker.
