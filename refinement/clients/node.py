@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""A node to test: ours or stock Apache Kafka, formatted, started, stopped and killed in one way.
+
+    node.py [--server kraftig|stock] [--set KEY=VALUE ...] -- COMMAND ...
+
+Starts a fresh single combined node (broker and controller) on free loopback ports and a temporary directory, runs COMMAND
+with {bootstrap} replaced by HOST:PORT, stops the node with SIGTERM and ends with COMMAND's status (1 if the node did not
+stop cleanly). The other scripts of this directory use it as a module. Needs nothing but Python, and Java and Maven for stock.
+
+Environment: KRAFTIG (the binary, default target/release/kraftig), KAFKA_VERSION and KAFKA_JARS as in ../apache/kafka.
+"""
+import argparse
+import atexit
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KAFKA = ROOT / "refinement" / "apache" / "kafka"
+KRAFTIG = Path(os.environ.get("KRAFTIG", ROOT / "target" / "release" / "kraftig")).absolute()
+STOPPED_BY_SIGTERM = 143  # 128 + 15, as the JVM of stock Kafka ends after its shutdown hooks
+LIMIT_S = 120  # for one tool, one start, one stop: a bound against hanging, no measure of speed
+
+_running = []
+_dirs = []
+
+
+def _clean_up():
+    for process in _running:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    for path in _dirs:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+atexit.register(_clean_up)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def temp_dir(keep=False):
+    """A new directory that goes when the script ends."""
+    path = Path(tempfile.mkdtemp(prefix="kraftig-"))
+    if not keep:
+        _dirs.append(path)
+    return path
+
+
+def free_ports(n):
+    """n different loopback ports that nobody listens on just now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+def run(*command, ok=True, stdin="", limit=LIMIT_S, env=None):
+    """Run a command to its end. With ok, a status other than 0 is an error that shows what it said."""
+    command = [str(c) for c in command]
+    r = subprocess.run(command, input=stdin, text=True, capture_output=True, timeout=limit, env={**os.environ, **(env or {})}, check=False)
+    if ok and r.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: status {r.returncode}: {one_line(r.stderr or r.stdout)}")
+    return r
+
+
+def kafka(*args, **kw):
+    """One of stock Kafka's tools, by the name of its script."""
+    return run(KAFKA, *args, **kw)
+
+
+def one_line(text, width=400):
+    text = " ".join(text.split())
+    return text if len(text) <= width else "..." + text[-width:]
+
+
+def eq(got, want, what):
+    if got != want:
+        raise AssertionError(f"{what}: got {one_line(str(got))}, want {one_line(str(want))}")
+
+
+def has(text, *wanted):
+    for w in wanted:
+        if w not in text:
+            raise AssertionError(f"no {w!r} in {one_line(text)!r}")
+
+
+class Node:
+    """One combined node. `kind` is "kraftig" or "stock"; both get the same server.properties."""
+
+    def __init__(self, kind, base, node_id=1, dirs=("data",), ports=None, **properties):
+        self.kind = kind
+        self.base = Path(base)
+        self.base.mkdir(parents=True, exist_ok=True)
+        self.node_id = node_id
+        self.port, self.controller_port = ports or free_ports(2)
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self.dirs = [self.base / d for d in dirs]
+        self.file = self.base / "server.properties"
+        self.log = self.base / "node.log"
+        self.process = None
+        self.properties = {
+            "process.roles": "broker,controller",
+            "node.id": node_id,
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": f"{node_id}@127.0.0.1:{self.controller_port}",
+            "log.dirs": ",".join(map(str, self.dirs)),
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+        }
+        self.configure(**properties)
+
+    def configure(self, **properties):
+        """Set keys (`_` stands for `.`) and write the file."""
+        self.properties.update({k.replace("_", "."): v for k, v in properties.items()})
+        self.file.write_text("".join(f"{k}={v}\n" for k, v in self.properties.items()))
+
+    def command(self, *args):
+        if self.kind == "stock":
+            args = ("server-start", *args[2:]) if args[:2] == ("server", "start") else args
+            return [str(a) for a in (KAFKA, *args)]
+        return [str(a) for a in (KRAFTIG, *args)]
+
+    def storage(self, *args, **kw):
+        return run(*self.command("storage", *args), **kw)
+
+    def random_uuid(self):
+        return self.storage("random-uuid").stdout.strip()
+
+    def format(self, cluster_id=None):
+        """Format with a given or a new cluster id; gives the id."""
+        cluster_id = cluster_id or self.random_uuid()
+        self.storage("format", "-t", cluster_id, "-c", self.file)
+        return cluster_id
+
+    def spawn(self, *args):
+        """Start without waiting for it to be ready."""
+        env = dict(os.environ)
+        if self.kind == "stock":
+            env.setdefault("KAFKA_HEAP_OPTS", "-Xmx512M")
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command("server", "start", self.file, *args), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+        _running.append(self.process)
+        return self
+
+    def start(self, *args):
+        """Start and wait until a Metadata answer names a broker."""
+        self.spawn(*args)
+        end = time.monotonic() + LIMIT_S
+        while not self.names_a_broker():
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.kind} ended with {self.process.returncode} at its start: {one_line(self.said())}")
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.kind} is not ready after {LIMIT_S} s: {one_line(self.said())}")
+            time.sleep(0.01)
+        return self
+
+    def names_a_broker(self):
+        """Metadata v1 for no topics, without a client library."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                s.settimeout(5)
+                s.sendall(struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0))
+                answer = s.recv(65536)
+                return len(answer) >= 12 and struct.unpack_from(">i", answer, 8)[0] > 0
+        except OSError:
+            return False
+
+    def refused(self, *args):
+        """Start it where it must refuse: gives (status, what it said)."""
+        before = len(self.said())
+        self.spawn(*args)
+        try:
+            status = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.kind} started where it must refuse: {one_line(self.said()[before:])}") from None
+        return status, self.said()[before:]
+
+    def stop(self):
+        """SIGTERM; the node must end by itself, as stock Kafka does."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.kind} did not stop within {LIMIT_S} s of SIGTERM: {one_line(self.said())}") from None
+        eq(status, STOPPED_BY_SIGTERM, f"{self.kind}: status after SIGTERM ({one_line(self.said(), 200)})")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def said(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def meta_properties(self, directory=None):
+        """A directory's meta.properties as a dictionary."""
+        text = ((directory or self.dirs[0]) / "meta.properties").read_text()
+        return dict(re.findall(r"^([^#=\s]+)=(.*)$", text, re.M))
+
+    @property
+    def metadata_log(self):
+        return self.dirs[0] / "__cluster_metadata-0" / "00000000000000000000.log"
+
+
+class Checks:
+    """Runs named checks, one line each, and counts them."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def __call__(self, name, function, *args):
+        """Run one check; gives what it gave, or None when it failed."""
+        started = time.monotonic()
+        try:
+            result = function(*args)
+        except Exception as e:  # a check may fail in any way; the others must still run
+            self.failed += 1
+            where = traceback.extract_tb(e.__traceback__)[-1]
+            known = isinstance(e, AssertionError) and str(e)
+            why = str(e) if known else f"{type(e).__name__}: {one_line(str(e))} ({Path(where.filename).name}:{where.lineno})"
+            print(f"FAILED {name} {why}", flush=True)
+            return None
+        self.passed += 1
+        print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        return result if result is not None else True
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed", flush=True)
+        sys.exit(1 if self.failed or not self.passed else 0)
+
+
+def arguments(doc, **extra):
+    """The command line that the scripts share."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", choices=["kraftig", "stock"], default="kraftig", help="the node under test (stock: try the script itself)")
+    parser.add_argument("--keep", action="store_true", help="leave the temporary directory behind and print its name")
+    for name, options in extra.items():
+        parser.add_argument("--" + name.replace("_", "-"), **options)
+    a = parser.parse_args()
+    if a.server == "kraftig" and not KRAFTIG.is_file():
+        sys.exit(f"{KRAFTIG} is not there: build it with `cargo build --release -p kraftig`, or name it in KRAFTIG")
+    a.dir = temp_dir(a.keep)
+    if a.keep:
+        print(f"keeping {a.dir}", flush=True)
+    return a
+
+
+def main():
+    if "--" not in sys.argv:
+        sys.argv.append("--help")
+    split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    command, sys.argv = sys.argv[split + 1:], sys.argv[:split]
+    a = arguments(__doc__, set={"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "a line of server.properties"})
+    node = Node(a.server, a.dir / "node", **dict(s.split("=", 1) for s in a.set))
+    node.format()
+    node.start()
+    status = subprocess.run([c.replace("{bootstrap}", node.bootstrap) for c in command], check=False).returncode
+    try:
+        node.stop()
+    except AssertionError as e:
+        print(f"FAILED stop {e}", flush=True)
+        status = status or 1
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
