@@ -1,0 +1,223 @@
+//! The one seam to the file system: every file of this crate is created, read, written, flushed, renamed
+//! and removed through here, so that a disk with faults can stand in at one place.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What the operating system refused, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", .path.display())]
+pub struct DiskError {
+    /// What was tried, as a verb: "open", "write", ...
+    pub action: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The operating system's answer.
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// Whether the file or directory does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+type Result<T> = std::result::Result<T, DiskError>;
+
+fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T> {
+    result.map_err(|source| DiskError {
+        action,
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// An open file. All reads and writes say their position, so that readers need no lock.
+#[derive(Debug)]
+pub struct File {
+    inner: fs::File,
+    path: Box<Path>,
+}
+
+impl File {
+    /// Where the file was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's length in bytes.
+    pub fn len(&self) -> Result<u64> {
+        at(
+            "read the length of",
+            &self.path,
+            self.inner.metadata().map(|m| m.len()),
+        )
+    }
+
+    /// Reads at `position` until `buffer` is full or the file ends; returns the bytes read.
+    pub fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<usize> {
+        let mut read = 0;
+        while read < buffer.len() {
+            match self
+                .inner
+                .read_at(&mut buffer[read..], position + read as u64)
+            {
+                Ok(0) => break,
+                Ok(n) => read += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return at("read", &self.path, Err(e)),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Fills `buffer` from `position`; an error if the file ends before.
+    pub fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> Result<()> {
+        at(
+            "read",
+            &self.path,
+            self.inner.read_exact_at(buffer, position),
+        )
+    }
+
+    /// Writes all of `bytes` at `position`.
+    pub fn write_at(&self, bytes: &[u8], position: u64) -> Result<()> {
+        at(
+            "write",
+            &self.path,
+            self.inner.write_all_at(bytes, position),
+        )
+    }
+
+    /// Cuts or extends (with a hole) the file to `length` bytes.
+    pub fn set_len(&self, length: u64) -> Result<()> {
+        at("truncate", &self.path, self.inner.set_len(length))
+    }
+
+    /// Returns when the file's content and length are on the disk.
+    pub fn sync(&self) -> Result<()> {
+        at("flush", &self.path, self.inner.sync_data())
+    }
+
+    /// Whether `path` still names this very file.
+    pub fn is_at(&self, path: &Path) -> Result<bool> {
+        let mine = at("look at", path, self.inner.metadata())?;
+        match fs::metadata(path) {
+            Ok(there) => Ok((mine.dev(), mine.ino()) == (there.dev(), there.ino())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => at("look at", path, Err(e)),
+        }
+    }
+
+    /// The descriptor, for `sendfile` and record locks.
+    pub fn as_std(&self) -> &fs::File {
+        &self.inner
+    }
+}
+
+fn open_with(options: &mut fs::OpenOptions, action: &'static str, path: &Path) -> Result<File> {
+    let inner = at(
+        action,
+        path,
+        options.read(true).write(true).mode(0o644).open(path),
+    )?;
+    Ok(File {
+        inner,
+        path: path.into(),
+    })
+}
+
+/// Opens an existing file to read and write.
+pub fn open(path: &Path) -> Result<File> {
+    open_with(&mut fs::OpenOptions::new(), "open", path)
+}
+
+/// Opens a file to read and write; makes it if there is none.
+pub fn open_or_create(path: &Path) -> Result<File> {
+    open_with(fs::OpenOptions::new().create(true), "open", path)
+}
+
+/// Makes an empty file; one of that name is emptied.
+pub fn create(path: &Path) -> Result<File> {
+    open_with(
+        fs::OpenOptions::new().create(true).truncate(true),
+        "create",
+        path,
+    )
+}
+
+/// The whole of a small file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    at("read", path, fs::read(path))
+}
+
+/// Whether something of that name exists.
+pub fn exists(path: &Path) -> Result<bool> {
+    at("look for", path, path.try_exists())
+}
+
+/// Makes `path` hold `bytes`, all or nothing, and returns when that is durable: written to `path.tmp`,
+/// flushed, renamed, the directory flushed.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let file = create(&temporary)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    rename(&temporary, path)?;
+    match path.parent() {
+        Some(parent) => sync_dir(parent),
+        None => Ok(()),
+    }
+}
+
+/// Renames a file or directory; replaces a file of the new name.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    at("rename", from, fs::rename(from, to))
+}
+
+/// Removes a file; one that is not there is no error.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => at("remove", path, result),
+    }
+}
+
+/// Makes a directory and those above it; an existing one is no error.
+pub fn create_dir(path: &Path) -> Result<()> {
+    at("create", path, fs::create_dir_all(path))
+}
+
+/// Removes a directory with all that is in it; one that is not there is no error.
+pub fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => at("remove", path, result),
+    }
+}
+
+/// Returns when the directory's entries (files made, renamed, removed) are on the disk.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    at(
+        "flush",
+        path,
+        fs::File::open(path).and_then(|dir| dir.sync_all()),
+    )
+}
+
+/// The names in a directory, sorted; names that are not UTF-8 are none of Kafka's and are left out.
+pub fn list(path: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in at("list", path, fs::read_dir(path))? {
+        if let Ok(name) = at("list", path, entry)?.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
