@@ -1,0 +1,37 @@
+//! `EndTransactionRecord`, key 24, versions 0. Written by `kraftig-wire-generator`; do not edit.
+
+/// `EndTransactionRecord` of Kafka's protocol.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct EndTransactionRecord {}
+
+impl EndTransactionRecord {
+    fn read(r: &mut crate::Reader, _message_version: i16) -> Result<Self, crate::DecodeError> {
+        r.tags(|_, _| Ok(false))?;
+        Ok(Self {})
+    }
+
+    fn write(
+        _: &Self,
+        buf: &mut bytes::BytesMut,
+        _message_version: i16,
+    ) -> Result<(), crate::EncodeError> {
+        crate::write::uvarint(buf, 0);
+
+        Ok(())
+    }
+}
+
+impl crate::Message for EndTransactionRecord {
+    const NAME: &'static str = "EndTransactionRecord";
+    const MIN_VERSION: i16 = 0;
+    const MAX_VERSION: i16 = 0;
+    const FLEXIBLE_SINCE: i16 = 0;
+
+    fn decode(r: &mut crate::Reader, version: i16) -> Result<Self, crate::DecodeError> {
+        crate::message::decode(r, version, Self::read)
+    }
+
+    fn encode(&self, buf: &mut bytes::BytesMut, version: i16) -> Result<(), crate::EncodeError> {
+        crate::message::encode(self, buf, version, Self::write)
+    }
+}

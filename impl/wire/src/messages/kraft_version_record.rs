@@ -1,0 +1,53 @@
+//! `KRaftVersionRecord`, key 5, versions 0. Written by `kraftig-wire-generator`; do not edit.
+
+use crate::error::At as _;
+
+use bytes::BufMut as _;
+
+/// `KRaftVersionRecord` of Kafka's protocol.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct KRaftVersionRecord {
+    /// `Version`, versions 0+.
+    pub version: i16,
+    /// `KRaftVersion`, versions 0+.
+    pub kraft_version: i16,
+}
+
+impl KRaftVersionRecord {
+    fn read(r: &mut crate::Reader, _message_version: i16) -> Result<Self, crate::DecodeError> {
+        let version = r.i16().at("Version")?;
+        let kraft_version = r.i16().at("KRaftVersion")?;
+        r.tags(|_, _| Ok(false))?;
+        Ok(Self {
+            version,
+            kraft_version,
+        })
+    }
+
+    fn write(
+        &self,
+        buf: &mut bytes::BytesMut,
+        _message_version: i16,
+    ) -> Result<(), crate::EncodeError> {
+        buf.put_i16(self.version);
+        buf.put_i16(self.kraft_version);
+        crate::write::uvarint(buf, 0);
+
+        Ok(())
+    }
+}
+
+impl crate::Message for KRaftVersionRecord {
+    const NAME: &'static str = "KRaftVersionRecord";
+    const MIN_VERSION: i16 = 0;
+    const MAX_VERSION: i16 = 0;
+    const FLEXIBLE_SINCE: i16 = 0;
+
+    fn decode(r: &mut crate::Reader, version: i16) -> Result<Self, crate::DecodeError> {
+        crate::message::decode(r, version, Self::read)
+    }
+
+    fn encode(&self, buf: &mut bytes::BytesMut, version: i16) -> Result<(), crate::EncodeError> {
+        crate::message::encode(self, buf, version, Self::write)
+    }
+}

@@ -1,0 +1,46 @@
+//! `SnapshotFooterRecord`, key 4, versions 0. Written by `kraftig-wire-generator`; do not edit.
+
+use crate::error::At as _;
+
+use bytes::BufMut as _;
+
+/// `SnapshotFooterRecord` of Kafka's protocol.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct SnapshotFooterRecord {
+    /// `Version`, versions 0+.
+    pub version: i16,
+}
+
+impl SnapshotFooterRecord {
+    fn read(r: &mut crate::Reader, _message_version: i16) -> Result<Self, crate::DecodeError> {
+        let version = r.i16().at("Version")?;
+        r.tags(|_, _| Ok(false))?;
+        Ok(Self { version })
+    }
+
+    fn write(
+        &self,
+        buf: &mut bytes::BytesMut,
+        _message_version: i16,
+    ) -> Result<(), crate::EncodeError> {
+        buf.put_i16(self.version);
+        crate::write::uvarint(buf, 0);
+
+        Ok(())
+    }
+}
+
+impl crate::Message for SnapshotFooterRecord {
+    const NAME: &'static str = "SnapshotFooterRecord";
+    const MIN_VERSION: i16 = 0;
+    const MAX_VERSION: i16 = 0;
+    const FLEXIBLE_SINCE: i16 = 0;
+
+    fn decode(r: &mut crate::Reader, version: i16) -> Result<Self, crate::DecodeError> {
+        crate::message::decode(r, version, Self::read)
+    }
+
+    fn encode(&self, buf: &mut bytes::BytesMut, version: i16) -> Result<(), crate::EncodeError> {
+        crate::message::encode(self, buf, version, Self::write)
+    }
+}
