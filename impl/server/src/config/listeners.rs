@@ -86,6 +86,8 @@ pub struct Listeners {
     pub protocols: BTreeMap<String, SecurityProtocol>,
 }
 
+const ADVERTISED: &str = "advertised.listeners";
+const NO_NAME: &str = "The provided listener name is null or empty string";
 const MAP: &str = "listener.security.protocol.map";
 const INTER_BROKER: &str = "inter.broker.listener.name";
 const INTER_BROKER_PROTOCOL: &str = "security.inter.broker.protocol";
@@ -96,22 +98,16 @@ impl Listeners {
         let protocols = protocols(values, &controller_names)?;
         let all = endpoints("listeners", values.list("listeners"), &protocols)?;
         check_ports(values.list("listeners"), &all)?;
-        let advertised = match values.list("advertised.listeners") {
-            [] => all.clone(),
-            advertised => endpoints("advertised.listeners", advertised, &protocols)?,
+        let told = match values.list(ADVERTISED) {
+            [] => None,
+            told => Some(endpoints(ADVERTISED, told, &protocols)?),
         };
         let inter_broker_name = inter_broker_name(values, &protocols)?;
         let advertised_controller = controller_names
             .iter()
-            .filter_map(|name| {
-                advertised
-                    .iter()
-                    .chain(&all)
-                    .find(|listener| listener.name == *name)
-            })
-            .cloned()
+            .filter_map(|name| advertised_controller(name, &all, told.as_deref()))
             .collect();
-        let mut advertised_broker = advertised;
+        let mut advertised_broker = told.unwrap_or_else(|| all.clone());
         advertised_broker.retain(|listener| !controller_names.contains(&listener.name));
         Ok(Self {
             all,
@@ -129,6 +125,23 @@ impl Listeners {
     }
 }
 
+/// What a controller listener tells others. One that only `listeners` names may listen on every interface; it
+/// tells this host's name.
+fn advertised_controller(
+    name: &str,
+    all: &[Listener],
+    told: Option<&[Listener]>,
+) -> Option<Listener> {
+    let of_name = |listeners: &[Listener]| listeners.iter().find(|one| one.name == name).cloned();
+    told.and_then(of_name).or_else(|| {
+        let mut listener = of_name(all)?;
+        if listener.host == "0.0.0.0" {
+            listener.host.clear();
+        }
+        Some(listener)
+    })
+}
+
 fn protocols(
     values: &Values,
     controller_names: &[String],
@@ -139,19 +152,23 @@ fn protocols(
         ConfigError::new(MAP, Some(text), rule, way_out)
     };
     let mut protocols = BTreeMap::new();
-    for entry in text.split(',').map(trim).filter(|_| !text.is_empty()) {
+    let entries = text.trim_end_matches([',', ' ']);
+    for entry in entries.split(',').map(trim).filter(|_| !entries.is_empty()) {
         let (name, protocol) = entry.rsplit_once(':').ok_or_else(|| {
             refuse(format!(
                 "Error parsing configuration property '{MAP}': no ':' in '{entry}'"
             ))
         })?;
-        let protocol = trim(protocol);
+        let (name, protocol) = (trim(name), trim(protocol));
+        if name.is_empty() {
+            return Err(refuse(NO_NAME.to_owned()));
+        }
         let known = SecurityProtocol::find(protocol).ok_or_else(|| {
             refuse(format!(
                 "Invalid security protocol `{protocol}` defined in {MAP}"
             ))
         })?;
-        protocols.insert(trim(name).to_uppercase(), known);
+        protocols.insert(name.to_uppercase(), known);
     }
     // KIP-595: a controller listener needs no entry where nothing but PLAINTEXT is in use.
     let is_secure = |name: &str| matches!(name, "SSL" | "SASL_SSL" | "SASL_PLAINTEXT");
@@ -187,6 +204,9 @@ fn endpoints(
                 "Write each listener as NAME://host:port, for example PLAINTEXT://localhost:9092.",
             )
         })?;
+        if name.is_empty() {
+            return Err(refuse(NO_NAME.to_owned(), "Write a name before ://."));
+        }
         let name = name.to_uppercase();
         let protocol = *protocols.get(&name).ok_or_else(|| {
             refuse(
@@ -242,19 +262,16 @@ fn check_ports(entries: &[String], listeners: &[Listener]) -> Result<(), ConfigE
             .iter()
             .filter_map(|other| other.host.parse().ok())
             .collect();
-        if sharing.len() - addresses.len() > 1 {
+        let names = sharing.len() - addresses.len();
+        if names > 1 {
             return refuse(format!(
                 "Each listener must have a different port, listeners: {shown}"
             ));
         }
         match addresses.as_slice() {
-            _ if sharing.len() == 1 => {}
-            [one, other] if one.is_ipv4() != other.is_ipv4() && sharing.len() == 2 => {}
-            [] | [_] => {
-                return refuse(format!(
-                    "Each listener must have a different port, listeners: {shown}"
-                ));
-            }
+            [] => {}
+            [_] if names == 0 => {}
+            [one, other] if names == 0 && one.is_ipv4() != other.is_ipv4() => {}
             [_, _] => {
                 return refuse(format!(
                     "If you have two listeners on the same port then one needs to be IPv4 and the other IPv6, listeners: {shown}, port: {port}"

@@ -8,6 +8,7 @@
 
 pub mod definitions;
 mod error;
+mod groups;
 mod listeners;
 mod properties;
 mod rules;
@@ -148,7 +149,7 @@ impl Config {
             quorum: QuorumConfig::new(&values),
             metadata: MetadataLogConfig::new(&values),
             broker: BrokerConfig::new(&values),
-            sockets: SocketConfig::new(&values),
+            sockets: SocketConfig::new(&values)?,
             topics: TopicDefaults::new(&values),
             log: LogConfig::new(&values),
             warnings: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::ConfigError;
 use super::values::Values;
-use super::{Config, Roles};
+use super::{Config, Roles, groups};
 
 const NAMES: &str = "controller.listener.names";
 const VOTERS: &str = "controller.quorum.voters";
@@ -25,8 +25,8 @@ pub(super) fn check(
     }
     advertised_hosts(config, values)?;
     early_start(config, values)?;
-    sockets(values)?;
-    groups(values)?;
+    sockets(config, values)?;
+    groups::check(values)?;
     let (heartbeat, session) = (
         values.long("broker.heartbeat.interval.ms"),
         values.long("broker.session.timeout.ms"),
@@ -97,7 +97,16 @@ fn logs(config: &Config, values: &Values) -> Result<(), ConfigError> {
         values.long("log.cleaner.dedupe.buffer.size"),
         values.long("log.cleaner.threads"),
     );
-    if threads > 0 && buffer / threads <= 1024 * 1024 {
+    if threads == 0 {
+        let rule = "log.cleaner.threads must be at least 1";
+        return refuse(
+            values,
+            "log.cleaner.threads",
+            rule,
+            "Set log.cleaner.threads to 1 or more.",
+        );
+    }
+    if buffer / threads <= 1024 * 1024 {
         return refuse(
             values,
             "log.cleaner.dedupe.buffer.size",
@@ -145,6 +154,13 @@ fn quorum(config: &Config, values: &Values, warnings: &mut Vec<String>) -> Resul
     let listeners = &config.listeners;
     let names = &listeners.controller_names;
     if config.roles == Roles::BROKER {
+        let key = "controller.quorum.auto.join.enable";
+        if values.boolean(key) {
+            let rule = format!(
+                "{key} is only supported when process.roles contains the 'controller' role."
+            );
+            return refuse(values, key, rule, format!("Remove {key}."));
+        }
         if ids.contains(&me) {
             let rule = format!(
                 "If process.roles contains just the 'broker' role, the node id {me} must not be included in the set of voters {VOTERS}=Set({shown})"
@@ -287,27 +303,23 @@ fn advertised_hosts(config: &Config, values: &Values) -> Result<(), ConfigError>
 
 fn early_start(config: &Config, values: &Values) -> Result<(), ConfigError> {
     let key = "early.start.listeners";
-    let listeners = &config.listeners;
-    let Some(wrong) = values.list(key).iter().find(|name| {
-        let name = name.to_uppercase();
-        !listeners.controller_names.contains(&name)
-            && listeners.all.iter().all(|one| one.name != name)
-    }) else {
+    let listeners = &config.listeners.all;
+    let Some(wrong) = values
+        .list(key)
+        .iter()
+        .find(|name| listeners.iter().all(|one| one.name != **name))
+    else {
         return Ok(());
     };
     let rule = format!(
-        "{key} contains listener {}, but this is not contained in listeners or controller.listener.names",
-        wrong.to_uppercase()
+        "{key} contains listener {wrong}, but this is not contained in listeners or controller.listener.names"
     );
-    refuse(
-        values,
-        key,
-        rule,
-        format!("Remove {wrong} from {key}, or add it to listeners."),
-    )
+    let way_out =
+        format!("Remove {wrong} from {key}, or add it to listeners (names are in upper case).");
+    refuse(values, key, rule, way_out)
 }
 
-fn sockets(values: &Values) -> Result<(), ConfigError> {
+fn sockets(config: &Config, values: &Values) -> Result<(), ConfigError> {
     let (queued, request) = (
         values.long("queued.max.request.bytes"),
         values.long("socket.request.max.bytes"),
@@ -319,9 +331,7 @@ fn sockets(values: &Values) -> Result<(), ConfigError> {
         return refuse(values, "queued.max.request.bytes", rule, way_out);
     }
     if values.long("max.connections.per.ip") == 0
-        && values
-            .text("max.connections.per.ip.overrides")
-            .is_none_or(str::is_empty)
+        && config.sockets.max_connections_per_ip_overrides.is_empty()
     {
         let rule = "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
         let way_out = "Set max.connections.per.ip to 1 or more, or name the hosts that may connect in max.connections.per.ip.overrides.";
@@ -338,19 +348,6 @@ fn sockets(values: &Values) -> Result<(), ConfigError> {
         let way_out =
             format!("Set connections.max.idle.ms to more than {delay}, or to -1 for no limit.");
         return refuse(values, "connections.max.idle.ms", rule, way_out);
-    }
-    Ok(())
-}
-
-fn groups(values: &Values) -> Result<(), ConfigError> {
-    let key = "group.coordinator.rebalance.protocols";
-    if !values
-        .list(key)
-        .iter()
-        .any(|protocol| protocol == "classic")
-    {
-        let rule = "Disabling the 'classic' protocol is not supported.";
-        return refuse(values, key, rule, format!("Add classic to {key}."));
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The keys of each part of a node, by type.
 
-use super::values::Values;
+use super::error::ConfigError;
+use super::values::{Values, entries, trim};
+use super::voters::is_host;
 
 /// `controller.quorum.*`: the timing of the metadata quorum (KIP-595).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +143,8 @@ pub struct SocketConfig {
     pub max_connections: i32,
     /// `max.connections.per.ip`.
     pub max_connections_per_ip: i32,
+    /// `max.connections.per.ip.overrides`: hosts and addresses with a limit of their own.
+    pub max_connections_per_ip_overrides: Vec<(String, i32)>,
     /// `connections.max.idle.ms`; below 0 for no limit.
     pub connections_max_idle_ms: i64,
     /// `queued.max.requests`.
@@ -154,21 +158,48 @@ pub struct SocketConfig {
 }
 
 impl SocketConfig {
-    pub(super) fn new(values: &Values) -> Self {
-        Self {
+    pub(super) fn new(values: &Values) -> Result<Self, ConfigError> {
+        Ok(Self {
             request_max_bytes: values.int("socket.request.max.bytes"),
             send_buffer_bytes: values.int("socket.send.buffer.bytes"),
             receive_buffer_bytes: values.int("socket.receive.buffer.bytes"),
             listen_backlog_size: values.int("socket.listen.backlog.size"),
             max_connections: values.int("max.connections"),
             max_connections_per_ip: values.int("max.connections.per.ip"),
+            max_connections_per_ip_overrides: max_connections_per_ip_overrides(values)?,
             connections_max_idle_ms: values.long("connections.max.idle.ms"),
             queued_max_requests: values.int("queued.max.requests"),
             queued_max_request_bytes: values.long("queued.max.request.bytes"),
             num_network_threads: values.int("num.network.threads"),
             num_io_threads: values.int("num.io.threads"),
-        }
+        })
     }
+}
+
+fn max_connections_per_ip_overrides(values: &Values) -> Result<Vec<(String, i32)>, ConfigError> {
+    let key = "max.connections.per.ip.overrides";
+    let refuse = |rule: String| {
+        let way_out = format!("Write host:limit, with commas between them: {key}=localhost:100");
+        ConfigError::new(key, values.text(key), rule, way_out)
+    };
+    entries(values.text(key).unwrap_or_default())
+        .into_iter()
+        .map(|entry| {
+            let (host, limit) = entry.rsplit_once(':').ok_or_else(|| {
+                refuse(format!(
+                    "Error parsing configuration property '{key}': no ':' in '{entry}'"
+                ))
+            })?;
+            let (host, limit) = (trim(host), trim(limit));
+            if !is_host(host) {
+                return Err(refuse(format!("{key} contains invalid addresses : {host}")));
+            }
+            let limit = limit
+                .parse()
+                .map_err(|_| refuse(format!("For input string: \"{limit}\"")))?;
+            Ok((host.to_owned(), limit))
+        })
+        .collect()
 }
 
 /// What a topic gets that is created without saying.

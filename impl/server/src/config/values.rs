@@ -165,10 +165,9 @@ fn parse(
             .parse()
             .map(Value::Number)
             .map_err(|_| no_number())?,
-        Kind::Double => trimmed
-            .parse()
+        Kind::Double => parse_double(trimmed)
             .map(Value::Double)
-            .map_err(|_| no_number())?,
+            .ok_or_else(no_number)?,
         Kind::String | Kind::Class | Kind::Password => Value::Text(trimmed.to_owned()),
         Kind::List => Value::List(list(definition, trimmed, warnings)?),
     };
@@ -183,6 +182,20 @@ fn parse(
         voters::parse_bootstrap_servers(text)?;
     }
     Ok(value)
+}
+
+/// Java's `Double.parseDouble`, hexadecimal numbers aside: it knows a suffix `d` or `f`, and no `inf`.
+fn parse_double(text: &str) -> Option<f64> {
+    match text.trim_start_matches(['+', '-']) {
+        "NaN" => return Some(f64::NAN),
+        "Infinity" => return text.parse().ok(),
+        _ => {}
+    }
+    let digits = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
+    let plain = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    digits.parse().ok().filter(|_| plain)
 }
 
 /// Java's `trim`: blanks and control characters.

@@ -84,9 +84,14 @@ enum NoHostPort {
     Port(String),
 }
 
-/// `host:port` or `[host]:port`; the last colon divides, so that an IPv6 address needs no brackets.
+/// `host:port` or `[host]:port`; the last colon divides, so that an IPv6 address needs no brackets. A
+/// listener's name may precede, as in Kafka: `NAME://host:port`.
 fn parse_host_port(text: &str) -> Result<HostPort, NoHostPort> {
-    let (host, port) = trim(text).rsplit_once(':').ok_or(NoHostPort::Form)?;
+    let address = match trim(text).split_once("://") {
+        Some((name, address)) if is_host(name) && !name.contains(':') => address,
+        _ => trim(text),
+    };
+    let (host, port) = address.rsplit_once(':').ok_or(NoHostPort::Form)?;
     let host = host.strip_prefix('[').unwrap_or(host);
     let host = host.strip_suffix(']').unwrap_or(host);
     if !is_host(host) || port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
