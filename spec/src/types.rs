@@ -21,13 +21,16 @@ pub struct Epoch(pub i32);
 pub struct Offset(pub i64);
 
 impl Epoch {
-    /// The epoch after this one. Saturates: epoch `i32::MAX` is the last that the wire can carry.
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+    /// The epoch after this one; none comes after `i32::MAX`, the last that the wire can carry.
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
     }
 }
 
 impl Offset {
+    /// The end of a log before anything is in it.
+    pub const ZERO: Self = Self(0);
+
     /// The offset `records` further on.
     pub fn plus(self, records: i64) -> Self {
         Self(self.0.saturating_add(records))

@@ -1,1 +1,39 @@
-//! Who leads the metadata log and what of it is committed (KIP-595).
+//! Who leads the metadata log, and what of it is committed: KIP-595 for static voters.
+//!
+//! What this protocol promises, whatever messages are lost and whichever nodes crash and lose what
+//! they had not flushed:
+//!
+//! * at most one leader is elected in an epoch;
+//! * an entry at or below a high watermark is on the flushed logs of a majority, is in the log of
+//!   every later leader, and never changes;
+//! * a log is only ever truncated where it differs from the leader's, and never below what its node
+//!   knows to be committed.
+//!
+//! The core is one state and one function. [`start`] makes the state from what the disk holds,
+//! [`step`] takes an event and tells the effects to carry out, in order; [`requests`] tells what the
+//! node has to say now. Correlation ids, slots in flight, retries and connections are the caller's.
+//!
+//! Where Apache Kafka is weaker, this is stricter: an entry counts, for the leader too, only when it
+//! is flushed; a vote is asked for only with a flushed log; and nothing that comes from the network
+//! ends a node: it is refused, and the refusal is an effect that the caller logs and counts.
+//! `papers/quorum.md` holds the sources and the argument rule by rule.
+
+mod election;
+mod event;
+pub mod properties;
+mod replication;
+mod state;
+pub mod trace;
+
+pub use election::{requests, start, step};
+pub use event::{
+    Answer, Batch, BeginQuorumEpoch, Diverging, Effect, Error, Event, Fetch, FetchAnswer, NewBatch,
+    Payload, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
+};
+pub use state::{
+    Config, ConfigError, ElectionState, EpochStart, LogSummary, Progress, Restored, Role, State,
+    Timeouts,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! The world as a [`stateright::Model`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::pack::Packed;
+use super::world::{Action, Bounds, BoundsError, Rpc, Successor, World};
+use crate::quorum::Role;
+use crate::quorum::properties::Property;
+
+/// The quorum within bounds.
+#[derive(Clone, Debug)]
+pub struct QuorumModel {
+    bounds: Bounds,
+    witnesses: Arc<Witnesses>,
+}
+
+/// An action together with what it leads to, so that no step is computed twice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// What happens, in the names of the state that it starts from.
+    pub action: Action,
+    /// What comes of it.
+    pub next: Packed,
+}
+
+impl fmt::Debug for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.action.fmt(f)
+    }
+}
+
+/// Something that a search must have seen, or it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is named by Witness::name")]
+pub enum Witness {
+    LeaderElected,
+    ValueCommitted,
+    DivergentSuffixTruncated,
+    UnflushedSuffixLost,
+    LeaderResigned,
+    Timeout,
+    Propose,
+    Flush,
+    Crash,
+    CrashInsideStep,
+    Vote,
+    BeginQuorumEpoch,
+    Fetch,
+    AnswerLost,
+    PartialFetch,
+    Unattached,
+    Follower,
+    Candidate,
+    Leader,
+    Resigned,
+}
+
+impl Witness {
+    /// All, in the order in which reports list them.
+    pub const ALL: [Self; 20] = [
+        Self::LeaderElected,
+        Self::ValueCommitted,
+        Self::DivergentSuffixTruncated,
+        Self::UnflushedSuffixLost,
+        Self::LeaderResigned,
+        Self::Timeout,
+        Self::Propose,
+        Self::Flush,
+        Self::Crash,
+        Self::CrashInsideStep,
+        Self::Vote,
+        Self::BeginQuorumEpoch,
+        Self::Fetch,
+        Self::AnswerLost,
+        Self::PartialFetch,
+        Self::Unattached,
+        Self::Follower,
+        Self::Candidate,
+        Self::Leader,
+        Self::Resigned,
+    ];
+
+    /// What was seen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeaderElected => "a leader elected",
+            Self::ValueCommitted => "a value committed",
+            Self::DivergentSuffixTruncated => "a divergent suffix truncated",
+            Self::UnflushedSuffixLost => "an unflushed suffix lost, committed entries kept",
+            Self::LeaderResigned => "a leader resigned",
+            Self::Timeout => "action: timeout",
+            Self::Propose => "action: propose",
+            Self::Flush => "action: flush",
+            Self::Crash => "action: crash and restart",
+            Self::CrashInsideStep => "action: crash inside a step",
+            Self::Vote => "action: Vote",
+            Self::BeginQuorumEpoch => "action: BeginQuorumEpoch",
+            Self::Fetch => "action: Fetch",
+            Self::AnswerLost => "action: answer lost",
+            Self::PartialFetch => "action: fetch that brings a part",
+            Self::Unattached => "role: Unattached",
+            Self::Follower => "role: Follower",
+            Self::Candidate => "role: Candidate",
+            Self::Leader => "role: Leader",
+            Self::Resigned => "role: Resigned",
+        }
+    }
+
+    /// Whether a complete search of these bounds must see it.
+    pub fn required(self, bounds: Bounds) -> bool {
+        let Bounds { nodes, epochs, values, crashes, resign } = bounds;
+        let crash = crashes != Some(0);
+        let elects = epochs >= 1;
+        let several = nodes >= 2;
+        match self {
+            Self::ValueCommitted | Self::Propose => elects && values >= 1,
+            // It takes a leader whose entries the next one lacks, and a majority without them.
+            Self::DivergentSuffixTruncated => nodes >= 3 && epochs >= 2,
+            // An entry of an epoch must be committed, and another be lost.
+            Self::UnflushedSuffixLost => crash && elects && (values >= 1 || epochs >= 2),
+            Self::LeaderResigned | Self::Resigned => {
+                elects && (resign || crash && (several || epochs >= 2))
+            }
+            Self::Crash => crash,
+            Self::CrashInsideStep => crash && elects,
+            Self::Vote | Self::BeginQuorumEpoch | Self::Fetch | Self::AnswerLost => elects && several,
+            Self::PartialFetch => elects && several && (values >= 1 || epochs >= 2),
+            Self::Unattached => several,
+            Self::Follower => elects && several,
+            Self::Timeout => elects && (several || epochs >= 2),
+            // The only voter leads in the step in which it campaigns.
+            Self::Candidate => elects && several,
+            Self::LeaderElected | Self::Flush | Self::Leader => elects,
+        }
+    }
+}
+
+/// Which witnesses a search has seen.
+#[derive(Debug, Default)]
+pub struct Witnesses(AtomicU64);
+
+impl Witnesses {
+    /// Whether it was seen.
+    pub fn seen(&self, witness: Witness) -> bool {
+        self.0.load(Ordering::Relaxed) & 1 << witness as u32 != 0
+    }
+
+    fn note(&self, seen: u64) {
+        if self.0.load(Ordering::Relaxed) & seen != seen {
+            self.0.fetch_or(seen, Ordering::Relaxed);
+        }
+    }
+}
+
+fn bit(witness: Witness) -> u64 {
+    1 << witness as u32
+}
+
+fn witnessed(successor: &Successor) -> u64 {
+    let mut seen = 0;
+    let mut see = |happened: bool, witness: Witness| {
+        if happened {
+            seen |= bit(witness);
+        }
+    };
+    let Successor { action, world, truncated, lost, .. } = successor;
+    let inside = match action {
+        Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => cut.is_some(),
+        Action::Rpc(rpc) => rpc.receiver.is_some() || rpc.sender.is_some(),
+        Action::Crash(..) | Action::Resign(_) => false,
+    };
+    see(inside, Witness::CrashInsideStep);
+    see(*truncated, Witness::DivergentSuffixTruncated);
+    see(*lost && !world.committed.is_empty(), Witness::UnflushedSuffixLost);
+    match action {
+        Action::Timeout(..) => see(true, Witness::Timeout),
+        Action::Propose(..) => see(true, Witness::Propose),
+        Action::Flush(..) => see(true, Witness::Flush),
+        Action::Crash(..) => see(true, Witness::Crash),
+        Action::Resign(_) => see(true, Witness::LeaderResigned),
+        Action::Rpc(Rpc { kind, arrives, .. }) => {
+            see(*kind == "Vote", Witness::Vote);
+            see(*kind == "BeginQuorumEpoch", Witness::BeginQuorumEpoch);
+            see(*kind == "Fetch", Witness::Fetch);
+            see(arrives.is_none(), Witness::AnswerLost);
+        }
+    }
+    see(world.committed.iter().any(|entry| entry.leader.is_none()), Witness::ValueCommitted);
+    seen | roles(world)
+}
+
+fn roles(world: &World) -> u64 {
+    world.nodes.iter().fold(0, |seen, node| {
+        seen | match node.state.role() {
+            Role::Unattached => bit(Witness::Unattached),
+            Role::Follower => bit(Witness::Follower),
+            Role::Candidate { .. } => bit(Witness::Candidate),
+            Role::Leader { .. } => bit(Witness::Leader) | bit(Witness::LeaderElected),
+            Role::Resigned => bit(Witness::Resigned),
+        }
+    })
+}
+
+impl QuorumModel {
+    /// The model within `bounds`.
+    pub fn new(bounds: Bounds) -> Result<Self, BoundsError> {
+        bounds.check()?;
+        let witnesses = Arc::new(Witnesses::default());
+        witnesses.note(roles(&World::initial(bounds)));
+        Ok(Self { bounds, witnesses })
+    }
+
+    /// What the searches of this model (and of its clones) have seen so far.
+    pub fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
+    }
+
+    /// How far it goes.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// The state that a search begins with.
+    pub fn initial(&self) -> Packed {
+        Packed::canonical(&World::initial(self.bounds), 0)
+    }
+
+    /// What can come after `state`.
+    pub fn transitions(&self, state: &Packed) -> Vec<Transition> {
+        if state.violations != 0 {
+            return Vec::new();
+        }
+        let successors = state.world().successors(self.bounds);
+        successors
+            .iter()
+            .map(|successor| {
+                self.witnesses.note(witnessed(successor));
+                let next = Packed::canonical(&successor.world, successor.violations);
+                Transition { action: successor.action, next }
+            })
+            .collect()
+    }
+}
+
+fn holds<const PROPERTY: usize>(_: &QuorumModel, state: &Packed) -> bool {
+    state.violations & Property::ALL[PROPERTY].bit() == 0
+}
+
+impl stateright::Model for QuorumModel {
+    type State = Packed;
+    type Action = Transition;
+
+    fn init_states(&self) -> Vec<Packed> {
+        vec![self.initial()]
+    }
+
+    fn actions(&self, state: &Packed, actions: &mut Vec<Transition>) {
+        actions.extend(self.transitions(state));
+    }
+
+    fn next_state(&self, _: &Packed, transition: Transition) -> Option<Packed> {
+        Some(transition.next)
+    }
+
+    fn format_action(&self, transition: &Transition) -> String {
+        transition.action.to_string()
+    }
+
+    fn format_step(&self, _: &Packed, transition: Transition) -> Option<String> {
+        Some(format!("{}\n\n{:?}", transition.action, transition.next))
+    }
+
+    fn properties(&self) -> Vec<stateright::Property<Self>> {
+        use stateright::Property as P;
+        let name = |index: usize| Property::ALL[index].name();
+        vec![
+            P::always(name(0), holds::<0>),
+            P::always(name(1), holds::<1>),
+            P::always(name(2), holds::<2>),
+            P::always(name(3), holds::<3>),
+            P::always(name(4), holds::<4>),
+            P::always(name(5), holds::<5>),
+            P::always(name(6), holds::<6>),
+            P::always(name(7), holds::<7>),
+        ]
+    }
+}

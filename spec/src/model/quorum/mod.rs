@@ -1,0 +1,24 @@
+//! The world around [`crate::quorum`]: every order, loss and crash that its bounds allow.
+//!
+//! * **Messages** are whole RPCs: the request acts on its receiver, and then its answer arrives or is
+//!   lost. A request is never stored: it is what [`requests`](crate::quorum::requests) says now.
+//! * **A fetch** brings any number of the entries that it could bring, at least one.
+//! * **Disks** forget: a flush is an event of its own, and a crash keeps any part of what was not
+//!   flushed. A crash and the restart after it are one action, which is always possible and, unless a
+//!   number is given, is not counted.
+//! * **Effects** run in order, and a crash may fall after any of them.
+//! * **Timers** may fire at any time, and a leader may resign at any time.
+//! * **Symmetry**: states that differ only in the names of nodes or values are one state.
+//!
+//! `papers/quorum.md` argues why each of these forms loses no reachable state of a node.
+
+mod checked;
+mod pack;
+mod world;
+
+pub use checked::{QuorumModel, Transition, Witness, Witnesses};
+pub use pack::Packed;
+pub use world::{Action, Bounds, BoundsError, Cut, Node, Rpc, Successor, Value, World};
+
+#[cfg(test)]
+mod tests;

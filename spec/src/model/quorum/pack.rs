@@ -1,0 +1,378 @@
+//! Worlds as a few words of bits, the same for all worlds that differ only in names.
+
+use std::fmt;
+use std::rc::Rc;
+
+use super::world::{Bounds, BoundsError, MOST_NODES, Node, Value, World, configuration, summary};
+use crate::quorum::properties::{Entry, Violations};
+use crate::quorum::{ElectionState, Progress, Role, State};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+
+const WORDS: usize = 8;
+
+/// A canonical world. Two worlds are equal here exactly if one becomes the other by renaming nodes and
+/// values.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Packed {
+    bits: [u64; WORDS],
+    /// The properties that the step into this world broke. A world with any is not explored further.
+    pub violations: Violations,
+}
+
+// Widths of fields in bits.
+const ROLE: u32 = 3;
+const ID: u32 = 3;
+const EPOCH: u32 = 4;
+const OFFSET: u32 = 4;
+const CRASHES: u32 = 4;
+const VALUE: u32 = 3;
+const ENTRY: u32 = EPOCH + 1 + VALUE;
+/// Crashes that are not counted.
+const ANY: u64 = 15;
+
+impl Bounds {
+    /// Whether a state has room for such worlds.
+    pub fn check(self) -> Result<(), BoundsError> {
+        let Self { nodes, epochs, values, crashes, .. } = self;
+        if !(1..=MOST_NODES).contains(&nodes) {
+            return Err(BoundsError::Nodes(nodes));
+        }
+        let n = u32::from(nodes);
+        let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1);
+        let fixed = ID + CRASHES + OFFSET + OFFSET + n * node;
+        let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (ENTRY * (n + 1))).min(15);
+        // A log holds at most one record that opens an epoch for each, and each value once.
+        if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 15 {
+            return Err(BoundsError::Logs { nodes, epochs, values, room });
+        }
+        match crashes {
+            Some(count) if u64::from(count) >= ANY => Err(BoundsError::Crashes(count)),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct Writer {
+    bits: [u64; WORDS],
+    at: u32,
+}
+
+impl Writer {
+    fn put(&mut self, value: u64, width: u32) {
+        debug_assert!(value < 1 << width, "{value} does not fit in {width} bits");
+        let (word, shift) = ((self.at / 64) as usize, self.at % 64);
+        self.bits[word] |= value << shift;
+        if shift + width > 64 {
+            self.bits[word + 1] |= value >> (64 - shift);
+        }
+        self.at += width;
+    }
+}
+
+struct Reader<'a> {
+    bits: &'a [u64; WORDS],
+    at: u32,
+}
+
+impl Reader<'_> {
+    fn get(&mut self, width: u32) -> u64 {
+        let (word, shift) = ((self.at / 64) as usize, self.at % 64);
+        let mut value = self.bits[word] >> shift;
+        if shift + width > 64 {
+            value |= self.bits[word + 1] << (64 - shift);
+        }
+        self.at += width;
+        value & ((1 << width) - 1)
+    }
+}
+
+/// New names: `nodes[old]` is the place of a node, `values[old]` the name of a value once it has one.
+struct Renaming<'a> {
+    nodes: &'a [u8],
+    values: [u8; 16],
+    named: u8,
+}
+
+impl Renaming<'_> {
+    /// Places count from 1, 0 is nobody.
+    fn node(&self, id: Option<NodeId>) -> u64 {
+        id.map_or(0, |id| u64::from(self.nodes[id.0 as usize - 1]) + 1)
+    }
+
+    fn value(&mut self, value: Value) -> u64 {
+        let name = &mut self.values[usize::from(value)];
+        if *name == 0 {
+            self.named += 1;
+            *name = self.named;
+        }
+        u64::from(*name)
+    }
+
+    fn entries(&mut self, to: &mut Writer, log: &[Entry<Value>]) {
+        to.put(log.len() as u64, OFFSET);
+        for entry in log {
+            to.put(entry.epoch.0 as u64, EPOCH);
+            match entry.leader {
+                Some(leader) => {
+                    to.put(1, 1);
+                    to.put(self.node(Some(leader)), VALUE);
+                }
+                None => {
+                    to.put(0, 1);
+                    to.put(self.value(entry.value), VALUE);
+                }
+            }
+        }
+    }
+}
+
+impl Packed {
+    /// The one of all equivalent forms of `world` whose bits are smallest.
+    pub fn canonical(world: &World, violations: Violations) -> Self {
+        let signatures: Vec<u64> = world.nodes.iter().map(|node| signature(node)).collect();
+        let mut order: Vec<u8> = (0..world.nodes.len() as u8).collect();
+        order.sort_by_key(|node| signatures[usize::from(*node)]);
+        let mut smallest = None;
+        permute_ties(&mut order, &signatures, 0, &mut |order| {
+            let bits = pack(world, order);
+            if smallest.is_none_or(|known| bits < known) {
+                smallest = Some(bits);
+            }
+        });
+        Self { bits: smallest.unwrap_or_default(), violations }
+    }
+
+    /// The world that these bits stand for. Its step's violations are not part of it.
+    pub fn world(&self) -> World {
+        let mut from = Reader { bits: &self.bits, at: 0 };
+        let count = from.get(ID) as u8;
+        let crashes = from.get(CRASHES);
+        let used = from.get(OFFSET) as u8;
+        let committed = read_log(&mut from);
+        let nodes = (0..count).map(|index| Rc::new(read_node(&mut from, count, index))).collect();
+        let crashes_left = (crashes != ANY).then_some(crashes as u8);
+        World { nodes, committed, used, crashes_left }
+    }
+}
+
+/// Calls `visit` with every order that keeps signatures ascending: only nodes with equal signatures
+/// change places, for only they can be each other's image.
+fn permute_ties(order: &mut [u8], signatures: &[u64], from: usize, visit: &mut impl FnMut(&[u8])) {
+    if from == order.len() {
+        return visit(order);
+    }
+    for other in from..order.len() {
+        if signatures[usize::from(order[other])] != signatures[usize::from(order[from])] {
+            break;
+        }
+        order.swap(from, other);
+        permute_ties(order, signatures, from + 1, visit);
+        order.swap(from, other);
+    }
+}
+
+/// Mixes all of a node that does not depend on names. Nodes that renaming can exchange have equal
+/// signatures; that others might have them too costs time and no more.
+fn signature(node: &Node) -> u64 {
+    let Node { state, log } = node;
+    let State { config, election, role, log: summary, high_watermark } = state;
+    let mut mix = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |value: u64| mix = (mix ^ value).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
+    let whom = |id: Option<NodeId>| id.map_or(0, |id| if id == config.local.id { 1 } else { 2 });
+    add(role_number(role));
+    add(election.epoch.0 as u64);
+    add(whom(election.leader) << 2 | whom(election.voted.map(|key| key.id)));
+    add(summary.flushed.0 as u64);
+    add(high_watermark.map_or(0, |to| to.0 as u64));
+    match role {
+        Role::Candidate { granted, .. } => add(granted.len() as u64),
+        Role::Leader { progress, .. } => {
+            let mut ends: Vec<i64> = progress.values().map(|known| known.end.0).collect();
+            ends.sort_unstable();
+            ends.into_iter().for_each(|end| add(end as u64));
+        }
+        _ => {}
+    }
+    for entry in log {
+        add((entry.epoch.0 as u64) << 2 | whom(entry.leader));
+    }
+    mix
+}
+
+fn role_number(role: &Role) -> u64 {
+    match role {
+        Role::Unattached => 0,
+        Role::Follower => 1,
+        Role::Candidate { .. } => 2,
+        Role::Leader { .. } => 3,
+        Role::Resigned => 4,
+    }
+}
+
+fn pack(world: &World, order: &[u8]) -> [u64; WORDS] {
+    let mut places = [0; 8];
+    for (place, node) in order.iter().enumerate() {
+        places[usize::from(*node)] = place as u8;
+    }
+    let mut names = Renaming { nodes: &places, values: [0; 16], named: 0 };
+    let mut to = Writer { bits: [0; WORDS], at: 0 };
+    to.put(world.nodes.len() as u64, ID);
+    to.put(world.crashes_left.map_or(ANY, u64::from), CRASHES);
+    to.put(u64::from(world.used), OFFSET);
+    names.entries(&mut to, &world.committed);
+    for node in order {
+        let Node { state, log } = &*world.nodes[usize::from(*node)];
+        to.put(role_number(&state.role), ROLE);
+        to.put(state.election.epoch.0 as u64, EPOCH);
+        to.put(names.node(state.election.leader), ID);
+        to.put(names.node(state.election.voted.map(|key| key.id)), ID);
+        to.put(state.log.flushed.0 as u64, OFFSET);
+        to.put(state.high_watermark.map_or(0, |end| end.0 as u64), OFFSET);
+        names.entries(&mut to, log);
+        let id = |place: &u8| NodeId(i32::from(*place) + 1);
+        match &state.role {
+            Role::Candidate { granted, .. } => {
+                order.iter().for_each(|other| to.put(u64::from(granted.contains(&id(other))), 1));
+            }
+            Role::Leader { progress, .. } => {
+                for other in order.iter().filter(|other| *other != node) {
+                    let end = progress.get(&id(other)).map_or(0, |known| known.end.0 as u64);
+                    to.put(end, OFFSET);
+                }
+            }
+            _ => {}
+        }
+    }
+    to.bits
+}
+
+fn read_id(from: &mut Reader<'_>) -> Option<NodeId> {
+    let place = from.get(ID) as i32;
+    (place > 0).then_some(NodeId(place))
+}
+
+fn read_log(from: &mut Reader<'_>) -> Vec<Entry<Value>> {
+    (1..=from.get(OFFSET) as i64)
+        .map(|end| {
+            let epoch = Epoch(from.get(EPOCH) as i32);
+            let opens = from.get(1) == 1;
+            let value = from.get(VALUE) as u8;
+            let leader = opens.then_some(NodeId(i32::from(value)));
+            Entry { end: Offset(end), epoch, value: if opens { 0 } else { value }, leader }
+        })
+        .collect()
+}
+
+fn read_node(from: &mut Reader<'_>, count: u8, index: u8) -> Node {
+    let config = configuration(count, index);
+    let role = from.get(ROLE);
+    let epoch = Epoch(from.get(EPOCH) as i32);
+    let leader = read_id(from);
+    let voted = read_id(from).map(|id| ReplicaKey { id, directory: DirectoryId::ABSENT });
+    let flushed = Offset(from.get(OFFSET) as i64);
+    let high_watermark = Offset(from.get(OFFSET) as i64);
+    let log = read_log(from);
+    let ids = || (1..=i32::from(count)).map(NodeId);
+    let summary = summary(&log, flushed);
+    let role = match role {
+        0 => Role::Unattached,
+        1 => Role::Follower,
+        2 => Role::Candidate {
+            granted: ids().filter(|_| from.get(1) == 1).collect(),
+            refused: Default::default(),
+        },
+        3 => Role::Leader {
+            epoch_start: summary
+                .epochs
+                .iter()
+                .find(|known| known.epoch == epoch)
+                .map_or(summary.end, |known| known.start),
+            progress: ids()
+                .filter(|id| *id != config.local.id)
+                .map(|id| {
+                    let end = Offset(from.get(OFFSET) as i64);
+                    (id, Progress { directory: DirectoryId::ABSENT, end })
+                })
+                .filter(|(_, known)| known.end > Offset::ZERO)
+                .collect(),
+            heard: Default::default(),
+            acknowledged: Default::default(),
+        },
+        _ => Role::Resigned,
+    };
+    let state = State {
+        config,
+        election: ElectionState { epoch, leader, voted },
+        role,
+        log: summary,
+        high_watermark: (high_watermark > Offset::ZERO).then_some(high_watermark),
+    };
+    Node { state, log }
+}
+
+impl fmt::Debug for Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.world(), f)
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for node in &self.nodes {
+            writeln!(f, "{}: {node}", node.state.config.local.id)?;
+        }
+        write!(f, "committed: {}", Log(&self.committed))
+    }
+}
+
+struct Log<'a>(&'a [Entry<Value>]);
+
+impl fmt::Display for Log<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (index, entry) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            match entry.leader {
+                Some(leader) => write!(f, "{}:L{leader}", entry.epoch)?,
+                None => write!(f, "{}:v{}", entry.epoch, entry.value)?,
+            }
+        }
+        f.write_str("]")
+    }
+}
+
+impl fmt::Display for Node {
+    /// `Leader e2 log [1:L1 2:L2|2:v1] hw 1`: entries as epoch and content, a bar where the flushed part ends.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let State { election, role, log, high_watermark, .. } = &self.state;
+        let name = match role {
+            Role::Unattached => "Unattached",
+            Role::Follower => "Follower",
+            Role::Candidate { .. } => "Candidate",
+            Role::Leader { .. } => "Leader",
+            Role::Resigned => "Resigned",
+        };
+        write!(f, "{name} e{}", election.epoch)?;
+        if let (Role::Follower, Some(leader)) = (role, election.leader) {
+            write!(f, " of {leader}")?;
+        }
+        if let Some(voted) = election.voted {
+            write!(f, " voted {}", voted.id)?;
+        }
+        let (safe, rest) = self.log.split_at((log.flushed.0 as usize).min(self.log.len()));
+        let (safe, rest) = (Log(safe).to_string(), Log(rest).to_string());
+        write!(f, " log {}|{}", safe.trim_end_matches(']'), rest.trim_start_matches('['))?;
+        if let Some(high_watermark) = high_watermark {
+            write!(f, " hw {high_watermark}")?;
+        }
+        match role {
+            Role::Candidate { granted, .. } => write!(f, " votes {}", granted.len()),
+            Role::Leader { progress, .. } => {
+                progress.iter().try_for_each(|(id, known)| write!(f, " {id}@{}", known.end))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! Start, elections and the changes of role.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::event::{
+    Answer, BeginQuorumEpoch, Effect, Error, Event, Fetch, FetchAnswer, Payload, ReadFrom, Refusal,
+    Request, Response, Timer, Vote, VoteAnswer,
+};
+use super::state::{Config, ConfigError, ElectionState, Restored, Role, State};
+use crate::types::{DirectoryId, Epoch, NodeId, ReplicaKey};
+
+/// Makes a node from what its disk holds.
+///
+/// The order of the rules is Apache Kafka's: a log ahead of the election state stands above it; a
+/// leader comes back Resigned and never leads that epoch again, as it may have lost entries that
+/// others fetched (KAFKA-10527); a candidate campaigns again in the same epoch, for its vote is
+/// its own; a follower follows.
+pub fn start<P>(
+    config: impl Into<Arc<Config>>,
+    restored: Restored,
+) -> Result<(State, Vec<Effect<P>>), ConfigError> {
+    let config: Arc<Config> = config.into();
+    config.check()?;
+    let Restored { mut election, mut log } = restored;
+    log.flushed = log.end;
+    let role = if election.epoch < log.last_epoch() {
+        election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
+        Role::Unattached
+    } else if election.leader == Some(config.local.id) {
+        Role::Resigned
+    } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
+        election.leader = None;
+        Role::Candidate { granted: BTreeSet::from([config.local.id]), refused: BTreeSet::new() }
+    } else if election.leader.is_some_and(|leader| config.voters.contains(&leader)) {
+        Role::Follower
+    } else {
+        Role::Unattached
+    };
+    let mut state = State { config, election, role, log, high_watermark: None };
+    let mut step = Step { state: &mut state, found: None, effects: Vec::new() };
+    step.set_timers();
+    if step.state.config.voters.len() == 1 {
+        // The only voter need not wait for anybody.
+        if !matches!(step.state.role, Role::Candidate { .. }) {
+            step.become_candidate();
+        } else {
+            step.lead_if_elected();
+        }
+    }
+    let effects = step.finish();
+    Ok((state, effects))
+}
+
+/// Takes one event. The effects must be carried out in their order.
+pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
+    let found = Some(state.election);
+    let mut step = Step { state, found, effects: Vec::new() };
+    match event {
+        Event::TimerFired { timer } => step.timer_fired(timer),
+        Event::Requested { request: Request::Vote(vote) } => step.vote_requested(&vote),
+        Event::Requested { request: Request::BeginQuorumEpoch(begin) } => {
+            step.begin_requested(&begin);
+        }
+        Event::Requested { request: Request::Fetch(fetch) } => step.fetch_requested(&fetch),
+        Event::Answered { from, request, response } => step.answered(from, &request, response),
+        Event::Append { epoch, batches } => step.append(epoch, batches),
+        Event::Flushed { end } => step.flushed(end),
+        Event::Resign => step.resign(),
+    }
+    step.finish()
+}
+
+/// What the node has to say now, and to whom. A pure function of its state: an answer is current as
+/// long as its request is among these.
+pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
+    let State { config, election, role, log, .. } = state;
+    let anyone = |id| ReplicaKey { id, directory: DirectoryId::ABSENT };
+    // What a node says of its own log must outlive a crash: a candidate would else be granted a vote
+    // for entries that it loses, and a leader would count them.
+    let all_flushed = log.flushed == log.end;
+    match role {
+        Role::Candidate { granted, refused } if all_flushed => config
+            .others()
+            .filter(|id| !granted.contains(id) && !refused.contains(id))
+            .map(|id| {
+                let vote = Vote {
+                    epoch: election.epoch,
+                    candidate: config.local,
+                    voter: anyone(id),
+                    last_epoch: log.last_epoch(),
+                    last_end: log.end,
+                };
+                (id, Request::Vote(vote))
+            })
+            .collect(),
+        Role::Leader { acknowledged, .. } => config
+            .others()
+            .filter(|id| !acknowledged.contains(id))
+            .map(|id| {
+                let begin = BeginQuorumEpoch {
+                    epoch: election.epoch,
+                    leader: config.local.id,
+                    voter: anyone(id),
+                };
+                (id, Request::BeginQuorumEpoch(begin))
+            })
+            .collect(),
+        Role::Follower if all_flushed => election
+            .leader
+            .map(|leader| {
+                let fetch = Fetch {
+                    epoch: election.epoch,
+                    replica: config.local,
+                    offset: log.end,
+                    last_fetched_epoch: log.last_epoch(),
+                    high_watermark: state.high_watermark.unwrap_or_default(),
+                    may_park: true,
+                };
+                (leader, Request::Fetch(fetch))
+            })
+            .into_iter()
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// One step under way: the state, and the effects that it has asked for so far.
+pub(super) struct Step<'a, P> {
+    pub(super) state: &'a mut State,
+    /// The election state on disk; `None` at the start, which writes it in any case.
+    found: Option<ElectionState>,
+    pub(super) effects: Vec<Effect<P>>,
+}
+
+impl<P> Step<'_, P> {
+    /// The election state is written once a step and before all else, however often it changed: a new
+    /// epoch and the vote in it are one write, and no answer leaves before it.
+    fn finish(mut self) -> Vec<Effect<P>> {
+        if self.found != Some(self.state.election) {
+            let write = Effect::WriteElectionState { state: self.state.election };
+            self.effects.insert(0, write);
+        }
+        self.effects
+    }
+
+    fn timer_fired(&mut self, timer: Timer) {
+        match (timer, &mut self.state.role) {
+            (Timer::Election, Role::Unattached | Role::Candidate { .. } | Role::Resigned)
+            | (Timer::Fetch, Role::Follower) => self.become_candidate(),
+            (Timer::CheckQuorum, Role::Leader { .. }) => self.resign(),
+            (Timer::BeginQuorumEpoch, Role::Leader { acknowledged, .. }) => {
+                acknowledged.clear();
+                self.set_timer(Timer::BeginQuorumEpoch);
+            }
+            // A timer that ran out just as it was cancelled.
+            _ => {}
+        }
+    }
+
+    fn vote_requested(&mut self, vote: &Vote) {
+        let malformed = vote.last_end.0 < 0
+            || vote.last_epoch.0 < 0
+            || vote.last_epoch >= vote.epoch
+            || vote.epoch.next().is_none();
+        if malformed {
+            return self.refuse_vote(Refusal::MalformedRequest);
+        }
+        if vote.epoch < self.state.election.epoch {
+            return self.respond_vote(Error::FencedLeaderEpoch, false);
+        }
+        if vote.candidate.id.0 < 0 || self.state.config.is_local(vote.candidate) {
+            return self.refuse_vote(Refusal::MalformedRequest);
+        }
+        if vote.epoch > self.state.election.epoch {
+            self.become_unattached(vote.epoch);
+        }
+        if !self.state.config.is_local(vote.voter) {
+            return self.respond_vote(Error::InvalidVoterKey, false);
+        }
+        let granted = self.grants(vote);
+        if granted && self.state.election.voted.is_none() {
+            self.state.election.voted = Some(vote.candidate);
+            self.set_timer(Timer::Election);
+        }
+        self.respond_vote(Error::None, granted);
+    }
+
+    /// Only a node that follows nobody votes, at most once in an epoch, and never for a log that is
+    /// behind its own.
+    fn grants(&self, vote: &Vote) -> bool {
+        let State { role, election, log, .. } = &*self.state;
+        match (role, election.voted, election.leader) {
+            (Role::Unattached, None, None) => {
+                (vote.last_epoch, vote.last_end) >= (log.last_epoch(), log.end)
+            }
+            // The answer was lost, and the candidate asks again. Its log is what it was: it was flushed.
+            (Role::Unattached, Some(voted), None) => voted == vote.candidate,
+            _ => false,
+        }
+    }
+
+    fn begin_requested(&mut self, begin: &BeginQuorumEpoch) {
+        let State { config, election, .. } = &*self.state;
+        if begin.epoch < election.epoch {
+            return self.respond_begin(Error::FencedLeaderEpoch);
+        }
+        if let Some(refusal) = self.unbelievable(begin.epoch, begin.leader) {
+            self.effects.push(Effect::Refuse { refusal });
+            return self.respond_begin(Error::InvalidRequest);
+        }
+        let for_me = config.is_local(begin.voter);
+        if begin.epoch > election.epoch || election.leader.is_none() {
+            self.become_follower(begin.epoch, begin.leader);
+        }
+        self.respond_begin(if for_me { Error::None } else { Error::InvalidVoterKey });
+    }
+
+    /// Why no node can lead `epoch` that is said to, judged by what this node knows. Apache Kafka stops
+    /// the process here, so that one message ends it; it is the message that is wrong.
+    fn unbelievable(&self, epoch: Epoch, leader: NodeId) -> Option<Refusal> {
+        let State { config, election, .. } = &*self.state;
+        if epoch.next().is_none() {
+            Some(Refusal::LastEpoch)
+        } else if epoch == election.epoch && election.leader.is_some_and(|known| known != leader) {
+            Some(Refusal::ContradictingLeader)
+        } else if !config.voters.contains(&leader)
+            || (leader == config.local.id && election.leader != Some(leader))
+            || (leader == config.local.id && epoch > election.epoch)
+        {
+            Some(Refusal::ImpossibleLeader)
+        } else {
+            None
+        }
+    }
+
+    fn answered(
+        &mut self,
+        from: NodeId,
+        request: &Request,
+        response: Response<Vec<super::Batch<P>>>,
+    ) {
+        // Asked before anything changes: an answer that was overtaken tells of epochs, and no more.
+        let current = requests(self.state)
+            .iter()
+            .any(|(to, asked)| *to == from && asked_the_same(asked, request));
+        if response.epoch < self.state.election.epoch {
+            return;
+        }
+        if let Some(leader) = response.leader
+            && let Some(refusal) = self.unbelievable(response.epoch, leader)
+        {
+            return self.effects.push(Effect::Refuse { refusal });
+        }
+        if response.epoch.next().is_none() {
+            return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
+        }
+        let newer = response.epoch > self.state.election.epoch;
+        match response.leader {
+            Some(leader) if newer || self.state.election.leader.is_none() => {
+                return self.become_follower(response.epoch, leader);
+            }
+            None if newer => return self.become_unattached(response.epoch),
+            _ => {}
+        }
+        if !current || response.error != Error::None {
+            return;
+        }
+        match response.answer {
+            Answer::Vote(answer) => self.vote_answered(from, answer),
+            Answer::BeginQuorumEpoch => {
+                if let Role::Leader { acknowledged, .. } = &mut self.state.role {
+                    acknowledged.insert(from);
+                }
+            }
+            Answer::Fetch(answer) => self.fetch_answered(answer),
+        }
+    }
+
+    fn vote_answered(&mut self, from: NodeId, answer: VoteAnswer) {
+        let State { role: Role::Candidate { granted, refused }, config, .. } = &mut *self.state
+        else {
+            return;
+        };
+        if answer.granted {
+            granted.insert(from);
+            return self.lead_if_elected();
+        }
+        refused.insert(from);
+        if !config.is_majority(config.voters.len() - refused.len()) {
+            // Lost. Not everybody who lost may try again at the same moment.
+            let max_ms = config.timeouts.election_backoff_max_ms;
+            self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
+        }
+    }
+
+    fn lead_if_elected(&mut self) {
+        if let Role::Candidate { granted, .. } = &self.state.role
+            && self.state.config.is_majority(granted.len())
+        {
+            let granting = granted.iter().copied().collect();
+            self.become_leader(granting);
+        }
+    }
+
+    fn become_candidate(&mut self) {
+        let Some(epoch) = self.state.election.epoch.next() else {
+            return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
+        };
+        let local = self.state.config.local;
+        self.state.election = ElectionState { epoch, leader: None, voted: Some(local) };
+        self.change_role(Role::Candidate {
+            granted: BTreeSet::from([local.id]),
+            refused: BTreeSet::new(),
+        });
+        self.lead_if_elected();
+    }
+
+    fn become_leader(&mut self, granting: Vec<NodeId>) {
+        let State { config, election, log, .. } = &mut *self.state;
+        let (leader, epoch, epoch_start) = (config.local.id, election.epoch, log.end);
+        let voters = config.voters.iter().copied().collect();
+        // The vote for itself has done its work: as leader it can never campaign in this epoch again.
+        *election = ElectionState { epoch, leader: Some(leader), voted: None };
+        self.change_role(Role::Leader {
+            epoch_start,
+            progress: BTreeMap::new(),
+            heard: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+        });
+        // Nothing of this epoch is committed yet, and nothing older counts before that (Raft, figure 8).
+        self.state.high_watermark = None;
+        self.effects.push(Effect::BecameLeader { epoch, epoch_start });
+        self.append_records(epoch, 1, Payload::LeaderChange { leader, voters, granting });
+        self.effects.push(Effect::Flush);
+    }
+
+    pub(super) fn resign(&mut self) {
+        if self.state.is_leader() {
+            self.change_role(Role::Resigned);
+            self.state.high_watermark = None;
+        }
+    }
+
+    fn become_unattached(&mut self, epoch: Epoch) {
+        assert!(epoch > self.state.election.epoch, "an epoch is left only for a later one");
+        self.state.election = ElectionState { epoch, leader: None, voted: None };
+        self.change_role(Role::Unattached);
+    }
+
+    fn become_follower(&mut self, epoch: Epoch, leader: NodeId) {
+        let State { config, election, .. } = &mut *self.state;
+        // A vote for another is kept beside the leader, as stock nodes keep it. One for itself is not: it
+        // has lost, and a restart would campaign again in an epoch that has its leader.
+        let in_epoch = election.voted.filter(|_| epoch == election.epoch);
+        let voted = in_epoch.filter(|voted| !config.is_local(*voted));
+        *election = ElectionState { epoch, leader: Some(leader), voted };
+        self.change_role(Role::Follower);
+    }
+
+    fn change_role(&mut self, role: Role) {
+        let old = std::mem::replace(&mut self.state.role, role);
+        if let Role::Leader { epoch_start, .. } = old {
+            // The epoch may have changed already; the log still tells which one was led.
+            let epoch = self
+                .state
+                .log
+                .epochs
+                .iter()
+                .find(|known| known.start == epoch_start)
+                .map_or(self.state.election.epoch, |known| known.epoch);
+            self.effects.push(Effect::LostLeader { epoch });
+            self.effects.push(Effect::WakeParked);
+        }
+        for timer in timers(&old) {
+            if !timers(&self.state.role).contains(timer) {
+                self.effects.push(Effect::CancelTimer { timer: *timer });
+            }
+        }
+        // A node that only learns of a later epoch must not put its own campaign off: else a
+        // node that campaigns without end could keep all others from it.
+        let keeps_waiting = matches!(old, Role::Unattached | Role::Candidate { .. })
+            && matches!(self.state.role, Role::Unattached);
+        if !keeps_waiting {
+            self.set_timers();
+        }
+    }
+
+    fn set_timers(&mut self) {
+        for timer in timers(&self.state.role) {
+            self.set_timer(*timer);
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, timer: Timer) {
+        let config = &self.state.config;
+        if config.voters.len() == 1 && timer != Timer::Election {
+            // Alone, there is nobody to hear from and nobody to tell.
+            return;
+        }
+        let timeouts = config.timeouts;
+        let (min_ms, max_ms) = match timer {
+            Timer::Election => (timeouts.election_ms, timeouts.election_ms * 2),
+            Timer::Fetch => (timeouts.fetch_ms, timeouts.fetch_ms),
+            Timer::CheckQuorum => (timeouts.fetch_ms * 3 / 2, timeouts.fetch_ms * 3 / 2),
+            Timer::BeginQuorumEpoch => (timeouts.fetch_ms / 2, timeouts.fetch_ms / 2),
+        };
+        self.effects.push(Effect::SetTimer { timer, min_ms, max_ms });
+    }
+
+    fn refuse_vote(&mut self, refusal: Refusal) {
+        self.effects.push(Effect::Refuse { refusal });
+        self.respond_vote(Error::InvalidRequest, false);
+    }
+
+    fn respond_vote(&mut self, error: Error, granted: bool) {
+        self.respond(error, Answer::Vote(VoteAnswer { granted }));
+    }
+
+    fn respond_begin(&mut self, error: Error) {
+        self.respond(error, Answer::BeginQuorumEpoch);
+    }
+
+    pub(super) fn respond_fetch(&mut self, error: Error, answer: FetchAnswer<ReadFrom>) {
+        self.respond(error, Answer::Fetch(answer));
+    }
+
+    fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
+        let ElectionState { epoch, leader, .. } = self.state.election;
+        self.effects.push(Effect::Respond { response: Response { epoch, leader, error, answer } });
+    }
+}
+
+/// Two fetches ask the same if they differ only in what a caller may change on the way.
+fn asked_the_same(asked: &Request, request: &Request) -> bool {
+    match (asked, request) {
+        (Request::Fetch(asked), Request::Fetch(request)) => {
+            let same_wait = Fetch { may_park: asked.may_park, ..request.clone() };
+            *asked == same_wait
+        }
+        _ => asked == request,
+    }
+}
+
+fn timers(role: &Role) -> &'static [Timer] {
+    match role {
+        Role::Unattached | Role::Candidate { .. } | Role::Resigned => &[Timer::Election],
+        Role::Follower => &[Timer::Fetch],
+        Role::Leader { .. } => &[Timer::CheckQuorum, Timer::BeginQuorumEpoch],
+    }
+}

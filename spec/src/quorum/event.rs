@@ -1,0 +1,358 @@
+//! What can reach the quorum core, and what it asks for.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::ElectionState;
+use crate::types::{Epoch, NodeId, Offset, ReplicaKey};
+
+/// Something that reaches a node. `P` is the payload of a record batch: a byte in the model, the
+/// batch's bytes in the server; the core passes it on and never looks into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum Event<P> {
+    /// A timer that an effect had set ran out.
+    TimerFired {
+        /// Which.
+        timer: Timer,
+    },
+    /// Another node asks. Every request is answered by exactly one [`Effect::Respond`] or, for a
+    /// fetch with nothing to give yet, [`Effect::Park`].
+    Requested {
+        /// The question.
+        request: Request,
+    },
+    /// Another node answered.
+    Answered {
+        /// Who was asked.
+        from: NodeId,
+        /// What it was asked. An answer to a question that the node no longer asks counts only for
+        /// the epoch and leader that it names.
+        request: Request,
+        /// What it said.
+        response: Response<Vec<Batch<P>>>,
+    },
+    /// The state machine above has records for the log; they are appended if this node leads `epoch`.
+    Append {
+        /// The epoch in which the records were made.
+        epoch: Epoch,
+        /// The batches, in order.
+        batches: Vec<NewBatch<P>>,
+    },
+    /// Everything below `end` is on stable storage.
+    Flushed {
+        /// Exclusive.
+        end: Offset,
+    },
+    /// Give up leadership, for example before a shutdown.
+    Resign,
+}
+
+/// The timers of a node. Each is set at most once at a time; setting it again replaces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Timer {
+    /// Unattached, Candidate, Resigned: time to campaign.
+    Election,
+    /// Follower: the leader has been silent for too long.
+    Fetch,
+    /// Leader: no majority was heard from.
+    CheckQuorum,
+    /// Leader: time to tell the voters again who leads.
+    BeginQuorumEpoch,
+}
+
+/// A record batch with its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch<P> {
+    /// Offset of the first record.
+    pub base_offset: Offset,
+    /// Number of records, at least 1.
+    pub records: u32,
+    /// The epoch of the leader that wrote it.
+    pub epoch: Epoch,
+    /// What it holds.
+    pub payload: P,
+}
+
+impl<P> Batch<P> {
+    /// The offset after its last record.
+    pub fn end(&self) -> Offset {
+        self.base_offset.plus(i64::from(self.records))
+    }
+}
+
+/// A record batch that has no place in the log yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewBatch<P> {
+    /// Number of records, at least 1.
+    pub records: u32,
+    /// What it holds.
+    pub payload: P,
+}
+
+/// What an appended batch holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Payload<P> {
+    /// The control record that opens an epoch. Only with it can earlier entries be committed.
+    LeaderChange {
+        /// The new leader.
+        leader: NodeId,
+        /// All voters.
+        voters: Vec<NodeId>,
+        /// Those that voted for it.
+        granting: Vec<NodeId>,
+    },
+    /// Records of the state machine above, or batches as the leader sent them.
+    Records(P),
+}
+
+/// What one node asks of another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Request {
+    /// Vote for me.
+    Vote(Vote),
+    /// I lead.
+    BeginQuorumEpoch(BeginQuorumEpoch),
+    /// Give me what follows my log's end.
+    Fetch(Fetch),
+}
+
+impl Request {
+    /// The epoch that the request speaks of.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Vote(vote) => vote.epoch,
+            Self::BeginQuorumEpoch(begin) => begin.epoch,
+            Self::Fetch(fetch) => fetch.epoch,
+        }
+    }
+}
+
+/// A candidate asks for a vote (Vote, key 52).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Vote {
+    /// The epoch it wants to lead.
+    pub epoch: Epoch,
+    /// Who asks.
+    pub candidate: ReplicaKey,
+    /// Who is asked; an absent directory means any.
+    pub voter: ReplicaKey,
+    /// Epoch of the last entry of the candidate's log.
+    pub last_epoch: Epoch,
+    /// End of the candidate's log, all of it flushed.
+    pub last_end: Offset,
+}
+
+/// A leader tells that it leads (BeginQuorumEpoch, key 53).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BeginQuorumEpoch {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Its leader.
+    pub leader: NodeId,
+    /// Who is told; an absent directory means any.
+    pub voter: ReplicaKey,
+}
+
+/// A replica asks for what follows its log, and says thereby that all before is flushed (Fetch, key 1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fetch {
+    /// The epoch in which it follows.
+    pub epoch: Epoch,
+    /// Who asks.
+    pub replica: ReplicaKey,
+    /// The end of its log.
+    pub offset: Offset,
+    /// Epoch of the last entry of its log.
+    pub last_fetched_epoch: Epoch,
+    /// The high watermark that it knows. `i64::MAX` where it does not say (before Fetch v18).
+    pub high_watermark: Offset,
+    /// Whether the leader may keep the request until it has something to give.
+    pub may_park: bool,
+}
+
+/// An answer to a [`Request`], always with what the node knows of epoch and leader. `R` is what a
+/// fetch brings: the place to read from where it is sent, batches where it is received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response<R> {
+    /// The epoch of the node that answers.
+    pub epoch: Epoch,
+    /// The leader of that epoch, where known.
+    pub leader: Option<NodeId>,
+    /// Why the request was not served; [`Error::None`] if it was.
+    pub error: Error,
+    /// What the request asked for.
+    pub answer: Answer<R>,
+}
+
+/// The part of a [`Response`] that depends on the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer<R> {
+    /// To [`Request::Vote`].
+    Vote(VoteAnswer),
+    /// To [`Request::BeginQuorumEpoch`].
+    BeginQuorumEpoch,
+    /// To [`Request::Fetch`].
+    Fetch(FetchAnswer<R>),
+}
+
+/// Whether the vote was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VoteAnswer {
+    /// It was.
+    pub granted: bool,
+}
+
+/// What a fetch brings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchAnswer<R> {
+    /// The leader's high watermark, where it has one.
+    pub high_watermark: Option<Offset>,
+    /// Set if the follower's log differs from the leader's.
+    pub diverging: Option<Diverging>,
+    /// Set if there are records after the follower's end.
+    pub records: Option<R>,
+}
+
+/// The largest epoch at or below the follower's last in which the logs can agree, and its end there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diverging {
+    /// That epoch.
+    pub epoch: Epoch,
+    /// Where it ends in the leader's log, exclusive.
+    pub end: Offset,
+}
+
+/// Whole batches from `offset` on, as many as the caller likes but at least one and none at or
+/// beyond `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadFrom {
+    /// The first record's offset.
+    pub offset: Offset,
+    /// The log's end, exclusive.
+    pub end: Offset,
+}
+
+/// Kafka's error codes, as far as the quorum uses them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Error {
+    /// 0.
+    None,
+    /// 6: this node does not lead.
+    NotLeaderOrFollower,
+    /// 42: the request contradicts itself, or what this node knows to be true.
+    InvalidRequest,
+    /// 74: the request's epoch is over.
+    FencedLeaderEpoch,
+    /// 75: the request's epoch is one that this node has not heard of.
+    UnknownLeaderEpoch,
+    /// 125: the request is for another replica.
+    InvalidVoterKey,
+}
+
+/// Something for the caller to do. Effects are carried out in their order: none may begin before the
+/// one in front of it is done, as a crash leaves a prefix of them behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "camelCase")]
+pub enum Effect<P> {
+    /// Replace the `quorum-state` file, durably. At most once a step, and first.
+    WriteElectionState {
+        /// The new content.
+        state: ElectionState,
+    },
+    /// Cut the log, durably: a crash must not bring the suffix back.
+    Truncate {
+        /// The new end, exclusive.
+        to: Offset,
+    },
+    /// Append to the log. Not durable until [`Event::Flushed`].
+    Append {
+        /// The batches, from the log's end on.
+        batches: Vec<Batch<Payload<P>>>,
+    },
+    /// Bring the log to stable storage and say so by [`Event::Flushed`]. Several may be served at once.
+    Flush,
+    /// (Re)start a timer with a random delay from `min_ms` to `max_ms`.
+    SetTimer {
+        /// Which.
+        timer: Timer,
+        /// Shortest delay in milliseconds.
+        min_ms: u64,
+        /// Longest delay in milliseconds.
+        max_ms: u64,
+    },
+    /// Stop a timer.
+    CancelTimer {
+        /// Which.
+        timer: Timer,
+    },
+    /// This node leads.
+    BecameLeader {
+        /// The epoch.
+        epoch: Epoch,
+        /// The end of the log before this epoch. Everything before it is known to be committed, and the
+        /// state machine above may take over, once the high watermark has passed it.
+        epoch_start: Offset,
+    },
+    /// This node leads no longer.
+    LostLeader {
+        /// The epoch in which it led.
+        epoch: Epoch,
+    },
+    /// Everything below is committed.
+    AdvanceHighWatermark {
+        /// Exclusive.
+        to: Offset,
+    },
+    /// Submit all parked fetches again: the log's end, the high watermark or the role changed.
+    WakeParked,
+    /// Answer the request of this step.
+    Respond {
+        /// The answer.
+        response: Response<ReadFrom>,
+    },
+    /// Keep the fetch of this step until [`Effect::WakeParked`]; when its time is up, submit it again with
+    /// `may_park` off.
+    Park,
+    /// Log and count something that this node did not take part in.
+    Refuse {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// What a node did not take part in, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Refusal {
+    /// The request is malformed: a negative offset, a last epoch that is not below the candidate's.
+    MalformedRequest,
+    /// A leader was named that contradicts the one known in the same epoch.
+    ContradictingLeader,
+    /// A leader was named that is no voter, or is this very node, which does not lead.
+    ImpossibleLeader,
+    /// An epoch was named after which there could be no other.
+    LastEpoch,
+    /// A fetched batch does not follow the log's end, is empty, or is of an impossible epoch.
+    UnfitBatch,
+    /// The leader wants records gone that it had said to be committed.
+    TruncationBelowHighWatermark,
+    /// The leader names a place to cut that is not within the log.
+    UnfitTruncation,
+    /// Records came from the state machine above when this node did not lead that epoch.
+    AppendWithoutLeadership,
+}

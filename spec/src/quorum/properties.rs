@@ -1,0 +1,188 @@
+//! What must be true of a quorum, whoever looks: the model checker at every state, the replay of a
+//! real cluster's traces at every cut. Names are those of the TLA+ literature.
+
+use super::state::Role;
+use crate::types::{Epoch, NodeId, Offset};
+
+/// A batch of a log as a property sees it: where it ends, its epoch, and something that differs if its
+/// content differs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry<V> {
+    /// Offset after its last record.
+    pub end: Offset,
+    /// The epoch of the leader that wrote it.
+    pub epoch: Epoch,
+    /// Its content.
+    pub value: V,
+    /// Set if it opens an epoch: who led it.
+    pub leader: Option<NodeId>,
+}
+
+/// A node as a property sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeView<'a, V> {
+    /// Its id.
+    pub id: NodeId,
+    /// Its role; a node that is down has none.
+    pub role: Option<&'a Role>,
+    /// The epoch it is in.
+    pub epoch: Epoch,
+    /// The leader it believes in.
+    pub leader: Option<NodeId>,
+    /// Its log.
+    pub log: &'a [Entry<V>],
+    /// Everything below would survive a power failure.
+    pub flushed: Offset,
+}
+
+/// A property of a state or of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Property {
+    /// At most one node leads an epoch: over roles, beliefs and the records that open epochs.
+    ElectionSafety,
+    /// Two logs that have an entry of one epoch at one offset are equal up to there.
+    LogMatching,
+    /// A leader has every entry that was committed in its epoch or before.
+    LeaderCompleteness,
+    /// A committed entry is on the flushed logs of a majority.
+    Durability,
+    /// What was committed once stays what it was: no node takes anything else for committed.
+    CommittedImmutable,
+    /// A high watermark does not go back while a node keeps its role.
+    HighWatermarkMonotonic,
+    /// A truncation removes nothing that was committed.
+    NoTruncationBelowHighWatermark,
+    /// A leader's log only grows.
+    LeaderAppendOnly,
+}
+
+impl Property {
+    /// All, in the order in which reports list them.
+    pub const ALL: [Self; 8] = [
+        Self::ElectionSafety,
+        Self::LogMatching,
+        Self::LeaderCompleteness,
+        Self::Durability,
+        Self::CommittedImmutable,
+        Self::HighWatermarkMonotonic,
+        Self::NoTruncationBelowHighWatermark,
+        Self::LeaderAppendOnly,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ElectionSafety => "ElectionSafety",
+            Self::LogMatching => "LogMatching",
+            Self::LeaderCompleteness => "LeaderCompleteness",
+            Self::Durability => "Durability",
+            Self::CommittedImmutable => "CommittedImmutable",
+            Self::HighWatermarkMonotonic => "HighWatermarkMonotonic",
+            Self::NoTruncationBelowHighWatermark => "NoTruncationBelowHighWatermark",
+            Self::LeaderAppendOnly => "LeaderAppendOnly",
+        }
+    }
+
+    /// Its bit in a [`Violations`].
+    pub fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// A set of properties that do not hold, a bit each.
+pub type Violations = u16;
+
+/// Judges a state: all properties but those that are about a step.
+pub fn violations<V: PartialEq>(
+    voters: usize,
+    nodes: &[NodeView<'_, V>],
+    committed: &[Entry<V>],
+) -> Violations {
+    let mut found = 0;
+    for (holds, property) in [
+        (election_safety(nodes), Property::ElectionSafety),
+        (log_matching(nodes), Property::LogMatching),
+        (leader_completeness(nodes, committed), Property::LeaderCompleteness),
+        (durability(voters, nodes, committed), Property::Durability),
+    ] {
+        if !holds {
+            found |= property.bit();
+        }
+    }
+    found
+}
+
+fn election_safety<V>(nodes: &[NodeView<'_, V>]) -> bool {
+    let claims = |node: &NodeView<'_, V>| {
+        let own = matches!(node.role, Some(Role::Leader { .. } | Role::Resigned));
+        let own = own.then_some((node.epoch, node.id));
+        let belief = node.leader.map(|leader| (node.epoch, leader));
+        own.into_iter().chain(belief)
+    };
+    let opened = |node: &NodeView<'_, V>| -> Vec<(Epoch, NodeId)> {
+        node.log.iter().filter_map(|entry| entry.leader.map(|leader| (entry.epoch, leader))).collect()
+    };
+    let mut leaders: Vec<(Epoch, NodeId)> = Vec::with_capacity(nodes.len() * 4);
+    for node in nodes {
+        leaders.extend(claims(node));
+        leaders.extend(opened(node));
+    }
+    leaders.iter().enumerate().all(|(index, (epoch, leader))| {
+        leaders[index + 1..].iter().all(|(other, by)| other != epoch || by == leader)
+    })
+}
+
+fn log_matching<V: PartialEq>(nodes: &[NodeView<'_, V>]) -> bool {
+    nodes.iter().enumerate().all(|(index, a)| {
+        nodes[index + 1..].iter().all(|b| {
+            let same = a.log.iter().zip(b.log).rposition(|(x, y)| x.end == y.end && x.epoch == y.epoch);
+            same.is_none_or(|last| a.log[..=last] == b.log[..=last])
+        })
+    })
+}
+
+fn leader_completeness<V: PartialEq>(nodes: &[NodeView<'_, V>], committed: &[Entry<V>]) -> bool {
+    let last_epoch = committed.last().map_or(Epoch(0), |entry| entry.epoch);
+    nodes
+        .iter()
+        .filter(|node| matches!(node.role, Some(Role::Leader { .. })) && node.epoch >= last_epoch)
+        .all(|leader| leader.log.starts_with(committed))
+}
+
+fn durability<V: PartialEq>(
+    voters: usize,
+    nodes: &[NodeView<'_, V>],
+    committed: &[Entry<V>],
+) -> bool {
+    let Some(end) = committed.last().map(|entry| entry.end) else { return true };
+    let durable = |node: &&NodeView<'_, V>| node.flushed >= end && node.log.starts_with(committed);
+    nodes.iter().filter(durable).count() > voters / 2
+}
+
+/// Takes over what a node now knows to be committed: its log up to its high watermark. False if that
+/// contradicts what was committed before ([`Property::CommittedImmutable`]).
+#[must_use]
+pub fn commit<V: PartialEq + Clone>(
+    committed: &mut Vec<Entry<V>>,
+    log: &[Entry<V>],
+    high_watermark: Offset,
+) -> bool {
+    let known = log.iter().take_while(|entry| entry.end <= high_watermark).count();
+    let shared = known.min(committed.len());
+    if log[..shared] != committed[..shared] {
+        return false;
+    }
+    committed.extend_from_slice(&log[shared..known]);
+    true
+}
+
+/// Whether cutting `log` to `to` keeps everything that was committed
+/// ([`Property::NoTruncationBelowHighWatermark`]).
+pub fn truncation_keeps_committed<V: PartialEq>(
+    log: &[Entry<V>],
+    to: Offset,
+    committed: &[Entry<V>],
+) -> bool {
+    let mut shared = log.iter().zip(committed).take_while(|(a, b)| a == b);
+    shared.all(|(entry, _)| entry.end <= to)
+}

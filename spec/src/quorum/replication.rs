@@ -1,0 +1,184 @@
+//! Appending, fetching, truncating, and what of it all is committed.
+
+use super::election::Step;
+use super::event::{
+    Batch, Diverging, Effect, Error, Fetch, FetchAnswer, NewBatch, Payload, ReadFrom, Refusal, Timer,
+};
+use super::state::{Progress, Role, State};
+use crate::types::{Epoch, Offset};
+
+const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
+    FetchAnswer { high_watermark: None, diverging: None, records: None };
+
+impl<P> Step<'_, P> {
+    pub(super) fn append(&mut self, epoch: Epoch, batches: Vec<NewBatch<P>>) {
+        let leads = self.state.is_leader() && self.state.election.epoch == epoch;
+        if !leads || batches.iter().any(|batch| batch.records == 0) {
+            let refusal = Refusal::AppendWithoutLeadership;
+            return self.effects.push(Effect::Refuse { refusal });
+        }
+        for batch in batches {
+            self.append_records(epoch, batch.records, Payload::Records(batch.payload));
+        }
+        self.effects.push(Effect::Flush);
+        self.effects.push(Effect::WakeParked);
+    }
+
+    /// Appends one batch, to the batches that this step appends already if there are any.
+    pub(super) fn append_records(&mut self, epoch: Epoch, records: u32, payload: Payload<P>) {
+        let batch = Batch { base_offset: self.state.log.end, records, epoch, payload };
+        self.state.log.append(epoch, batch.end());
+        match self.effects.last_mut() {
+            Some(Effect::Append { batches }) => batches.push(batch),
+            _ => self.effects.push(Effect::Append { batches: vec![batch] }),
+        }
+    }
+
+    pub(super) fn flushed(&mut self, end: Offset) {
+        let log = &mut self.state.log;
+        log.flushed = log.flushed.max(end.min(log.end));
+        self.advance_leader_high_watermark();
+    }
+
+    pub(super) fn fetch_requested(&mut self, fetch: &Fetch) {
+        let State { election, log, .. } = &*self.state;
+        let malformed = fetch.offset.0 < 0
+            || fetch.last_fetched_epoch.0 < 0
+            || fetch.last_fetched_epoch > fetch.epoch;
+        if malformed {
+            self.effects.push(Effect::Refuse { refusal: Refusal::MalformedRequest });
+            return self.respond_fetch(Error::InvalidRequest, NOTHING_FETCHED);
+        }
+        if fetch.epoch < election.epoch {
+            return self.respond_fetch(Error::FencedLeaderEpoch, NOTHING_FETCHED);
+        }
+        if fetch.epoch > election.epoch {
+            // It knows more than this node; but only the leader of that epoch may say so.
+            return self.respond_fetch(Error::UnknownLeaderEpoch, NOTHING_FETCHED);
+        }
+        if !self.state.is_leader() {
+            return self.respond_fetch(Error::NotLeaderOrFollower, NOTHING_FETCHED);
+        }
+        let agreed = log.end_of_epoch(fetch.last_fetched_epoch);
+        let diverges = fetch.offset > Offset::ZERO
+            && (agreed.epoch != fetch.last_fetched_epoch || agreed.end < fetch.offset);
+        let end = log.end;
+        if !diverges {
+            self.note_progress(fetch);
+            self.advance_leader_high_watermark();
+        }
+        let high_watermark = self.state.high_watermark;
+        let records = (!diverges && fetch.offset < end)
+            .then_some(ReadFrom { offset: fetch.offset, end });
+        let news = high_watermark.is_some_and(|to| to > fetch.high_watermark);
+        if fetch.may_park && !diverges && records.is_none() && !news {
+            return self.effects.push(Effect::Park);
+        }
+        let diverging = diverges.then_some(agreed);
+        self.respond_fetch(Error::None, FetchAnswer { high_watermark, diverging, records });
+    }
+
+    /// A fetch from an offset says that everything before it is flushed, and that the follower lives.
+    fn note_progress(&mut self, fetch: &Fetch) {
+        let State { config, role: Role::Leader { progress, heard, acknowledged, .. }, .. } =
+            &mut *self.state
+        else {
+            return;
+        };
+        let Fetch { replica, offset, .. } = *fetch;
+        if replica.id == config.local.id || !config.voters.contains(&replica.id) {
+            return;
+        }
+        let anew = Progress { directory: replica.directory, end: Offset::ZERO };
+        let known = progress.entry(replica.id).or_insert(anew);
+        if known.directory != replica.directory {
+            *known = anew;
+        }
+        known.end = known.end.max(offset);
+        acknowledged.insert(replica.id);
+        heard.insert(replica.id);
+        if config.is_majority(heard.len() + 1) {
+            heard.clear();
+            self.set_timer(Timer::CheckQuorum);
+        }
+    }
+
+    /// What a majority has flushed is committed, once an entry of the leader's own epoch is among it.
+    fn advance_leader_high_watermark(&mut self) {
+        let State { config, role: Role::Leader { epoch_start, progress, .. }, log, high_watermark, .. } =
+            &mut *self.state
+        else {
+            return;
+        };
+        let mut ends: Vec<Offset> = config
+            .voters
+            .iter()
+            .map(|id| match progress.get(id) {
+                _ if *id == config.local.id => log.flushed,
+                Some(known) => known.end,
+                None => Offset::ZERO,
+            })
+            .collect();
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        let to = ends[ends.len() / 2];
+        if to > *epoch_start && to > high_watermark.unwrap_or(Offset::ZERO) {
+            *high_watermark = Some(to);
+            self.effects.push(Effect::AdvanceHighWatermark { to });
+            self.effects.push(Effect::WakeParked);
+        }
+    }
+
+    pub(super) fn fetch_answered(&mut self, answer: FetchAnswer<Vec<Batch<P>>>) {
+        self.set_timer(Timer::Fetch);
+        if let Some(diverging) = answer.diverging {
+            return self.truncate(diverging);
+        }
+        if let Some(batches) = answer.records {
+            if !self.fits(&batches) {
+                return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitBatch });
+            }
+            for batch in batches {
+                self.append_records(batch.epoch, batch.records, Payload::Records(batch.payload));
+            }
+            self.effects.push(Effect::Flush);
+        }
+        let State { log, high_watermark, .. } = &mut *self.state;
+        let to = answer.high_watermark.unwrap_or(Offset::ZERO).min(log.end);
+        if to > high_watermark.unwrap_or(Offset::ZERO) {
+            *high_watermark = Some(to);
+            self.effects.push(Effect::AdvanceHighWatermark { to });
+        }
+    }
+
+    fn fits(&self, batches: &[Batch<P>]) -> bool {
+        let State { election, log, .. } = &*self.state;
+        let (mut end, mut epoch) = (log.end, log.last_epoch().max(Epoch(1)));
+        for batch in batches {
+            let fits = batch.base_offset == end
+                && batch.records > 0
+                && (epoch..=election.epoch).contains(&batch.epoch);
+            if !fits {
+                return false;
+            }
+            (end, epoch) = (batch.end(), batch.epoch);
+        }
+        !batches.is_empty()
+    }
+
+    /// Cuts the log to the largest offset at which it can still agree with the leader's.
+    fn truncate(&mut self, diverging: Diverging) {
+        let State { log, high_watermark, .. } = &mut *self.state;
+        let own = log.end_of_epoch(diverging.epoch);
+        let to = if own.epoch == diverging.epoch { own.end.min(diverging.end) } else { own.end };
+        // Never what was said to be committed (KAFKA-12460).
+        if to < high_watermark.unwrap_or(Offset::ZERO) {
+            let refusal = Refusal::TruncationBelowHighWatermark;
+            return self.effects.push(Effect::Refuse { refusal });
+        }
+        if !(log.start..log.end).contains(&to) {
+            return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitTruncation });
+        }
+        log.truncate(to);
+        self.effects.push(Effect::Truncate { to });
+    }
+}

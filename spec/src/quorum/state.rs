@@ -1,0 +1,238 @@
+//! What a node of the quorum knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Diverging;
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+
+/// What does not change while a node runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    /// This replica.
+    pub local: ReplicaKey,
+    /// All voters, this node among them (`controller.quorum.voters`).
+    pub voters: BTreeSet<NodeId>,
+    /// The delays of timers.
+    pub timeouts: Timeouts,
+}
+
+/// Delays in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeouts {
+    /// `controller.quorum.election.timeout.ms`: an election timer is drawn from once to twice this.
+    pub election_ms: u64,
+    /// `controller.quorum.fetch.timeout.ms`.
+    pub fetch_ms: u64,
+    /// `controller.quorum.election.backoff.max.ms`: a candidate that lost waits up to this.
+    pub election_backoff_max_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { election_ms: 1000, fetch_ms: 2000, election_backoff_max_ms: 1000 }
+    }
+}
+
+/// Why a [`Config`] is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Observers are not served.
+    #[error("node {0} is not among the voters")]
+    NotAVoter(NodeId),
+    /// `node.id` of a voter is at least 0.
+    #[error("voter id {0} is negative")]
+    NegativeId(NodeId),
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if let Some(id) = self.voters.iter().find(|id| id.0 < 0) {
+            return Err(ConfigError::NegativeId(*id));
+        }
+        if !self.voters.contains(&self.local.id) {
+            return Err(ConfigError::NotAVoter(self.local.id));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_majority(&self, nodes: usize) -> bool {
+        nodes > self.voters.len() / 2
+    }
+
+    /// Whether `key` is this replica. An absent directory matches any (KIP-853).
+    pub(super) fn is_local(&self, key: ReplicaKey) -> bool {
+        key.id == self.local.id
+            && (key.directory == DirectoryId::ABSENT || key.directory == self.local.directory)
+    }
+
+    pub(super) fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.voters.iter().copied().filter(|id| *id != self.local.id)
+    }
+}
+
+/// The content of the `quorum-state` file: what must survive for a node never to vote twice, nor to
+/// lead an epoch again that it has led.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ElectionState {
+    /// The highest epoch heard of.
+    pub epoch: Epoch,
+    /// Its leader, where known.
+    pub leader: Option<NodeId>,
+    /// Whom this node voted for in it. A leader keeps none; a follower may keep its vote beside the leader.
+    pub voted: Option<ReplicaKey>,
+}
+
+/// Where an epoch begins in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EpochStart {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The offset of its first record.
+    pub start: Offset,
+}
+
+/// All that votes, divergence and high watermarks need to know of a log: Kafka's leader-epoch cache
+/// and three offsets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogSummary {
+    /// Offset of the first record.
+    pub start: Offset,
+    /// Offset after the last record.
+    pub end: Offset,
+    /// Everything below is on stable storage.
+    pub flushed: Offset,
+    /// The epochs that have records, ascending in epoch and start.
+    pub epochs: Vec<EpochStart>,
+}
+
+impl LogSummary {
+    /// Epoch of the last record; 0 for an empty log.
+    pub fn last_epoch(&self) -> Epoch {
+        self.epochs.last().map_or(Epoch(0), |last| last.epoch)
+    }
+
+    /// The largest epoch at or below `epoch` that has records, and where it ends. For an epoch after
+    /// the last: the last and the log's end. For one before the first: that epoch, which ends where the
+    /// log starts. (KIP-101, KIP-279.)
+    pub fn end_of_epoch(&self, epoch: Epoch) -> Diverging {
+        let after = self.epochs.partition_point(|known| known.epoch <= epoch);
+        let end = self.epochs.get(after).map_or(self.end, |next| next.start);
+        match after.checked_sub(1) {
+            Some(floor) => Diverging { epoch: self.epochs[floor].epoch, end },
+            None => Diverging { epoch, end },
+        }
+    }
+
+    pub(crate) fn append(&mut self, epoch: Epoch, end: Offset) {
+        if epoch > self.last_epoch() {
+            self.epochs.push(EpochStart { epoch, start: self.end });
+        }
+        self.end = end;
+    }
+
+    pub(super) fn truncate(&mut self, to: Offset) {
+        self.epochs.retain(|known| known.start < to);
+        self.end = to;
+        self.flushed = self.flushed.min(to);
+    }
+}
+
+/// What a node finds when it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// The `quorum-state` file; its default where there is none.
+    pub election: ElectionState,
+    /// The log. All that can be read must have been flushed before: the page cache survives `kill -9`, so
+    /// what is read is not yet durable by being read.
+    pub log: LogSummary,
+}
+
+/// The part that a node plays.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Follows nobody: it knows no leader, or knows one that it cannot follow. It may have voted.
+    Unattached,
+    /// Follows [`ElectionState::leader`].
+    Follower,
+    /// Wants to lead.
+    Candidate {
+        /// Who voted for it, itself included.
+        granted: BTreeSet<NodeId>,
+        /// Who refused. They are not asked again in this campaign.
+        refused: BTreeSet<NodeId>,
+    },
+    /// Leads.
+    Leader {
+        /// The log's end when it was elected: the place of its `LeaderChange` record.
+        epoch_start: Offset,
+        /// What is known of the other voters' logs.
+        progress: BTreeMap<NodeId, Progress>,
+        /// Who fetched since a majority last had (check-quorum, KAFKA-15489).
+        heard: BTreeSet<NodeId>,
+        /// Who knows of this leader since the last [`super::Timer::BeginQuorumEpoch`].
+        acknowledged: BTreeSet<NodeId>,
+    },
+    /// Led this epoch and does so no more, by its own will or because it restarted.
+    Resigned,
+}
+
+/// How far a voter's flushed log reaches, as its fetches tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Progress {
+    /// The directory that the log is in. Another one is another replica, and starts anew.
+    pub directory: DirectoryId,
+    /// The largest offset that it fetched from in this epoch. Never goes back: a late request must not
+    /// move it.
+    pub end: Offset,
+}
+
+/// A node of the quorum. Made by [`super::start`], changed by [`super::step`] only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    pub(crate) config: Arc<Config>,
+    pub(crate) election: ElectionState,
+    pub(crate) role: Role,
+    pub(crate) log: LogSummary,
+    pub(crate) high_watermark: Option<Offset>,
+}
+
+impl State {
+    /// What does not change while it runs.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What the `quorum-state` file holds once the effects of the last step are done.
+    pub fn election(&self) -> ElectionState {
+        self.election
+    }
+
+    /// The part that the node plays.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &LogSummary {
+        &self.log
+    }
+
+    /// Everything below is committed; `None` until the node knows of anything.
+    pub fn high_watermark(&self) -> Option<Offset> {
+        self.high_watermark
+    }
+
+    /// Whether the node leads.
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader { .. })
+    }
+}
