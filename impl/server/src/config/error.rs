@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::definitions;
-use super::properties::PropertiesError;
+use kraftig_log::properties::PropertiesError;
 
 /// One key whose value breaks a rule. Its text begins with Kafka's own message, then says what was set and
 /// what to do.

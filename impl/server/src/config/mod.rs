@@ -10,25 +10,39 @@ pub mod definitions;
 mod error;
 mod groups;
 mod listeners;
-mod properties;
 mod rules;
 mod sections;
 mod served;
 mod values;
 mod voters;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use kraftig_log::properties::{self, PropertiesError};
 use kraftig_spec::types::NodeId;
 
 pub use error::{ConfigError, LoadError};
 pub use listeners::{Listener, Listeners, SecurityProtocol};
-pub use properties::{Properties, PropertiesError, parse as parse_properties};
 pub use sections::{
     BrokerConfig, LogConfig, MetadataLogConfig, QuorumConfig, SocketConfig, TopicDefaults,
 };
 use values::Values;
 pub use voters::{HostPort, Voter};
+
+/// Keys and texts as a file or the command line gave them.
+pub type Properties = BTreeMap<String, String>;
+
+/// Reads a file's bytes, which are ISO 8859-1 as in Java; other characters are written `\uXXXX`. Of a
+/// key that comes twice, the last value counts.
+pub fn parse_properties(bytes: &[u8]) -> Result<Properties, PropertiesError> {
+    let text: String = bytes.iter().copied().map(char::from).collect();
+    let properties = properties::parse(&text)?;
+    Ok(properties
+        .into_iter()
+        .map(|one| (one.key, one.value))
+        .collect())
+}
 
 /// What a node is: a broker, a controller, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +105,7 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        let mut properties = properties::parse(&bytes).map_err(|source| LoadError::Syntax {
+        let mut properties = parse_properties(&bytes).map_err(|source| LoadError::Syntax {
             path: path.to_owned(),
             source,
         })?;

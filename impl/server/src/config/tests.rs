@@ -389,3 +389,12 @@ fn overrides_go_before_the_file() {
     let missing = Config::load(&dir.path().join("none"), &[]).unwrap_err();
     assert!(matches!(missing, LoadError::Io { .. }));
 }
+
+#[test]
+fn files_are_latin1() {
+    assert_eq!(
+        parse_properties(b"a=1\na=\xe9\\u4e2d").unwrap()["a"],
+        "\u{e9}\u{4e2d}"
+    );
+    assert!(parse_properties(b"a=\\u12").is_err());
+}

@@ -2,8 +2,7 @@
 
 use super::definitions::{self, Default, Definition, Kind, Rule};
 use super::error::ConfigError;
-use super::properties::Properties;
-use super::voters;
+use super::{Properties, voters};
 
 /// A value of the type that its key has.
 #[derive(Clone, Debug, PartialEq)]
