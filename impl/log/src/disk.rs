@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// What the operating system refused, and where.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +153,23 @@ pub fn create(path: &Path) -> Result<File> {
 /// The whole of a small file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     at("read", path, fs::read(path))
+}
+
+/// A file's length in bytes.
+pub fn len(path: &Path) -> Result<u64> {
+    at("look at", path, fs::metadata(path).map(|m| m.len()))
+}
+
+/// When a file was last written, in ms since 1970.
+pub fn modified_ms(path: &Path) -> Result<i64> {
+    let modified = at(
+        "look at",
+        path,
+        fs::metadata(path).and_then(|m| m.modified()),
+    )?;
+    Ok(modified
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64))
 }
 
 /// Whether something of that name exists.

@@ -1,0 +1,127 @@
+//! The leader epochs of one log: where each begins (KIP-101, KIP-279).
+
+/// Epochs and their first offsets, both strictly ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Epochs {
+    entries: Vec<(i32, i64)>,
+}
+
+impl Epochs {
+    /// Takes over the entries of a checkpoint, or says which one does not ascend.
+    pub(crate) fn from_entries(entries: Vec<(i32, i64)>) -> Result<Self, (i32, i64)> {
+        for pair in entries.windows(2) {
+            if pair[1].0 <= pair[0].0 || pair[1].1 <= pair[0].1 {
+                return Err(pair[1]);
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    pub(crate) fn entries(&self) -> &[(i32, i64)] {
+        &self.entries
+    }
+
+    pub(crate) fn latest(&self) -> Option<i32> {
+        self.entries.last().map(|(epoch, _)| *epoch)
+    }
+
+    /// The epoch that `offset` was written in.
+    pub(crate) fn epoch_at(&self, offset: i64) -> Option<i32> {
+        let after = self.entries.partition_point(|(_, start)| *start <= offset);
+        after.checked_sub(1).map(|index| self.entries[index].0)
+    }
+
+    /// Lets `epoch` begin at `start`; entries that this contradicts go. Returns whether anything changed.
+    pub(crate) fn assign(&mut self, epoch: i32, start: i64) -> bool {
+        if self.latest() == Some(epoch) {
+            return false;
+        }
+        self.entries.retain(|(e, s)| *e < epoch && *s < start);
+        self.entries.push((epoch, start));
+        true
+    }
+
+    /// Forgets the epochs that begin at `end` or after.
+    pub(crate) fn truncate_from_end(&mut self, end: i64) -> bool {
+        let kept = self.entries.partition_point(|(_, start)| *start < end);
+        let changed = kept < self.entries.len();
+        self.entries.truncate(kept);
+        changed
+    }
+
+    /// Forgets the epochs that end at `start` or before; the one that holds `start` begins there.
+    pub(crate) fn truncate_from_start(&mut self, start: i64) -> bool {
+        let after = self.entries.partition_point(|(_, s)| *s <= start);
+        let Some(holding) = after.checked_sub(1) else {
+            return false;
+        };
+        let changed = holding > 0 || self.entries[0].1 < start;
+        self.entries.drain(..holding);
+        self.entries[0].1 = start;
+        changed
+    }
+
+    /// What an `OffsetsForLeaderEpoch` of `epoch` is answered: the largest epoch that is not above it, and
+    /// where that one ends. `None` where `epoch` is above all, or nothing is known.
+    pub(crate) fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<(i32, i64)> {
+        if self.latest()? == epoch {
+            return Some((epoch, log_end));
+        }
+        let higher = self.entries.partition_point(|(e, _)| *e <= epoch);
+        let (_, end) = self.entries.get(higher)?;
+        let floor = higher
+            .checked_sub(1)
+            .map_or(epoch, |index| self.entries[index].0);
+        Some((floor, *end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epochs(entries: &[(i32, i64)]) -> Epochs {
+        Epochs::from_entries(entries.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn end_offsets() {
+        let e = epochs(&[(2, 10), (4, 20), (5, 30)]);
+        assert_eq!(e.end_offset_for(5, 35), Some((5, 35)));
+        assert_eq!(e.end_offset_for(6, 35), None);
+        assert_eq!(e.end_offset_for(4, 35), Some((4, 30)));
+        assert_eq!(e.end_offset_for(3, 35), Some((2, 20)));
+        assert_eq!(e.end_offset_for(2, 35), Some((2, 20)));
+        assert_eq!(e.end_offset_for(1, 35), Some((1, 10)));
+        assert_eq!(epochs(&[]).end_offset_for(0, 0), None);
+        assert_eq!(
+            (e.epoch_at(9), e.epoch_at(10), e.epoch_at(29)),
+            (None, Some(2), Some(4))
+        );
+    }
+
+    #[test]
+    fn changes() {
+        assert_eq!(Epochs::from_entries(vec![(1, 0), (1, 5)]), Err((1, 5)));
+        assert_eq!(Epochs::from_entries(vec![(1, 5), (2, 5)]), Err((2, 5)));
+
+        let mut e = epochs(&[(0, 0)]);
+        assert!(!e.assign(0, 5));
+        assert!(e.assign(1, 0), "an epoch that wrote nothing is replaced");
+        assert_eq!(e, epochs(&[(1, 0)]));
+        assert!(e.assign(3, 7));
+        assert_eq!(e, epochs(&[(1, 0), (3, 7)]));
+
+        let mut e = epochs(&[(1, 0), (2, 594), (3, 1468)]);
+        assert!(e.truncate_from_end(1468));
+        assert_eq!(e, epochs(&[(1, 0), (2, 594)]));
+        assert!(!e.truncate_from_end(595));
+
+        let mut e = epochs(&[(1, 0), (2, 594), (3, 1468)]);
+        assert!(e.truncate_from_start(1418));
+        assert_eq!(e, epochs(&[(2, 1418), (3, 1468)]));
+        assert!(!e.truncate_from_start(1418));
+        assert!(e.truncate_from_start(1468));
+        assert_eq!(e, epochs(&[(3, 1468)]));
+    }
+}

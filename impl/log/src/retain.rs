@@ -1,0 +1,117 @@
+//! Making a log shorter: at its end to follow another leader, at its start when records have had their time.
+
+use crate::disk;
+use crate::error::LogError;
+use crate::log::Log;
+use crate::producers;
+use crate::segment::{Segment, log_path};
+
+impl Log {
+    /// Removes every batch that reaches `offset`, durably, and returns the log's new end: `offset`, or the
+    /// base offset of the batch that held it.
+    pub fn truncate_to(&mut self, offset: i64, now: i64) -> Result<i64, LogError> {
+        if offset >= self.end {
+            return Ok(self.end);
+        }
+        if offset < self.start {
+            return Err(LogError::OutOfRange {
+                offset,
+                start: self.start,
+                end: self.end,
+            });
+        }
+        let index = self.segment_at(offset);
+        let cut = self.segments[index].find(&self.directory, offset)?;
+        self.truncations += 1;
+        while self.segments.len() > index + 1 {
+            self.segments[self.segments.len() - 1].remove(&self.directory)?;
+            self.segments.pop();
+        }
+        let segment = &mut self.segments[index];
+        let position = cut.map_or(segment.size, |(position, _)| position);
+        self.end = cut.map_or(offset, |(_, header)| header.base_offset.min(offset));
+        segment.cut(&self.directory, position, &self.config)?;
+        disk::sync_dir(&self.directory)?;
+        self.flushed = self.flushed.min(self.end);
+        if self.epochs.truncate_from_end(self.end) {
+            self.write_epochs()?;
+        }
+        self.load_producers()?;
+        self.flushed_at = now;
+        Ok(self.end)
+    }
+
+    /// Lets the log begin at `offset` (`DeleteRecords`, a leader's log start, a snapshot), and removes the
+    /// segments that are wholly before it. A start offset never goes back.
+    pub fn advance_start_to(&mut self, offset: i64) -> Result<(), LogError> {
+        if offset > self.end {
+            return Err(LogError::OutOfRange {
+                offset,
+                start: self.start,
+                end: self.end,
+            });
+        }
+        if offset <= self.start {
+            return Ok(());
+        }
+        self.start = offset;
+        let gone = self.segment_at(offset);
+        self.remove_first(gone)
+    }
+
+    /// Removes the oldest segments that are older than `retention.ms`, or that `retention.bytes` has no room
+    /// for, as far as they are below `high_watermark`. Returns how many.
+    pub fn delete_expired(&mut self, high_watermark: i64, now: i64) -> Result<usize, LogError> {
+        let mut gone = 0;
+        let mut size = self.size();
+        for index in 0..self.segments.len() {
+            let segment = &self.segments[index];
+            let end = self
+                .segments
+                .get(index + 1)
+                .map_or(self.end, |next| next.base);
+            let too_much = self.config.retention_bytes >= 0
+                && size.saturating_sub(self.config.retention_bytes as u64)
+                    >= u64::from(segment.size);
+            if segment.size == 0
+                || end > high_watermark
+                || !(too_much || self.is_too_old(segment, now)?)
+            {
+                break;
+            }
+            size -= u64::from(segment.size);
+            gone += 1;
+        }
+        if gone == self.segments.len() {
+            self.roll(now)?;
+        }
+        if gone > 0 {
+            self.start = self.start.max(self.segments[gone].base);
+            self.remove_first(gone)?;
+        }
+        Ok(gone)
+    }
+
+    fn is_too_old(&self, segment: &Segment, now: i64) -> Result<bool, LogError> {
+        if self.config.retention_ms < 0 {
+            return Ok(false);
+        }
+        let newest = match segment.largest {
+            Some((timestamp, _)) => timestamp,
+            None => disk::modified_ms(&log_path(&self.directory, segment.base))?,
+        };
+        Ok(now.saturating_sub(newest) > self.config.retention_ms)
+    }
+
+    /// Removes the first `count` segments and what belongs to them.
+    fn remove_first(&mut self, count: usize) -> Result<(), LogError> {
+        for segment in self.segments.drain(..count) {
+            segment.remove(&self.directory)?;
+            disk::remove(&self.directory.join(producers::snapshot_name(segment.base)))?;
+        }
+        if self.epochs.truncate_from_start(self.start) {
+            self.write_epochs()?;
+        }
+        Ok(())
+    }
+}
