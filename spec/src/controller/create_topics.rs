@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{ApiError, ErrorCode};
-use super::features::MetadataVersion;
 use super::image::Image;
 use super::record::{self, Record, TOPIC_RESOURCE};
 use super::replay::unify;
@@ -253,9 +252,7 @@ fn new_partition(
             .get(replica)
             .map_or(DirectoryId::UNASSIGNED, |broker| broker.default_directory())
     };
-    let has_directories = image
-        .metadata_version()
-        .is_some_and(MetadataVersion::has_directory_assignment);
+    let has_directories = image.has_directory_assignment();
     record::Partition {
         partition_id,
         topic_id,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::features::MetadataVersion;
 use super::image::{Image, Partition, Topic};
 use super::record::{NO_LEADER, NO_LEADER_CHANGE, PartitionChange, Record};
 use super::settings::Settings;
@@ -93,7 +94,7 @@ pub(super) fn partition_change(
         .is_some_and(|v| v == "true"),
         bump_on_shrink: image
             .metadata_version()
-            .is_some_and(|version| version.bumps_leader_epoch_on_isr_shrink()),
+            .is_some_and(MetadataVersion::bumps_leader_epoch_on_isr_shrink),
     };
     let change = election.change(&acceptable)?;
     Some(Record::PartitionChange(PartitionChange {

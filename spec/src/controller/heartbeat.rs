@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::election::{BrokerChange, partition_change, partition_changes};
 use super::error::{ApiError, ErrorCode};
-use super::features::MetadataVersion;
 use super::image::{Broker, Image};
 use super::record::{BrokerRegistrationChange, Record};
 use super::{Decision, Now, Settings};
@@ -169,7 +168,7 @@ pub fn heartbeat(
             State::Stopping => {
                 if !broker.in_controlled_shutdown {
                     records.push(registration_change(broker, |change| {
-                        change.in_controlled_shutdown = 1
+                        change.in_controlled_shutdown = 1;
                     }));
                 }
                 records.extend(partition_changes(image, settings, BrokerChange::Leaves(id)));
@@ -189,10 +188,7 @@ pub fn heartbeat(
         };
         sessions.brokers.insert(id, session);
     }
-    if image
-        .metadata_version()
-        .is_some_and(MetadataVersion::has_directory_assignment)
-    {
+    if image.has_directory_assignment() {
         records.extend(directories_offline(
             image,
             settings,
@@ -259,10 +255,9 @@ fn next_state(
         );
     }
     let next = match (request.want_fence, request.want_shut_down) {
-        (true, true) => State::ShutDown,
         (true, false) => State::Fenced,
         (false, true) if leads() => State::Stopping,
-        (false, true) => State::ShutDown,
+        (_, true) => State::ShutDown,
         (false, false) => State::Serving,
     };
     (State::Serving, next)
@@ -329,7 +324,7 @@ fn directories_offline(
             }
         }
         records.push(registration_change(broker, |change| {
-            change.log_dirs = online
+            change.log_dirs = online;
         }));
     }
     records

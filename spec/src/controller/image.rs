@@ -193,6 +193,12 @@ impl Image {
             .map(MetadataVersion)
     }
 
+    /// Whether replicas are assigned to directories (KIP-858).
+    pub fn has_directory_assignment(&self) -> bool {
+        self.metadata_version()
+            .is_some_and(MetadataVersion::has_directory_assignment)
+    }
+
     /// Whether eligible leader replicas are on.
     pub fn elr_enabled(&self) -> bool {
         self.features

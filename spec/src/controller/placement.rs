@@ -35,7 +35,7 @@ pub(super) fn place(
 }
 
 struct Racks {
-    racks: Vec<Rack>,
+    all: Vec<Rack>,
     total: usize,
     unfenced: usize,
     /// How many partitions were placed since the last shuffle.
@@ -103,7 +103,7 @@ impl Racks {
         }
         let offset = random.below(racks.len());
         Self {
-            racks,
+            all: racks,
             total,
             unfenced,
             epoch: 0,
@@ -116,20 +116,20 @@ impl Racks {
     fn place(&mut self, replication_factor: i16) -> Vec<NodeId> {
         // As many partitions as brokers have been placed: other neighbours now. One broker has no neighbours.
         if self.epoch == self.unfenced && self.unfenced > 1 {
-            self.random.shuffle(&mut self.racks);
-            for rack in &mut self.racks {
+            self.random.shuffle(&mut self.all);
+            for rack in &mut self.all {
                 self.random.shuffle(&mut rack.unfenced.ids);
                 self.random.shuffle(&mut rack.fenced.ids);
             }
             self.epoch = 0;
         }
-        let count = self.racks.len();
+        let count = self.all.len();
         let epoch = self.epoch;
         let mut replicas = Vec::new();
         let order = (0..count).map(|step| (self.offset + step) % count);
         let first = order
             .clone()
-            .find_map(|rack| Some((rack, self.racks[rack].unfenced.next(epoch)?)));
+            .find_map(|rack| Some((rack, self.all[rack].unfenced.next(epoch)?)));
         if let Some((_, broker)) = first {
             replicas.push(broker);
         }
@@ -144,10 +144,10 @@ impl Racks {
                 had_its_turn = None;
                 continue;
             }
-            let next = self.racks[rack]
+            let next = self.all[rack]
                 .unfenced
                 .next(epoch)
-                .or_else(|| self.racks[rack].fenced.next(epoch));
+                .or_else(|| self.all[rack].fenced.next(epoch));
             exhausted = if next.is_some() { 0 } else { exhausted + 1 };
             replicas.extend(next);
         }

@@ -90,7 +90,7 @@ pub enum Record {
     BrokerRegistrationChange(BrokerRegistrationChange),
     /// 20: nothing; it moves the high watermark of an idle quorum (KIP-835).
     NoOp,
-    /// 21: what was left of ZooKeeper; it has no meaning any more.
+    /// 21: what was left of `ZooKeeper`; it has no meaning any more.
     ZkMigrationState {
         /// 0 "none" on a cluster that never had one.
         zk_migration_state: i8,
@@ -152,7 +152,7 @@ pub struct SupportedFeature {
 pub struct RegisterBroker {
     /// The broker.
     pub broker_id: NodeId,
-    /// Always false since ZooKeeper is gone.
+    /// Always false since `ZooKeeper` is gone.
     pub is_migrating_zk_broker: bool,
     /// The id of this run of the process.
     pub incarnation_id: Uuid,
@@ -179,7 +179,7 @@ pub struct RegisterController {
     pub controller_id: NodeId,
     /// The id of this run of the process.
     pub incarnation_id: Uuid,
-    /// Always false since ZooKeeper is gone.
+    /// Always false since `ZooKeeper` is gone.
     pub zk_migration_ready: bool,
     /// Where it listens.
     pub end_points: Vec<Endpoint>,

@@ -26,7 +26,7 @@ pub struct BrokerRegistration {
     pub features: Vec<SupportedFeature>,
     /// `broker.rack`.
     pub rack: Option<String>,
-    /// True for a broker that still runs with ZooKeeper.
+    /// True for a broker that still runs with `ZooKeeper`.
     pub is_migrating_zk_broker: bool,
     /// Its log directories.
     pub log_dirs: Vec<DirectoryId>,
@@ -58,30 +58,24 @@ pub fn register_broker(
         in_controlled_shutdown: false,
         log_dirs: Vec::new(),
     };
-    if image
-        .metadata_version()
-        .is_some_and(MetadataVersion::has_directory_assignment)
-    {
+    if image.has_directory_assignment() {
         record.log_dirs.clone_from(&request.log_dirs);
     }
     let mut records = Vec::new();
-    match existing.filter(|broker| broker.incarnation_id == request.incarnation_id) {
-        Some(broker) => {
-            record.broker_epoch = broker.epoch;
-            record.fenced = broker.fenced;
-            record.in_controlled_shutdown = broker.in_controlled_shutdown;
-        }
-        None => {
-            let stopped_cleanly =
-                existing.is_some_and(|broker| request.previous_broker_epoch == Some(broker.epoch));
-            let change = if image.elr_enabled() && !stopped_cleanly {
-                BrokerChange::LostUncleanly(request.broker_id)
-            } else {
-                BrokerChange::Leaves(request.broker_id)
-            };
-            records = partition_changes(image, settings, change);
-            sessions.forget(request.broker_id);
-        }
+    if let Some(same) = existing.filter(|broker| broker.incarnation_id == request.incarnation_id) {
+        record.broker_epoch = same.epoch;
+        record.fenced = same.fenced;
+        record.in_controlled_shutdown = same.in_controlled_shutdown;
+    } else {
+        let stopped_cleanly =
+            existing.is_some_and(|broker| request.previous_broker_epoch == Some(broker.epoch));
+        let change = if image.elr_enabled() && !stopped_cleanly {
+            BrokerChange::LostUncleanly(request.broker_id)
+        } else {
+            BrokerChange::Leaves(request.broker_id)
+        };
+        records = partition_changes(image, settings, change);
+        sessions.forget(request.broker_id);
     }
     let response = record.broker_epoch;
     records.push(Record::RegisterBroker(record));
@@ -133,10 +127,7 @@ fn check(
             "Controller does not support registering ZK brokers.".to_owned(),
         );
     }
-    if image
-        .metadata_version()
-        .is_some_and(MetadataVersion::has_directory_assignment)
-    {
+    if image.has_directory_assignment() {
         check_directories(image, request)?;
     }
     for feature in &request.features {

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use imbl::OrdSet;
-
 use super::image::{Broker, ConfigResource, Controller, Image, Partition, Topic};
 use super::record::{self, NO_LEADER, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, Record};
 use crate::types::{Epoch, NodeId, Offset, TopicId};
@@ -100,10 +98,10 @@ impl Image {
             }
             Record::PartitionChange(record) => self.change_partition(record)?,
             Record::FenceBroker { id, epoch } => {
-                self.change_broker(*id, *epoch, |broker| broker.fenced = true)?
+                self.set_fenced(*id, *epoch, true)?;
             }
             Record::UnfenceBroker { id, epoch } => {
-                self.change_broker(*id, *epoch, |broker| broker.fenced = false)?
+                self.set_fenced(*id, *epoch, false)?;
             }
             Record::RemoveTopic { topic_id } => self.remove_topic(*topic_id)?,
             Record::FeatureLevel {
@@ -142,8 +140,9 @@ impl Image {
                     .insert(record.controller_id, Arc::new(controller));
             }
             Record::ClearElr { topic_name } => self.clear_elr(topic_name)?,
-            Record::NoOp | Record::ZkMigrationState { .. } => {}
-            Record::BeginTransaction { .. }
+            Record::NoOp
+            | Record::ZkMigrationState { .. }
+            | Record::BeginTransaction { .. }
             | Record::EndTransaction
             | Record::AbortTransaction { .. } => {}
             Record::Unknown { version, .. } => return Err(ReplayFault::Unknown(*version)),
@@ -186,6 +185,10 @@ impl Image {
         Ok(())
     }
 
+    fn set_fenced(&mut self, id: NodeId, epoch: i64, fenced: bool) -> Result<(), ReplayFault> {
+        self.change_broker(id, epoch, |broker| broker.fenced = fenced)
+    }
+
     fn change_registration(
         &mut self,
         record: &record::BrokerRegistrationChange,
@@ -220,7 +223,7 @@ impl Image {
         if let Some(unified) = unify(&name) {
             self.colliding_names
                 .entry(unified.into())
-                .or_insert_with(OrdSet::new)
+                .or_default()
                 .insert(name.clone());
         }
         self.topic_ids.insert(name.clone(), id);

@@ -78,8 +78,8 @@ struct BrokerKey(&'static str, i64, Option<&'static str>);
 
 enum Rule {
     Any,
-    AtLeast(i64),
-    Between(i64, i64),
+    AtLeast(i32),
+    Between(i32, i32),
     GzipLevel,
     OneOf(&'static [&'static str]),
     /// Each element is one of these.
@@ -257,66 +257,61 @@ fn resolve(
 ) -> ConfigEntry {
     let this_node = ConfigResource::broker(settings.node_id);
     let all_brokers = ConfigResource::all_brokers();
-    let mut synonyms = Vec::new();
-    // What one unit of the strongest setting is, in units of the topic's.
-    let mut unit = 1;
-    let mut add = |name, value: Option<String>, source, value_unit| {
-        if let Some(value) = value {
-            if synonyms.is_empty() {
-                unit = value_unit;
-            }
-            synonyms.push(ConfigSynonym {
-                name,
+    // Every place that sets it, the strongest first, with what one unit there is in the topic's units.
+    let mut places: Vec<(i64, ConfigSynonym)> = Vec::new();
+    if let Some(value) = topic_configs(definition.name) {
+        let source = ConfigSource::DynamicTopic;
+        places.push((
+            SAME,
+            ConfigSynonym {
+                name: definition.name,
                 value,
                 source,
-            });
-        }
-    };
-    add(
-        definition.name,
-        topic_configs(definition.name),
-        ConfigSource::DynamicTopic,
-        1,
-    );
-    let levels: [(ConfigSource, &dyn Fn(&BrokerKey) -> Option<String>); 4] = [
-        (ConfigSource::DynamicBroker, &|key| {
-            image.config(&this_node, key.0).map(ToOwned::to_owned)
-        }),
-        (ConfigSource::DynamicDefaultBroker, &|key| {
-            image.config(&all_brokers, key.0).map(ToOwned::to_owned)
-        }),
-        (ConfigSource::StaticBroker, &|key| {
-            settings.static_config.get(key.0).cloned()
-        }),
-        (ConfigSource::Default, &|key| key.2.map(ToOwned::to_owned)),
-    ];
-    for (source, value) in levels {
-        for key in definition.broker_keys {
-            add(key.0, value(key), source, key.1);
+            },
+        ));
+    }
+    for source in [
+        ConfigSource::DynamicBroker,
+        ConfigSource::DynamicDefaultBroker,
+        ConfigSource::StaticBroker,
+        ConfigSource::Default,
+    ] {
+        for BrokerKey(name, unit, default) in definition.broker_keys {
+            let value = match source {
+                ConfigSource::DynamicBroker => image.config(&this_node, name),
+                ConfigSource::DynamicDefaultBroker => image.config(&all_brokers, name),
+                ConfigSource::StaticBroker => settings.static_config.get(*name).map(String::as_str),
+                ConfigSource::Default | ConfigSource::DynamicTopic => *default,
+            };
+            if let Some(value) = value {
+                places.push((
+                    *unit,
+                    ConfigSynonym {
+                        name,
+                        value: value.to_owned(),
+                        source,
+                    },
+                ));
+            }
         }
     }
-    let source = synonyms
-        .first()
-        .map_or(ConfigSource::Default, |synonym| synonym.source);
-    let value = match synonyms.first() {
-        Some(first) if unit != 1 => Some(
-            first
-                .value
-                .trim()
-                .parse::<i64>()
-                .unwrap_or_default()
-                .saturating_mul(unit)
-                .to_string(),
+    let (value, source) = match places.first() {
+        Some((SAME, place)) => (Some(place.value.clone()), place.source),
+        Some((unit, place)) => {
+            let units: i64 = place.value.trim().parse().unwrap_or_default();
+            (Some(units.saturating_mul(*unit).to_string()), place.source)
+        }
+        None => (
+            definition.default.map(ToOwned::to_owned),
+            ConfigSource::Default,
         ),
-        Some(first) => Some(first.value.clone()),
-        None => definition.default.map(ToOwned::to_owned),
     };
     ConfigEntry {
         name: definition.name,
         config_type: definition.config_type,
         value,
         source,
-        synonyms,
+        synonyms: places.into_iter().map(|(_, place)| place).collect(),
     }
 }
 
@@ -351,10 +346,10 @@ impl Definition {
         };
         let number = canonical.parse::<f64>().unwrap_or_default();
         match self.rule {
-            Rule::AtLeast(min) | Rule::Between(min, _) if number < min as f64 => {
+            Rule::AtLeast(min) | Rule::Between(min, _) if number < f64::from(min) => {
                 wrong(&canonical, &format!("Value must be at least {min}"))
             }
-            Rule::Between(_, max) if number > max as f64 => {
+            Rule::Between(_, max) if number > f64::from(max) => {
                 wrong(&canonical, &format!("Value must be no more than {max}"))
             }
             Rule::GzipLevel if canonical != "-1" && !(1.0..=9.0).contains(&number) => {
