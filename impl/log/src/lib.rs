@@ -12,7 +12,9 @@ mod producers;
 mod read;
 mod retain;
 mod segment;
+mod snapshot_id;
 
+pub mod bootstrap;
 pub mod checkpoint;
 pub mod disk;
 pub mod lock;
@@ -28,3 +30,4 @@ pub use lookup::TimestampedOffset;
 pub use open::{Known, Recovery};
 pub use producers::{ProducedBatch, Producer, REMEMBERED_BATCHES};
 pub use read::{Batches, ReadSlice};
+pub use snapshot_id::{SnapshotId, SnapshotIdError};
