@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""What a node refuses to start on, what it says then, and how it ends.
+
+    refusals.py [--server kraftig|stock]
+
+Each refusal must end with status 1 and name what is wrong: the file or directory, the value found and the value wanted. Needs only
+Python (and Java for --server stock, whose own second node on a directory harms the first, so that this one check is left out).
+"""
+import re
+import shutil
+import socket
+
+from node import Checks, Node, arguments, eq, has, one_line, run
+
+a = arguments(__doc__)
+check = Checks()
+count = iter(range(1000))
+
+
+def fresh(formatted=True, **options):
+    node = Node(a.server, a.dir / f"node-{next(count)}", **options)
+    if formatted:
+        node.format()
+    return node
+
+
+def refuses(node, *wanted, untouched=True):
+    before = files(node)
+    status, said = node.refused()
+    eq(status, 1, f"status ({one_line(said)})")
+    for w in wanted:
+        if not re.search(w, said, re.I):
+            raise AssertionError(f"nothing like {w!r} in {one_line(said)!r}")
+    if untouched:
+        eq(files(node), before, "what it left in the directories")
+
+
+def files(node):
+    return {p: p.read_bytes() for d in node.dirs if d.exists() for p in d.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+def edit(path, pattern, by):
+    text, n = re.subn(pattern, by, path.read_text(), flags=re.M)
+    eq(n, 1, f"places for {pattern} in {path.name}")
+    path.write_text(text)
+
+
+def unformatted():
+    refuses(fresh(formatted=False), r"meta\.properties")
+
+
+def one_unformatted():
+    node = fresh(dirs=("one", "two"))
+    shutil.rmtree(node.dirs[1])
+    refuses(node, r"meta\.properties", re.escape(str(node.dirs[1])))
+
+
+def other_cluster():
+    node = fresh(dirs=("one", "two"))
+    mine = node.meta_properties()["cluster.id"]
+    edit(node.dirs[1] / "meta.properties", r"^cluster\.id=.*", "cluster.id=4L6g3nShT-eMCtK--X86sw")
+    refuses(node, r"cluster.id", re.escape(mine), "4L6g3nShT-eMCtK--X86sw")
+
+
+def other_node():
+    node = fresh()
+    edit(node.dirs[0] / "meta.properties", r"^node\.id=.*", "node.id=7")
+    refuses(node, r"node.id", r"\b7\b", r"\b1\b", re.escape(str(node.dirs[0])))
+
+
+def one_id_twice():
+    node = fresh(dirs=("one", "two"))
+    shutil.copy(node.dirs[0] / "meta.properties", node.dirs[1] / "meta.properties")
+    refuses(node, r"directory.id", re.escape(node.meta_properties()["directory.id"]), re.escape(str(node.dirs[0])), re.escape(str(node.dirs[1])))
+
+
+def garbled():
+    node = fresh()
+    edit(node.dirs[0] / "meta.properties", r"^version=.*", "version=7")
+    refuses(node, r"version.*\b7\b")
+
+
+def in_use():
+    """The second node goes; the first goes on, and is whole at its next start."""
+    first = fresh()
+    first.start()
+    second = Node(a.server, a.dir / "second", node_id=1)
+    second.dirs = first.dirs
+    second.configure(log_dirs=",".join(map(str, first.dirs)))
+    refuses(second, "lock", re.escape(str(first.dirs[0])), untouched=False)
+    for _ in range(2):
+        assert first.alive() and first.names_a_broker(), f"the first node does not answer any more: {one_line(first.said())}"
+        first.stop()
+        first.start()
+    first.stop()
+
+
+def port_taken():
+    node = fresh()
+    with socket.create_server(("127.0.0.1", node.port)):
+        refuses(node, str(node.port), "in use", untouched=False)
+
+
+def bad_value(key, value, *wanted):
+    node = fresh()
+    node.configure(**{key: value})
+    refuses(node, re.escape(key), *wanted)
+
+
+def missing_key():
+    node = fresh()
+    del node.properties["process.roles"]
+    node.configure()
+    refuses(node, r"process\.roles")
+
+
+def unknown_key():
+    node = fresh()
+    node.configure(**{"no.such.key": "1"})
+    node.start()
+    node.stop()
+
+
+def no_such_file():
+    node = Node(a.server, a.dir / "no-file")
+    node.file.unlink()
+    status, said = node.refused()
+    eq(status, 1, "status")
+    has(said, "server.properties")
+
+
+# ---------- storage format and info
+def format_twice():
+    node = fresh()
+    r = node.storage("format", "-t", node.meta_properties()["cluster.id"], "-c", node.file, ok=False)
+    eq(r.returncode, 1, "status")
+    has(r.stderr, f"Log directory {node.dirs[0]} is already formatted. Use --ignore-formatted to ignore this directory and format the others.")
+    before = files(node)
+    node.storage("format", "-t", node.meta_properties()["cluster.id"], "-c", node.file, "--ignore-formatted")
+    eq(files(node), before, "what format left of a formatted directory")
+
+
+def format_other_cluster():
+    node = fresh()
+    before = files(node)
+    r = node.storage("format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c", node.file, "--ignore-formatted", ok=False)
+    eq(r.returncode, 1, "status")
+    has(r.stderr, "Invalid cluster.id in: ", "Expected 4L6g3nShT-eMCtK--X86sw, but read " + node.meta_properties()["cluster.id"])
+    eq(files(node), before, "what format left")
+
+
+def info():
+    node = fresh(formatted=False)
+    node.dirs[0].mkdir()
+    r = node.storage("info", "-c", node.file, ok=False)
+    eq(r.returncode, 1, "status while unformatted")
+    has(r.stdout, "Found log directory:", f"  {node.dirs[0]} is not formatted.")
+    node.format()
+    has(node.storage("info", "-c", node.file).stdout, "Found metadata: {cluster.id=" + node.meta_properties()["cluster.id"], "node.id=1", "version=1")
+
+
+def random_uuid():
+    node = Node(a.server, a.dir / "uuid")
+    one, two = node.random_uuid(), node.random_uuid()
+    assert one != two and all(re.fullmatch(r"[\w][\w-]{21}", x) for x in (one, two)), (one, two)
+
+
+# ---------- the ends
+def sigterm():
+    node = fresh(dirs=("one", "two"))
+    node.start()
+    assert all((d / ".lock").exists() for d in node.dirs), "no .lock while it runs"
+    node.stop()
+    assert all((d / ".kafka_cleanshutdown").exists() for d in node.dirs), "no .kafka_cleanshutdown after SIGTERM"
+    node.start()
+    assert not any((d / ".kafka_cleanshutdown").exists() for d in node.dirs), ".kafka_cleanshutdown while it runs"
+    node.stop()
+
+
+def sigkill():
+    node = fresh()
+    node.start()
+    node.kill()
+    assert not (node.dirs[0] / ".kafka_cleanshutdown").exists(), ".kafka_cleanshutdown after kill -9"
+    node.start()
+    node.stop()
+
+
+def usage():
+    node = Node(a.server, a.dir / "usage")
+    for command in (("server", "start"), ("storage",), ("storage", "format")):
+        r = run(*node.command(*command), ok=False)
+        assert r.returncode != 0, f"{command} without arguments ends with 0"
+
+
+for f in (unformatted, one_unformatted, other_cluster, other_node, one_id_twice, garbled, port_taken, missing_key, unknown_key, no_such_file,
+          format_twice, format_other_cluster, info, random_uuid, sigterm, sigkill, usage):
+    check(f.__name__, f)
+if a.server != "stock":
+    check("in_use", in_use)
+for key, value, *wanted in (("node.id", "-1", r"-1\b"), ("process.roles", "pear", "pear"), ("log.segment.bytes", "7", r"\b7\b"),
+                            ("listeners", "PLAINTEXT://localhost:1,PLAINTEXT://localhost:2", "name"),
+                            ("controller.quorum.voters", "9@localhost:1", r"\b9\b"), ("advertised.listeners", "PLAINTEXT://0.0.0.0:9092", r"0\.0\.0\.0")):
+    check(f"bad_{key.replace('.', '_')}", bad_value, key, value, *wanted)
+check.finish()
