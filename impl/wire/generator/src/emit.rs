@@ -173,13 +173,17 @@ struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
-    /// The fields that at least one valid version carries.
+    /// The fields that at least one valid version carries: the tagged ones last, by tag, as on the wire.
     fn fields(&self) -> impl Iterator<Item = &Field> {
         let valid = self.message.versions;
-        self.structure
+        let mut fields: Vec<&Field> = self
+            .structure
             .fields
             .iter()
-            .filter(move |f| f.versions.min <= valid.max && f.versions.max >= valid.min)
+            .filter(|f| f.versions.min <= valid.max && f.versions.max >= valid.min)
+            .collect();
+        fields.sort_by_key(|field| field.tag);
+        fields.into_iter()
     }
 
     /// The condition for `versions` on the valid versions; `None` where it always holds.

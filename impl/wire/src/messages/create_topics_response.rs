@@ -58,14 +58,14 @@ pub struct CreatableTopicResult {
     pub error_code: i16,
     /// `ErrorMessage`, versions 1+, nullable in 0+.
     pub error_message: Option<crate::Str>,
-    /// `TopicConfigErrorCode`, versions 5+, tag 0.
-    pub topic_config_error_code: i16,
     /// `NumPartitions`, versions 5+.
     pub num_partitions: i32,
     /// `ReplicationFactor`, versions 5+.
     pub replication_factor: i16,
     /// `Configs`, versions 5+, nullable in 5+.
     pub configs: Option<Vec<CreatableTopicConfigs>>,
+    /// `TopicConfigErrorCode`, versions 5+, tag 0.
+    pub topic_config_error_code: i16,
 }
 
 impl Default for CreatableTopicResult {
@@ -75,10 +75,10 @@ impl Default for CreatableTopicResult {
             topic_id: crate::Uuid::ZERO,
             error_code: 0,
             error_message: Some(crate::Str::default()),
-            topic_config_error_code: 0,
             num_partitions: -1,
             replication_factor: -1,
             configs: Some(Vec::new()),
+            topic_config_error_code: 0,
         }
     }
 }
@@ -94,7 +94,6 @@ impl CreatableTopicResult {
         };
         let error_code = r.i16().at("ErrorCode")?;
         let error_message = r.nullable_string(flexible).at("ErrorMessage")?;
-        let mut topic_config_error_code = None;
         let num_partitions = if message_version >= 5 {
             r.i32().at("NumPartitions")?
         } else {
@@ -113,6 +112,7 @@ impl CreatableTopicResult {
         } else {
             Some(Vec::new())
         };
+        let mut topic_config_error_code = None;
         if flexible {
             r.tags(|r, tag| {
                 match tag {
@@ -131,10 +131,10 @@ impl CreatableTopicResult {
             topic_id,
             error_code,
             error_message,
-            topic_config_error_code: topic_config_error_code.unwrap_or_default(),
             num_partitions,
             replication_factor,
             configs,
+            topic_config_error_code: topic_config_error_code.unwrap_or_default(),
         })
     }
 
@@ -158,8 +158,6 @@ impl CreatableTopicResult {
             |buf, v| crate::write::string(buf, flexible, v),
         )
         .at("ErrorMessage")?;
-        let tag_topic_config_error_code =
-            message_version >= 5 && (self.topic_config_error_code != 0);
         if message_version >= 5 {
             buf.put_i32(self.num_partitions);
         }
@@ -179,6 +177,8 @@ impl CreatableTopicResult {
             )
             .at("Configs")?;
         }
+        let tag_topic_config_error_code =
+            message_version >= 5 && (self.topic_config_error_code != 0);
         if flexible {
             crate::write::uvarint(buf, u32::from(tag_topic_config_error_code));
             if tag_topic_config_error_code {

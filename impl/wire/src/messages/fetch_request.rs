@@ -7,12 +7,8 @@ use bytes::BufMut as _;
 /// `FetchRequest` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FetchRequest {
-    /// `ClusterId`, versions 12+, nullable in 12+, tag 0.
-    pub cluster_id: Option<crate::Str>,
     /// `ReplicaId`, versions 0-14.
     pub replica_id: i32,
-    /// `ReplicaState`, versions 15+, tag 1.
-    pub replica_state: ReplicaState,
     /// `MaxWaitMs`, versions 0+.
     pub max_wait_ms: i32,
     /// `MinBytes`, versions 0+.
@@ -31,14 +27,16 @@ pub struct FetchRequest {
     pub forgotten_topics_data: Vec<ForgottenTopic>,
     /// `RackId`, versions 11+.
     pub rack_id: crate::Str,
+    /// `ClusterId`, versions 12+, nullable in 12+, tag 0.
+    pub cluster_id: Option<crate::Str>,
+    /// `ReplicaState`, versions 15+, tag 1.
+    pub replica_state: ReplicaState,
 }
 
 impl Default for FetchRequest {
     fn default() -> Self {
         Self {
-            cluster_id: None,
             replica_id: -1,
-            replica_state: ReplicaState::default(),
             max_wait_ms: 0,
             min_bytes: 0,
             max_bytes: i32::MAX,
@@ -48,6 +46,8 @@ impl Default for FetchRequest {
             topics: Vec::new(),
             forgotten_topics_data: Vec::new(),
             rack_id: crate::Str::default(),
+            cluster_id: None,
+            replica_state: ReplicaState::default(),
         }
     }
 }
@@ -55,13 +55,11 @@ impl Default for FetchRequest {
 impl FetchRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
-        let mut cluster_id = None;
         let replica_id = if message_version <= 14 {
             r.i32().at("ReplicaId")?
         } else {
             -1
         };
-        let mut replica_state = None;
         let max_wait_ms = r.i32().at("MaxWaitMs")?;
         let min_bytes = r.i32().at("MinBytes")?;
         let max_bytes = r.i32().at("MaxBytes")?;
@@ -90,6 +88,8 @@ impl FetchRequest {
         } else {
             crate::Str::default()
         };
+        let mut cluster_id = None;
+        let mut replica_state = None;
         if flexible {
             r.tags(|r, tag| {
                 match tag {
@@ -109,9 +109,7 @@ impl FetchRequest {
             })?;
         }
         Ok(Self {
-            cluster_id: cluster_id.unwrap_or_default(),
             replica_id,
-            replica_state: replica_state.unwrap_or_default(),
             max_wait_ms,
             min_bytes,
             max_bytes,
@@ -121,6 +119,8 @@ impl FetchRequest {
             topics,
             forgotten_topics_data,
             rack_id,
+            cluster_id: cluster_id.unwrap_or_default(),
+            replica_state: replica_state.unwrap_or_default(),
         })
     }
 
@@ -130,16 +130,10 @@ impl FetchRequest {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 12;
-        let tag_cluster_id = message_version >= 12 && (self.cluster_id.is_some());
         if message_version <= 14 {
             buf.put_i32(self.replica_id);
         } else if self.replica_id != -1 {
             return Err(crate::EncodeError::not_in_version("ReplicaId"));
-        }
-        let tag_replica_state =
-            message_version >= 15 && (self.replica_state != ReplicaState::default());
-        if message_version < 15 && (self.replica_state != ReplicaState::default()) {
-            return Err(crate::EncodeError::not_in_version("ReplicaState"));
         }
         buf.put_i32(self.max_wait_ms);
         buf.put_i32(self.min_bytes);
@@ -165,6 +159,12 @@ impl FetchRequest {
         }
         if message_version >= 11 {
             crate::write::string(buf, flexible, &self.rack_id).at("RackId")?;
+        }
+        let tag_cluster_id = message_version >= 12 && (self.cluster_id.is_some());
+        let tag_replica_state =
+            message_version >= 15 && (self.replica_state != ReplicaState::default());
+        if message_version < 15 && (self.replica_state != ReplicaState::default()) {
+            return Err(crate::EncodeError::not_in_version("ReplicaState"));
         }
         if flexible {
             crate::write::uvarint(

@@ -173,18 +173,18 @@ pub struct PartitionData {
     pub last_stable_offset: i64,
     /// `LogStartOffset`, versions 5+.
     pub log_start_offset: i64,
-    /// `DivergingEpoch`, versions 12+, tag 0.
-    pub diverging_epoch: EpochEndOffset,
-    /// `CurrentLeader`, versions 12+, tag 1.
-    pub current_leader: LeaderIdAndEpoch,
-    /// `SnapshotId`, versions 12+, tag 2.
-    pub snapshot_id: SnapshotId,
     /// `AbortedTransactions`, versions 4+, nullable in 4+.
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
     /// `PreferredReadReplica`, versions 11+.
     pub preferred_read_replica: i32,
     /// `Records`, versions 0+, nullable in 0+.
     pub records: Option<bytes::Bytes>,
+    /// `DivergingEpoch`, versions 12+, tag 0.
+    pub diverging_epoch: EpochEndOffset,
+    /// `CurrentLeader`, versions 12+, tag 1.
+    pub current_leader: LeaderIdAndEpoch,
+    /// `SnapshotId`, versions 12+, tag 2.
+    pub snapshot_id: SnapshotId,
 }
 
 impl Default for PartitionData {
@@ -195,12 +195,12 @@ impl Default for PartitionData {
             high_watermark: 0,
             last_stable_offset: -1,
             log_start_offset: -1,
-            diverging_epoch: EpochEndOffset::default(),
-            current_leader: LeaderIdAndEpoch::default(),
-            snapshot_id: SnapshotId::default(),
             aborted_transactions: Some(Vec::new()),
             preferred_read_replica: -1,
             records: None,
+            diverging_epoch: EpochEndOffset::default(),
+            current_leader: LeaderIdAndEpoch::default(),
+            snapshot_id: SnapshotId::default(),
         }
     }
 }
@@ -217,9 +217,6 @@ impl PartitionData {
         } else {
             -1
         };
-        let mut diverging_epoch = None;
-        let mut current_leader = None;
-        let mut snapshot_id = None;
         let aborted_transactions = r
             .nullable_array(flexible, |r| AbortedTransaction::read(r, message_version))
             .at("AbortedTransactions")?;
@@ -229,6 +226,9 @@ impl PartitionData {
             -1
         };
         let records = r.nullable_bytes(flexible).at("Records")?;
+        let mut diverging_epoch = None;
+        let mut current_leader = None;
+        let mut snapshot_id = None;
         if flexible {
             r.tags(|r, tag| {
                 match tag {
@@ -258,12 +258,12 @@ impl PartitionData {
             high_watermark,
             last_stable_offset,
             log_start_offset,
-            diverging_epoch: diverging_epoch.unwrap_or_default(),
-            current_leader: current_leader.unwrap_or_default(),
-            snapshot_id: snapshot_id.unwrap_or_default(),
             aborted_transactions,
             preferred_read_replica,
             records,
+            diverging_epoch: diverging_epoch.unwrap_or_default(),
+            current_leader: current_leader.unwrap_or_default(),
+            snapshot_id: snapshot_id.unwrap_or_default(),
         })
     }
 
@@ -279,20 +279,6 @@ impl PartitionData {
         buf.put_i64(self.last_stable_offset);
         if message_version >= 5 {
             buf.put_i64(self.log_start_offset);
-        }
-        let tag_diverging_epoch =
-            message_version >= 12 && (self.diverging_epoch != EpochEndOffset::default());
-        if message_version < 12 && (self.diverging_epoch != EpochEndOffset::default()) {
-            return Err(crate::EncodeError::not_in_version("DivergingEpoch"));
-        }
-        let tag_current_leader =
-            message_version >= 12 && (self.current_leader != LeaderIdAndEpoch::default());
-        if message_version < 12 && (self.current_leader != LeaderIdAndEpoch::default()) {
-            return Err(crate::EncodeError::not_in_version("CurrentLeader"));
-        }
-        let tag_snapshot_id = message_version >= 12 && (self.snapshot_id != SnapshotId::default());
-        if message_version < 12 && (self.snapshot_id != SnapshotId::default()) {
-            return Err(crate::EncodeError::not_in_version("SnapshotId"));
         }
         crate::write::nullable(
             buf,
@@ -317,6 +303,20 @@ impl PartitionData {
             |buf, v| crate::write::bytes(buf, flexible, v),
         )
         .at("Records")?;
+        let tag_diverging_epoch =
+            message_version >= 12 && (self.diverging_epoch != EpochEndOffset::default());
+        if message_version < 12 && (self.diverging_epoch != EpochEndOffset::default()) {
+            return Err(crate::EncodeError::not_in_version("DivergingEpoch"));
+        }
+        let tag_current_leader =
+            message_version >= 12 && (self.current_leader != LeaderIdAndEpoch::default());
+        if message_version < 12 && (self.current_leader != LeaderIdAndEpoch::default()) {
+            return Err(crate::EncodeError::not_in_version("CurrentLeader"));
+        }
+        let tag_snapshot_id = message_version >= 12 && (self.snapshot_id != SnapshotId::default());
+        if message_version < 12 && (self.snapshot_id != SnapshotId::default()) {
+            return Err(crate::EncodeError::not_in_version("SnapshotId"));
+        }
         if flexible {
             crate::write::uvarint(
                 buf,

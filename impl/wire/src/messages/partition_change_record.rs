@@ -23,12 +23,12 @@ pub struct PartitionChangeRecord {
     pub adding_replicas: Option<Vec<i32>>,
     /// `LeaderRecoveryState`, versions 0+, tag 5.
     pub leader_recovery_state: i8,
-    /// `Directories`, versions 1+, nullable in 1+, tag 8.
-    pub directories: Option<Vec<crate::Uuid>>,
     /// `EligibleLeaderReplicas`, versions 2+, nullable in 2+, tag 6.
     pub eligible_leader_replicas: Option<Vec<i32>>,
     /// `LastKnownElr`, versions 2+, nullable in 2+, tag 7.
     pub last_known_elr: Option<Vec<i32>>,
+    /// `Directories`, versions 1+, nullable in 1+, tag 8.
+    pub directories: Option<Vec<crate::Uuid>>,
 }
 
 impl Default for PartitionChangeRecord {
@@ -42,9 +42,9 @@ impl Default for PartitionChangeRecord {
             removing_replicas: None,
             adding_replicas: None,
             leader_recovery_state: -1,
-            directories: None,
             eligible_leader_replicas: None,
             last_known_elr: None,
+            directories: None,
         }
     }
 }
@@ -59,9 +59,9 @@ impl PartitionChangeRecord {
         let mut removing_replicas = None;
         let mut adding_replicas = None;
         let mut leader_recovery_state = None;
-        let mut directories = None;
         let mut eligible_leader_replicas = None;
         let mut last_known_elr = None;
+        let mut directories = None;
         r.tags(|r, tag| {
             match tag {
                 0 => {
@@ -94,12 +94,6 @@ impl PartitionChangeRecord {
                         r.i8().at("LeaderRecoveryState")
                     })?;
                 }
-                8 if message_version >= 1 => {
-                    r.once(&mut directories, |r| {
-                        r.nullable_array(true, crate::Reader::uuid)
-                            .at("Directories")
-                    })?;
-                }
                 6 if message_version >= 2 => {
                     r.once(&mut eligible_leader_replicas, |r| {
                         r.nullable_array(true, crate::Reader::i32)
@@ -110,6 +104,12 @@ impl PartitionChangeRecord {
                     r.once(&mut last_known_elr, |r| {
                         r.nullable_array(true, crate::Reader::i32)
                             .at("LastKnownElr")
+                    })?;
+                }
+                8 if message_version >= 1 => {
+                    r.once(&mut directories, |r| {
+                        r.nullable_array(true, crate::Reader::uuid)
+                            .at("Directories")
                     })?;
                 }
                 _ => return Ok(false),
@@ -125,9 +125,9 @@ impl PartitionChangeRecord {
             removing_replicas: removing_replicas.unwrap_or_default(),
             adding_replicas: adding_replicas.unwrap_or_default(),
             leader_recovery_state: leader_recovery_state.unwrap_or(-1),
-            directories: directories.unwrap_or_default(),
             eligible_leader_replicas: eligible_leader_replicas.unwrap_or_default(),
             last_known_elr: last_known_elr.unwrap_or_default(),
+            directories: directories.unwrap_or_default(),
         })
     }
 
@@ -144,10 +144,6 @@ impl PartitionChangeRecord {
         let tag_removing_replicas = self.removing_replicas.is_some();
         let tag_adding_replicas = self.adding_replicas.is_some();
         let tag_leader_recovery_state = self.leader_recovery_state != -1;
-        let tag_directories = message_version >= 1 && (self.directories.is_some());
-        if message_version < 1 && (self.directories.is_some()) {
-            return Err(crate::EncodeError::not_in_version("Directories"));
-        }
         let tag_eligible_leader_replicas =
             message_version >= 2 && (self.eligible_leader_replicas.is_some());
         if message_version < 2 && (self.eligible_leader_replicas.is_some()) {
@@ -157,6 +153,10 @@ impl PartitionChangeRecord {
         if message_version < 2 && (self.last_known_elr.is_some()) {
             return Err(crate::EncodeError::not_in_version("LastKnownElr"));
         }
+        let tag_directories = message_version >= 1 && (self.directories.is_some());
+        if message_version < 1 && (self.directories.is_some()) {
+            return Err(crate::EncodeError::not_in_version("Directories"));
+        }
         crate::write::uvarint(
             buf,
             u32::from(tag_isr)
@@ -165,9 +165,9 @@ impl PartitionChangeRecord {
                 + u32::from(tag_removing_replicas)
                 + u32::from(tag_adding_replicas)
                 + u32::from(tag_leader_recovery_state)
-                + u32::from(tag_directories)
                 + u32::from(tag_eligible_leader_replicas)
-                + u32::from(tag_last_known_elr),
+                + u32::from(tag_last_known_elr)
+                + u32::from(tag_directories),
         );
         if tag_isr {
             crate::write::tag(buf, 0, |buf| {
@@ -255,24 +255,6 @@ impl PartitionChangeRecord {
             })
             .at("LeaderRecoveryState")?;
         }
-        if tag_directories {
-            crate::write::tag(buf, 8, |buf| {
-                crate::write::nullable(
-                    buf,
-                    true,
-                    crate::write::Null::Long,
-                    true,
-                    self.directories.as_ref(),
-                    |buf, v| {
-                        crate::write::array(buf, true, v, |buf, v| {
-                            buf.put_slice(&v.0);
-                            Ok(())
-                        })
-                    },
-                )
-            })
-            .at("Directories")?;
-        }
         if tag_eligible_leader_replicas {
             crate::write::tag(buf, 6, |buf| {
                 crate::write::nullable(
@@ -308,6 +290,24 @@ impl PartitionChangeRecord {
                 )
             })
             .at("LastKnownElr")?;
+        }
+        if tag_directories {
+            crate::write::tag(buf, 8, |buf| {
+                crate::write::nullable(
+                    buf,
+                    true,
+                    crate::write::Null::Long,
+                    true,
+                    self.directories.as_ref(),
+                    |buf, v| {
+                        crate::write::array(buf, true, v, |buf, v| {
+                            buf.put_slice(&v.0);
+                            Ok(())
+                        })
+                    },
+                )
+            })
+            .at("Directories")?;
         }
 
         Ok(())

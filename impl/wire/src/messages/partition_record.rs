@@ -21,14 +21,14 @@ pub struct PartitionRecord {
     pub adding_replicas: Vec<i32>,
     /// `Leader`, versions 0+.
     pub leader: i32,
-    /// `LeaderRecoveryState`, versions 0+, tag 0.
-    pub leader_recovery_state: i8,
     /// `LeaderEpoch`, versions 0+.
     pub leader_epoch: i32,
     /// `PartitionEpoch`, versions 0+.
     pub partition_epoch: i32,
     /// `Directories`, versions 1+.
     pub directories: Vec<crate::Uuid>,
+    /// `LeaderRecoveryState`, versions 0+, tag 0.
+    pub leader_recovery_state: i8,
     /// `EligibleLeaderReplicas`, versions 2+, nullable in 2+, tag 1.
     pub eligible_leader_replicas: Option<Vec<i32>>,
     /// `LastKnownElr`, versions 2+, nullable in 2+, tag 2.
@@ -45,10 +45,10 @@ impl Default for PartitionRecord {
             removing_replicas: Vec::new(),
             adding_replicas: Vec::new(),
             leader: -1,
-            leader_recovery_state: 0,
             leader_epoch: -1,
             partition_epoch: -1,
             directories: Vec::new(),
+            leader_recovery_state: 0,
             eligible_leader_replicas: None,
             last_known_elr: None,
         }
@@ -64,7 +64,6 @@ impl PartitionRecord {
         let removing_replicas = r.array(true, crate::Reader::i32).at("RemovingReplicas")?;
         let adding_replicas = r.array(true, crate::Reader::i32).at("AddingReplicas")?;
         let leader = r.i32().at("Leader")?;
-        let mut leader_recovery_state = None;
         let leader_epoch = r.i32().at("LeaderEpoch")?;
         let partition_epoch = r.i32().at("PartitionEpoch")?;
         let directories = if message_version >= 1 {
@@ -72,6 +71,7 @@ impl PartitionRecord {
         } else {
             Vec::new()
         };
+        let mut leader_recovery_state = None;
         let mut eligible_leader_replicas = None;
         let mut last_known_elr = None;
         r.tags(|r, tag| {
@@ -105,10 +105,10 @@ impl PartitionRecord {
             removing_replicas,
             adding_replicas,
             leader,
-            leader_recovery_state: leader_recovery_state.unwrap_or_default(),
             leader_epoch,
             partition_epoch,
             directories,
+            leader_recovery_state: leader_recovery_state.unwrap_or_default(),
             eligible_leader_replicas: eligible_leader_replicas.unwrap_or_default(),
             last_known_elr: last_known_elr.unwrap_or_default(),
         })
@@ -142,7 +142,6 @@ impl PartitionRecord {
         })
         .at("AddingReplicas")?;
         buf.put_i32(self.leader);
-        let tag_leader_recovery_state = self.leader_recovery_state != 0;
         buf.put_i32(self.leader_epoch);
         buf.put_i32(self.partition_epoch);
         if message_version >= 1 {
@@ -154,6 +153,7 @@ impl PartitionRecord {
         } else if !self.directories.is_empty() {
             return Err(crate::EncodeError::not_in_version("Directories"));
         }
+        let tag_leader_recovery_state = self.leader_recovery_state != 0;
         let tag_eligible_leader_replicas =
             message_version >= 2 && (self.eligible_leader_replicas.is_some());
         if message_version < 2 && (self.eligible_leader_replicas.is_some()) {
