@@ -1,2 +1,3 @@
 //! Under construction.
 pub mod config;
+pub mod quorum;

@@ -102,7 +102,10 @@ pub fn violations<V: PartialEq>(
     for (holds, property) in [
         (election_safety(nodes), Property::ElectionSafety),
         (log_matching(nodes), Property::LogMatching),
-        (leader_completeness(nodes, committed), Property::LeaderCompleteness),
+        (
+            leader_completeness(nodes, committed),
+            Property::LeaderCompleteness,
+        ),
         (durability(voters, nodes, committed), Property::Durability),
     ] {
         if !holds {
@@ -120,7 +123,10 @@ fn election_safety<V>(nodes: &[NodeView<'_, V>]) -> bool {
         own.into_iter().chain(belief)
     };
     let opened = |node: &NodeView<'_, V>| -> Vec<(Epoch, NodeId)> {
-        node.log.iter().filter_map(|entry| entry.leader.map(|leader| (entry.epoch, leader))).collect()
+        node.log
+            .iter()
+            .filter_map(|entry| entry.leader.map(|leader| (entry.epoch, leader)))
+            .collect()
     };
     let mut leaders: Vec<(Epoch, NodeId)> = Vec::with_capacity(nodes.len() * 4);
     for node in nodes {
@@ -128,14 +134,20 @@ fn election_safety<V>(nodes: &[NodeView<'_, V>]) -> bool {
         leaders.extend(opened(node));
     }
     leaders.iter().enumerate().all(|(index, (epoch, leader))| {
-        leaders[index + 1..].iter().all(|(other, by)| other != epoch || by == leader)
+        leaders[index + 1..]
+            .iter()
+            .all(|(other, by)| other != epoch || by == leader)
     })
 }
 
 fn log_matching<V: PartialEq>(nodes: &[NodeView<'_, V>]) -> bool {
     nodes.iter().enumerate().all(|(index, a)| {
         nodes[index + 1..].iter().all(|b| {
-            let same = a.log.iter().zip(b.log).rposition(|(x, y)| x.end == y.end && x.epoch == y.epoch);
+            let same = a
+                .log
+                .iter()
+                .zip(b.log)
+                .rposition(|(x, y)| x.end == y.end && x.epoch == y.epoch);
             same.is_none_or(|last| a.log[..=last] == b.log[..=last])
         })
     })
@@ -154,7 +166,9 @@ fn durability<V: PartialEq>(
     nodes: &[NodeView<'_, V>],
     committed: &[Entry<V>],
 ) -> bool {
-    let Some(end) = committed.last().map(|entry| entry.end) else { return true };
+    let Some(end) = committed.last().map(|entry| entry.end) else {
+        return true;
+    };
     let durable = |node: &&NodeView<'_, V>| node.flushed >= end && node.log.starts_with(committed);
     nodes.iter().filter(durable).count() > voters / 2
 }
@@ -167,7 +181,10 @@ pub fn commit<V: PartialEq + Clone>(
     log: &[Entry<V>],
     high_watermark: Offset,
 ) -> bool {
-    let known = log.iter().take_while(|entry| entry.end <= high_watermark).count();
+    let known = log
+        .iter()
+        .take_while(|entry| entry.end <= high_watermark)
+        .count();
     let shared = known.min(committed.len());
     if log[..shared] != committed[..shared] {
         return false;

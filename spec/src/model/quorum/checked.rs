@@ -110,7 +110,13 @@ impl Witness {
 
     /// Whether a complete search of these bounds must see it.
     pub fn required(self, bounds: Bounds) -> bool {
-        let Bounds { nodes, epochs, values, crashes, resign } = bounds;
+        let Bounds {
+            nodes,
+            epochs,
+            values,
+            crashes,
+            resign,
+        } = bounds;
         let crash = crashes != Some(0);
         let elects = epochs >= 1;
         let several = nodes >= 2;
@@ -125,7 +131,9 @@ impl Witness {
             }
             Self::Crash => crash,
             Self::CrashInsideStep => crash && elects,
-            Self::Vote | Self::BeginQuorumEpoch | Self::Fetch | Self::AnswerLost => elects && several,
+            Self::Vote | Self::BeginQuorumEpoch | Self::Fetch | Self::AnswerLost => {
+                elects && several
+            }
             Self::PartialFetch => elects && several && (values >= 1 || epochs >= 2),
             Self::Unattached => several,
             Self::Follower => elects && several,
@@ -165,15 +173,26 @@ fn witnessed(successor: &Successor) -> u64 {
             seen |= bit(witness);
         }
     };
-    let Successor { action, world, truncated, lost, .. } = successor;
+    let Successor {
+        action,
+        world,
+        truncated,
+        lost,
+        ..
+    } = successor;
     let inside = match action {
-        Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => cut.is_some(),
+        Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => {
+            cut.is_some()
+        }
         Action::Rpc(rpc) => rpc.receiver.is_some() || rpc.sender.is_some(),
         Action::Crash(..) | Action::Resign(_) => false,
     };
     see(inside, Witness::CrashInsideStep);
     see(*truncated, Witness::DivergentSuffixTruncated);
-    see(*lost && !world.committed.is_empty(), Witness::UnflushedSuffixLost);
+    see(
+        *lost && !world.committed.is_empty(),
+        Witness::UnflushedSuffixLost,
+    );
     match action {
         Action::Timeout(..) => see(true, Witness::Timeout),
         Action::Propose(..) => see(true, Witness::Propose),
@@ -187,7 +206,10 @@ fn witnessed(successor: &Successor) -> u64 {
             see(arrives.is_none(), Witness::AnswerLost);
         }
     }
-    see(world.committed.iter().any(|entry| entry.leader.is_none()), Witness::ValueCommitted);
+    see(
+        world.committed.iter().any(|entry| entry.leader.is_none()),
+        Witness::ValueCommitted,
+    );
     seen | roles(world)
 }
 
@@ -238,7 +260,10 @@ impl QuorumModel {
             .map(|successor| {
                 self.witnesses.note(witnessed(successor));
                 let next = Packed::canonical(&successor.world, successor.violations);
-                Transition { action: successor.action, next }
+                Transition {
+                    action: successor.action,
+                    next,
+                }
             })
             .collect()
     }

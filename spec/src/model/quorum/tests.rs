@@ -6,7 +6,13 @@ use std::collections::{HashSet, VecDeque};
 use super::*;
 
 fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) -> Bounds {
-    Bounds { nodes, epochs, values, crashes, resign }
+    Bounds {
+        nodes,
+        epochs,
+        values,
+        crashes,
+        resign,
+    }
 }
 
 /// The states that can be reached, and how many of them break a property.
@@ -21,9 +27,11 @@ fn search(bounds: Bounds) -> (usize, usize) {
             }
         }
     }
-    (seen.len(), seen.iter().filter(|state| state.violations != 0).count())
+    (
+        seen.len(),
+        seen.iter().filter(|state| state.violations != 0).count(),
+    )
 }
-
 
 #[test]
 fn print_counts() {

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::quorum::properties::{self, Entry, NodeView, Property, Violations};
 use crate::quorum::{
-    Answer, Batch, Config, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Request, Response,
-    Restored, Role, State, Timeouts, Timer, requests, start, step,
+    Answer, Batch, Config, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Request,
+    Response, Restored, Role, State, Timeouts, Timer, requests, start, step,
 };
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
@@ -39,7 +39,9 @@ pub enum BoundsError {
     #[error("--nodes {0}: the model holds 1 to 7 nodes")]
     Nodes(u8),
     /// A log could be longer than a state has room for.
-    #[error("--epochs {epochs} --values {values}: with {nodes} nodes a state has room for {room} of both together")]
+    #[error(
+        "--epochs {epochs} --values {values}: with {nodes} nodes a state has room for {room} of both together"
+    )]
     Logs {
         /// As asked for.
         nodes: u8,
@@ -125,7 +127,11 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let crash = |f: &mut fmt::Formatter<'_>, node: NodeId, cut: Option<Cut>| match cut {
             Some(cut) => {
-                write!(f, "; {node} crashes after effect {} and keeps {}", cut.effects, cut.keeps)
+                write!(
+                    f,
+                    "; {node} crashes after effect {} and keeps {}",
+                    cut.effects, cut.keeps
+                )
             }
             None => Ok(()),
         };
@@ -187,7 +193,11 @@ impl World {
 
     /// Everything that can happen next and changes something.
     pub fn successors(&self, bounds: Bounds) -> Vec<Successor> {
-        let mut next = Next { world: self, bounds, found: Vec::new() };
+        let mut next = Next {
+            world: self,
+            bounds,
+            found: Vec::new(),
+        };
         for node in 0..self.nodes.len() {
             next.local_actions(node);
             next.crashes(node);
@@ -213,7 +223,10 @@ fn index(id: NodeId) -> usize {
 pub(super) fn configuration(nodes: u8, node: u8) -> Arc<Config> {
     static ALL: OnceLock<Vec<Vec<Arc<Config>>>> = OnceLock::new();
     let of = |nodes: u8, node: u8| Config {
-        local: ReplicaKey { id: NodeId(i32::from(node) + 1), directory: DirectoryId::ABSENT },
+        local: ReplicaKey {
+            id: NodeId(i32::from(node) + 1),
+            directory: DirectoryId::ABSENT,
+        },
         voters: (1..=i32::from(nodes)).map(NodeId).collect(),
         timeouts: Timeouts::default(),
     };
@@ -236,7 +249,10 @@ pub(super) fn summary(log: &[Entry<Value>], flushed: Offset) -> LogSummary {
 impl Node {
     fn restart(config: Arc<Config>, restored: Restored, log: &[Entry<Value>]) -> Self {
         let (state, effects) = start(config, restored).expect("the model's nodes are voters");
-        let mut node = Self { state, log: log.to_vec() };
+        let mut node = Self {
+            state,
+            log: log.to_vec(),
+        };
         node.carry_out(&effects);
         node.forget_idle();
         node
@@ -247,7 +263,12 @@ impl Node {
     }
 
     fn view(&self) -> NodeView<'_, Value> {
-        let State { role, election, log, .. } = &self.state;
+        let State {
+            role,
+            election,
+            log,
+            ..
+        } = &self.state;
         NodeView {
             id: self.id(),
             role: Some(role),
@@ -274,7 +295,12 @@ impl Node {
     /// lost with it.
     fn forget_idle(&mut self) {
         match &mut self.state.role {
-            Role::Leader { heard, acknowledged, progress, .. } => {
+            Role::Leader {
+                heard,
+                acknowledged,
+                progress,
+                ..
+            } => {
                 heard.clear();
                 acknowledged.clear();
                 progress.retain(|_, known| known.end > Offset::ZERO);
@@ -295,7 +321,12 @@ fn entry(batch: &Batch<Payload<Value>>) -> Entry<Value> {
         Payload::Records(value) if value >= OPENS => (0, Some(NodeId(i32::from(value - OPENS)))),
         Payload::Records(value) => (value, None),
     };
-    Entry { end: batch.end(), epoch: batch.epoch, value, leader }
+    Entry {
+        end: batch.end(),
+        epoch: batch.epoch,
+        value,
+        leader,
+    }
 }
 
 /// On the network the record by which node `i` opens an epoch is the value `OPENS + i`.
@@ -309,7 +340,9 @@ fn batches(log: &[Entry<Value>], read: ReadFrom, take: usize) -> Vec<Batch<Value
             base_offset: Offset(entry.end.0 - 1),
             records: 1,
             epoch: entry.epoch,
-            payload: entry.leader.map_or(entry.value, |leader| OPENS + leader.0 as u8),
+            payload: entry
+                .leader
+                .map_or(entry.value, |leader| OPENS + leader.0 as u8),
         })
         .collect()
 }
@@ -332,12 +365,20 @@ struct Draft {
 
 impl Draft {
     fn of(world: &World) -> Self {
-        Self { world: world.clone(), violations: 0, truncated: false, lost: false, answer: None }
+        Self {
+            world: world.clone(),
+            violations: 0,
+            truncated: false,
+            lost: false,
+            answer: None,
+        }
     }
 
     /// Does the first `done` effects of a step of `node`, and judges them.
     fn carry_out(&mut self, node: usize, after: &State, effects: &[Effect<Value>], done: usize) {
-        let World { nodes, committed, .. } = &mut self.world;
+        let World {
+            nodes, committed, ..
+        } = &mut self.world;
         let actor = Rc::make_mut(&mut nodes[node]);
         for effect in &effects[..done] {
             match effect {
@@ -384,17 +425,34 @@ impl Draft {
 
 impl Next<'_> {
     fn keep(&mut self, draft: Draft, action: Action) {
-        let Draft { world, violations, truncated, lost, .. } = draft;
+        let Draft {
+            world,
+            violations,
+            truncated,
+            lost,
+            ..
+        } = draft;
         let beyond = |node: &Node| node.state.election.epoch > Epoch(i32::from(self.bounds.epochs));
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
         }
         let violations = violations | world.violations();
-        self.found.push(Successor { action, world, violations, truncated, lost });
+        self.found.push(Successor {
+            action,
+            world,
+            violations,
+            truncated,
+            lost,
+        });
     }
 
     /// Every way in which a step of `node` can go: to its end, or to a crash after any effect.
-    fn outcomes(&self, before: &Draft, node: usize, event: &Event<Value>) -> Vec<(Draft, Option<Cut>)> {
+    fn outcomes(
+        &self,
+        before: &Draft,
+        node: usize,
+        event: &Event<Value>,
+    ) -> Vec<(Draft, Option<Cut>)> {
         let old = &before.world.nodes[node];
         let mut after = old.state.clone();
         let effects = step(&mut after, event.clone());
@@ -430,8 +488,18 @@ impl Next<'_> {
                 let flushed = (flushed.0 as usize).min(length);
                 for keeps in flushed..=length {
                     let mut crashed = cut.clone();
-                    crashed.crash(node, Restored { election, ..Restored::default() }, keeps);
-                    let cut = Cut { effects: done as u8, keeps: keeps as u8 };
+                    crashed.crash(
+                        node,
+                        Restored {
+                            election,
+                            ..Restored::default()
+                        },
+                        keeps,
+                    );
+                    let cut = Cut {
+                        effects: done as u8,
+                        keeps: keeps as u8,
+                    };
                     outcomes.push((crashed, Some(cut)));
                 }
             }
@@ -454,7 +522,12 @@ impl Next<'_> {
     fn local_actions(&mut self, node: usize) {
         let Node { state, .. } = &*self.world.nodes[node];
         let id = state.config.local.id;
-        let State { role, election, log, .. } = state;
+        let State {
+            role,
+            election,
+            log,
+            ..
+        } = state;
         let timer = match role {
             Role::Follower => Some(Timer::Fetch),
             Role::Leader { .. } => None,
@@ -468,8 +541,14 @@ impl Next<'_> {
                 self.act(node, &Event::Resign, |_| Action::Resign(id));
             }
             if self.world.used < self.bounds.values {
-                let batches = vec![NewBatch { records: 1, payload: self.unused_value() }];
-                let event = Event::Append { epoch: election.epoch, batches };
+                let batches = vec![NewBatch {
+                    records: 1,
+                    payload: self.unused_value(),
+                }];
+                let event = Event::Append {
+                    epoch: election.epoch,
+                    batches,
+                };
                 let first = self.found.len();
                 self.act(node, &event, |cut| Action::Propose(id, cut));
                 for successor in &mut self.found[first..] {
@@ -478,7 +557,11 @@ impl Next<'_> {
             }
         }
         // A follower asks for more only when all is flushed, so a flush of a part changes nothing there.
-        let next = if state.is_leader() { log.flushed.0 + 1 } else { log.end.0.max(log.flushed.0 + 1) };
+        let next = if state.is_leader() {
+            log.flushed.0 + 1
+        } else {
+            log.end.0.max(log.flushed.0 + 1)
+        };
         for end in next..=log.end.0 {
             let event = Event::Flushed { end: Offset(end) };
             self.act(node, &event, |cut| Action::Flush(id, Offset(end), cut));
@@ -488,8 +571,13 @@ impl Next<'_> {
     /// The smallest value that is in no log. A value that is lost everywhere is forgotten, so its name
     /// is free again.
     fn unused_value(&self) -> Value {
-        let World { nodes, committed, .. } = self.world;
-        let known = nodes.iter().flat_map(|node| node.log.iter()).chain(committed);
+        let World {
+            nodes, committed, ..
+        } = self.world;
+        let known = nodes
+            .iter()
+            .flat_map(|node| node.log.iter())
+            .chain(committed);
         (1..=self.bounds.values)
             .find(|value| known.clone().all(|entry| entry.value != *value))
             .expect("fewer values were proposed than there are")
@@ -502,7 +590,10 @@ impl Next<'_> {
         let Node { state, log } = &*self.world.nodes[node];
         for keeps in state.log.flushed.0 as usize..=log.len() {
             let mut draft = Draft::of(self.world);
-            let restored = Restored { election: state.election, ..Restored::default() };
+            let restored = Restored {
+                election: state.election,
+                ..Restored::default()
+            };
             draft.crash(node, restored, keeps);
             self.keep(draft, Action::Crash(state.config.local.id, keeps as u8));
         }
@@ -516,9 +607,18 @@ impl Next<'_> {
         };
         let ids = (self.world.nodes[from].id(), self.world.nodes[to].id());
         let rpc = |receiver, arrives, sender| {
-            Action::Rpc(Rpc { from: ids.0, to: ids.1, kind, receiver, arrives, sender })
+            Action::Rpc(Rpc {
+                from: ids.0,
+                to: ids.1,
+                kind,
+                receiver,
+                arrives,
+                sender,
+            })
         };
-        let asked = Event::Requested { request: request.clone() };
+        let asked = Event::Requested {
+            request: request.clone(),
+        };
         for (mut draft, receiver) in self.outcomes(&Draft::of(self.world), to, &asked) {
             let answer = draft.answer.take();
             if let Some(answer) = answer {
@@ -527,13 +627,17 @@ impl Next<'_> {
                     Answer::Fetch(fetch) => fetch.records,
                     _ => None,
                 };
-                let log = if receiver.is_some() { &self.world.nodes[to].log } else { &draft.world.nodes[to].log };
+                let log = if receiver.is_some() {
+                    &self.world.nodes[to].log
+                } else {
+                    &draft.world.nodes[to].log
+                };
                 let most = read.map_or(0, |read| (read.end.0 - read.offset.0) as usize);
                 for take in most.min(1)..=most {
                     let event = Event::Answered {
                         from: ids.1,
                         request: request.clone(),
-                        response: received(&answer, read.map(|read| batches(log, read, take))),
+                        response: answer.map(|read| batches(log, *read, take)),
                     };
                     for (draft, sender) in self.outcomes(&draft, from, &event) {
                         self.keep(draft, rpc(receiver, Some(take as u8), sender));
@@ -543,21 +647,4 @@ impl Next<'_> {
             self.keep(draft, rpc(receiver, None, None));
         }
     }
-}
-
-fn received(
-    answer: &Response<ReadFrom>,
-    records: Option<Vec<Batch<Value>>>,
-) -> Response<Vec<Batch<Value>>> {
-    let Response { epoch, leader, error, .. } = *answer;
-    let answer = match &answer.answer {
-        Answer::Vote(vote) => Answer::Vote(*vote),
-        Answer::BeginQuorumEpoch => Answer::BeginQuorumEpoch,
-        Answer::Fetch(fetch) => Answer::Fetch(crate::quorum::FetchAnswer {
-            high_watermark: fetch.high_watermark,
-            diverging: fetch.diverging,
-            records,
-        }),
-    };
-    Response { epoch, leader, error, answer }
 }

@@ -1,0 +1,213 @@
+//! Drives [`kraftig_spec::quorum`]: one thread owns the state machine and the metadata log. It takes
+//! events from a channel, runs the step, carries the effects out in order, and flushes once for all that
+//! was appended meanwhile (group commit). It decides nothing: epochs, voters and offsets are the core's.
+
+mod driver;
+mod storage;
+mod tracer;
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+
+use bytes::Bytes;
+use kraftig_log::LogError;
+use kraftig_spec::quorum::{Config, ConfigError, ReadFrom, Request, Response};
+use kraftig_spec::types::{Epoch, NodeId, Offset};
+use tokio::sync::{oneshot, watch};
+
+pub use driver::start;
+
+/// What the quorum needs to start.
+#[derive(Clone, Debug)]
+pub struct QuorumOptions {
+    /// Who this node is and who votes.
+    pub config: Config,
+    /// The directory of the metadata log, `__cluster_metadata-0`. Made if it is not there.
+    pub directory: PathBuf,
+    /// How the log is cut into segments.
+    pub log: kraftig_log::LogConfig,
+    /// Where every event and effect is written down.
+    pub trace: Option<PathBuf>,
+}
+
+/// Why the quorum cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum QuorumError {
+    /// The configuration is not one of a voter.
+    #[error("controller.quorum.voters: {0}")]
+    Config(#[from] ConfigError),
+    /// More voters than are served.
+    #[error(
+        "controller.quorum.voters names {0} voters; quorums of more than one voter are not served yet: name this node alone"
+    )]
+    SeveralVoters(usize),
+    /// The log could not be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Disk(#[from] kraftig_log::disk::DiskError),
+    /// The quorum-state file is damaged.
+    #[error(transparent)]
+    QuorumState(#[from] kraftig_log::quorum_state::QuorumStateError),
+    /// A committed batch cannot be read back.
+    #[error("the committed batch at offset {offset} of the metadata log is damaged: {source}")]
+    Batch {
+        /// Its base offset.
+        offset: i64,
+        /// What is wrong with it.
+        source: kraftig_wire::batch::BatchError,
+    },
+    /// The trace cannot be written.
+    #[error("cannot write the trace {0}: {1}")]
+    Trace(PathBuf, std::io::Error),
+    /// The operating system gave no thread.
+    #[error("cannot start the quorum's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What the quorum tells the controller.
+#[derive(Debug)]
+pub enum QuorumEvent {
+    /// This node leads. `LeaderChange` sits at `epoch_start`; the controller takes over when all up to it is
+    /// committed.
+    BecameLeader {
+        /// The epoch.
+        epoch: Epoch,
+        /// The log's end before it.
+        epoch_start: Offset,
+    },
+    /// This node leads no longer.
+    LostLeader {
+        /// The epoch in which it led.
+        epoch: Epoch,
+    },
+    /// More of the log is committed: every batch once, in order, from the log's start on.
+    Committed(Vec<CommittedBatch>),
+    /// The thread ended by an error; the node cannot go on.
+    Stopped(QuorumError),
+}
+
+/// A batch of the metadata log that is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedBatch {
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// Offset of its last record.
+    pub last_offset: Offset,
+    /// The epoch in which it was written.
+    pub epoch: Epoch,
+    /// When it was written, in milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// The framed metadata records; `None` for a control batch.
+    pub records: Option<Vec<Bytes>>,
+}
+
+/// This node does not lead the epoch in which records were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this node does not lead the quorum")]
+pub struct NotLeader;
+
+/// What the quorum is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuorumStatus {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Its leader, where known.
+    pub leader: Option<NodeId>,
+    /// Everything below is committed.
+    pub high_watermark: Option<Offset>,
+    /// The end of this node's log.
+    pub end: Offset,
+    /// How many messages were refused since the start.
+    pub refused: u64,
+}
+
+/// What the thread is asked to do.
+enum Command {
+    Append {
+        epoch: Epoch,
+        batches: Vec<Vec<Bytes>>,
+        reply: oneshot::Sender<Result<Offset, NotLeader>>,
+    },
+    Request {
+        request: Request,
+        reply: oneshot::Sender<Response<ReadFrom>>,
+    },
+    Resign,
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// The way to the quorum's thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct QuorumHandle {
+    commands: mpsc::SyncSender<Command>,
+    status: watch::Receiver<QuorumStatus>,
+    /// Keeps the thread's end of the story: joined by the last handle's [`QuorumHandle::stop`].
+    thread: Arc<std::sync::Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+/// Commands that wait for the thread before a sender has to wait.
+const QUEUE: usize = 1024;
+
+impl QuorumHandle {
+    /// Appends batches of framed metadata records as leader of `epoch`. The reply is the base offset of the
+    /// first batch, as soon as they are in the log; that they are committed is told by
+    /// [`QuorumEvent::Committed`].
+    pub fn append(
+        &self,
+        epoch: Epoch,
+        batches: Vec<Vec<Bytes>>,
+    ) -> oneshot::Receiver<Result<Offset, NotLeader>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Append {
+            epoch,
+            batches,
+            reply,
+        });
+        answer
+    }
+
+    /// Hands over what another node asks.
+    pub fn request(&self, request: Request) -> oneshot::Receiver<Response<ReadFrom>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Request { request, reply });
+        answer
+    }
+
+    /// Gives up leadership.
+    pub fn resign(&self) {
+        self.send(Command::Resign);
+    }
+
+    /// What the quorum is doing.
+    pub fn status(&self) -> QuorumStatus {
+        *self.status.borrow()
+    }
+
+    /// Flushes, closes the log and ends the thread.
+    pub async fn stop(&self) {
+        let (reply, done) = oneshot::channel();
+        self.send(Command::Stop { reply });
+        // An error means that the thread is gone already.
+        let _ = done.await;
+        let thread = self
+            .thread
+            .lock()
+            .expect("nobody panics while holding it")
+            .take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    /// If the thread is gone, the reply's channel closes, and that is the answer.
+    fn send(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+}
+
+#[cfg(test)]
+mod tests;
