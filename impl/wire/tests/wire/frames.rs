@@ -132,7 +132,11 @@ impl Writer<'_> {
                 out.put_int(value, usize::from(bits / 8));
             }
             Type::Uint16 => out.put_u16(if default { 0 } else { self.rng.next() as u16 }),
-            Type::Float64 => out.put_f64(if default { 0.0 } else { self.rng.next() as f64 }),
+            Type::Float64 => out.put_f64(if default {
+                0.0
+            } else {
+                f64::from(self.rng.next() as u32)
+            }),
             Type::Uuid if default => out.put_bytes(0, 16),
             Type::Uuid => {
                 out.put_u64(self.rng.next());
@@ -142,33 +146,21 @@ impl Writer<'_> {
                 let text: String = (0..self.count(default, 12))
                     .map(|_| ['a', '9', '-', 'é', '語'][self.rng.below(5)])
                     .collect();
-                if compact {
-                    uvarint(out, text.len() + 1)
-                } else {
-                    out.put_i16(text.len() as i16)
-                }
+                length(out, compact, text.len(), 2);
                 out.put_slice(text.as_bytes());
             }
             Type::Bytes | Type::Records => {
-                let length = self.count(default, 200);
-                if compact {
-                    uvarint(out, length + 1)
-                } else {
-                    out.put_i32(length as i32)
-                }
-                for _ in 0..length {
+                let count = self.count(default, 200);
+                length(out, compact, count, 4);
+                for _ in 0..count {
                     out.put_u8(self.rng.next() as u8);
                 }
             }
             Type::Struct(name) => self.structure(out, name, default),
             Type::Array(element) => {
-                let length = self.count(default, 4);
-                if compact {
-                    uvarint(out, length + 1)
-                } else {
-                    out.put_i32(length as i32)
-                }
-                for _ in 0..length {
+                let count = self.count(default, 4);
+                length(out, compact, count, 4);
+                for _ in 0..count {
                     self.value(out, element, compact, false, None);
                 }
             }
@@ -180,7 +172,16 @@ impl Writer<'_> {
     }
 }
 
-pub(crate) fn uvarint(out: &mut BytesMut, mut value: usize) {
+/// A length in the compact form or in so many bytes.
+fn length(out: &mut BytesMut, compact: bool, length: usize, width: usize) {
+    if compact {
+        uvarint(out, length + 1);
+    } else {
+        out.put_uint(length as u64, width);
+    }
+}
+
+fn uvarint(out: &mut BytesMut, mut value: usize) {
     while value > 0x7f {
         out.put_u8(value as u8 | 0x80);
         value >>= 7;

@@ -16,7 +16,7 @@ type Change = (u16, Option<u8>);
 fn change(bytes: &[u8], changes: &[Change]) -> Bytes {
     let mut bytes = BytesMut::from(bytes);
     for (place, set) in changes {
-        let at = bytes.len() * usize::from(*place) >> 16;
+        let at = (bytes.len() * usize::from(*place)) >> 16;
         match set {
             _ if bytes.is_empty() => break,
             Some(byte) => bytes[at] = *byte,
@@ -68,7 +68,7 @@ proptest! {
             _ => body.to_vec(),
         };
         let batch = raw(attributes & !7 | codec, 3, 0, &compressed);
-        let (_, asked) = asked(|| {
+        let ((), asked) = asked(|| {
             for bytes in [batch.clone(), change(&batch, &changes)] {
                 for batch in batches(bytes).flatten() {
                     let _ = batch.verify_crc();
