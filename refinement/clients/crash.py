@@ -5,15 +5,15 @@
 
 A node with log.flush.interval.messages=1 takes records (acks=all) and topics, is killed while loaded or while it starts, and is
 started again; each time every acknowledged topic and record must be there, once and in its place. At the end it is stopped cleanly. Then
-`kraftig-check replay` must accept the traces of all the runs together with the directory that they left, and refuse them with one
-thing in them changed. The moments come from the seed, which is printed. (stock has no trace: only the first half.)
+`kraftig-check replay` must accept the trace of all its lives together with the directory that they left, and refuse either with one
+thing in it changed. The moments come from the seed, which is printed. (stock has no trace: only the first half.)
 
 Environment: KRAFTIG_CHECK (default target/release/kraftig-check), and KRAFTIG as everywhere here.
 """
-import copy
 import json
 import os
 import random
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -35,16 +35,12 @@ node = Node(a.server, a.dir / "node", log_flush_interval_messages=1, broker_hear
 acknowledged = {}  # (partition, offset) -> value
 sent = set()
 topics = set()  # whose creation was acknowledged
-traces = []
+trace = a.dir / "trace.jsonl"  # one for all lives: each start goes on with it
 
 
 def started(wait=True):
-    """Start with a trace of its own."""
-    extra = []
-    if a.server != "stock":
-        traces.append(a.dir / f"trace-{len(traces)}.jsonl")
-        extra = ["--trace", traces[-1]]
-    return node.start(*extra) if wait else node.spawn(*extra)
+    traced = [] if a.server == "stock" else ["--trace", trace]
+    return node.start(*traced) if wait else node.spawn(*traced)
 
 
 def first_start():
@@ -171,70 +167,95 @@ def promised():
     print(f"    {len(acknowledged)} acknowledged records, {len(topics)} topics", flush=True)
 
 
-# ---------- the traces
-def replay(files, *options):
-    return run(KRAFTIG_CHECK, "replay", *files, *options, ok=False, limit=300)
+# ---------- the trace
+def replay(*args):
+    r = run(KRAFTIG_CHECK, "replay", *args, ok=False, limit=300)
+    return r.returncode, one_line(r.stdout + r.stderr)
 
 
-def accepted():
-    r = replay(traces, "--dir", node.dirs[0])
-    eq(r.returncode, 0, f"status of kraftig-check replay ({one_line(r.stdout + r.stderr)})")
-    print("    " + one_line(r.stdout, 200), flush=True)
+def accepted(*args):
+    status, said = replay(*args)
+    eq(status, 0, f"status of kraftig-check replay ({said})")
+    print("    " + said, flush=True)
 
 
-def refused(change):
-    """The same traces, one of them changed: refused with the status of a violation, at a step that it names."""
-    files = []
-    changed = False
-    for i, trace in enumerate(traces):
-        lines = trace.read_text().splitlines()
-        if not changed and (new := change(lines)) is not None:
-            lines, changed = new, True
-        files.append(a.dir / f"changed-{i}.jsonl")
-        files[-1].write_text("".join(x + "\n" for x in lines))
-    assert changed, "found nothing to change"
-    r = replay(files)
-    eq(r.returncode, 1, f"status of kraftig-check replay on the changed trace ({one_line(r.stdout + r.stderr)})")
+def refused(*args):
+    """With the status of a violation."""
+    status, said = replay(*args)
+    eq(status, 1, f"status of kraftig-check replay ({said})")
+    print("    " + said[-200:], flush=True)
 
 
-def changes():
-    """What may not pass: each takes the lines of a trace and gives them changed, or None where it finds nothing to change."""
-
-    def number(*names):
-        def change(lines):
-            rows = [json.loads(x) for x in lines[:-1]]  # the last may be torn
-            spots = [(i, path) for i, row in enumerate(rows) for path in paths(row) if path[-1] in names]
-            if not spots:
-                return None
-            i, path = spots[len(spots) // 2]
-            row = copy.deepcopy(rows[i])
-            *way, last = path
-            at = row
-            for key in way:
-                at = at[key]
-            at[last] += 1
-            return [*lines[:i], json.dumps(row), *lines[i + 1:]]
-        return change
-
-    def missing(word):
-        def change(lines):
-            spots = [i for i, x in enumerate(lines[:-1]) if word in x.lower()]
-            return [x for i, x in enumerate(lines) if i != spots[len(spots) // 2]] if spots else None
-        return change
-
-    return {"an epoch": number("epoch"), "an offset": number("offset", "end", "base_offset"), "a missing flush": missing("flush")}
+def torn():
+    """A crash may leave half of the last line."""
+    file = a.dir / "torn.jsonl"
+    file.write_text(trace.read_text().rstrip("\n")[:-5])
+    accepted(file)
 
 
-def paths(value, way=()):
-    """The way to each whole number of a JSON value."""
-    if isinstance(value, dict):
-        for k, v in value.items():
-            yield from paths(v, (*way, k))
-    elif isinstance(value, list):
-        for i, v in enumerate(value):
-            yield from paths(v, (*way, i))
-    elif type(value) is int:
-        yield way
+def changed(kind, change):
+    """The trace with its middle record of a kind (an event, an effect, a start) changed by a function, or left out where there is none."""
+    lines = trace.read_text().splitlines()
+    rows = [json.loads(x) for x in lines]
+    spots = [i for i, row in enumerate(rows) if row.get(row["record"], row["record"]) == kind]
+    assert spots, f"no {kind} in the trace"
+    at = spots[len(spots) // 2]
+    if change:
+        change(rows[at])
+        lines[at] = json.dumps(rows[at])
+    else:
+        del lines[at]
+    file = a.dir / "changed.jsonl"
+    file.write_text("".join(x + "\n" for x in lines))
+    refused(file)
+
+
+def add(row, key):
+    row[key] += 1
+
+
+CHANGES = {
+    "an epoch": ("append", lambda row: add(row["batches"][0], "epoch")),
+    "an offset": ("append", lambda row: add(row["batches"][0], "baseOffset")),
+    "a high watermark": ("advanceHighWatermark", lambda row: add(row, "to")),
+    "a missing flush": ("flush", None),
+    "a missing completion of a flush": ("flushed", None),
+    "a missing write of the election state": ("writeElectionState", None),
+    "a missing start": ("start", None),
+}
+
+
+def other_directory(change):
+    """The trace with a directory that is not the one it left."""
+    copy = a.dir / "changed"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(node.dirs[0], copy)
+    change(copy / "__cluster_metadata-0")
+    refused(trace, "--dir", copy)
+
+
+def later_epoch(metadata):
+    file = metadata / "quorum-state"
+    state = json.loads(file.read_text())
+    add(state, "leaderEpoch")
+    file.write_text(json.dumps(state))
+
+
+def shorter_log(metadata):
+    with open(metadata / node.metadata_log.name, "r+b") as f:
+        f.truncate(f.seek(0, 2) - 1)
+
+
+def flipped_bit(metadata):
+    with open(metadata / node.metadata_log.name, "r+b") as f:
+        middle = f.seek(0, 2) // 2
+        f.seek(middle)
+        byte = f.read(1)[0]
+        f.seek(middle)
+        f.write(bytes([byte ^ 1]))
+
+
+DIRECTORIES = {"a later epoch in quorum-state": later_epoch, "a log without its last byte": shorter_log, "a flipped bit in the log": flipped_bit}
 
 
 if check("first start", first_start):
@@ -243,7 +264,10 @@ if check("first start", first_start):
             break
     else:
         if check("clean stop", node.stop) and a.server != "stock":
-            check("the traces replay", accepted)
-            for name, change in changes().items():
-                check(f"refused: {name}", refused, change)
+            check("the trace replays", accepted, trace, "--dir", node.dirs[0])
+            check("a torn last line is legal", torn)
+            for name, (kind, change) in CHANGES.items():
+                check(f"refused: {name}", changed, kind, change)
+            for name, change in DIRECTORIES.items():
+                check(f"refused: {name}", other_directory, change)
 check.finish()
