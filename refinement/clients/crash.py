@@ -197,7 +197,7 @@ def changed(kind, change):
     """The trace with its middle record of a kind (an event, an effect, a start) changed by a function, or left out where there is none."""
     lines = trace.read_text().splitlines()
     rows = [json.loads(x) for x in lines]
-    spots = [i for i, row in enumerate(rows) if row.get(row["record"], row["record"]) == kind]
+    spots = [i for i, row in enumerate(rows) if kind == (row["record"], row.get(row["record"]))]
     assert spots, f"no {kind} in the trace"
     at = spots[len(spots) // 2]
     if change:
@@ -215,13 +215,13 @@ def add(row, key):
 
 
 CHANGES = {
-    "an epoch": ("append", lambda row: add(row["batches"][0], "epoch")),
-    "an offset": ("append", lambda row: add(row["batches"][0], "baseOffset")),
-    "a high watermark": ("advanceHighWatermark", lambda row: add(row, "to")),
-    "a missing flush": ("flush", None),
-    "a missing completion of a flush": ("flushed", None),
-    "a missing write of the election state": ("writeElectionState", None),
-    "a missing start": ("start", None),
+    "an epoch": (("effect", "append"), lambda row: add(row["batches"][0], "epoch")),
+    "an offset": (("effect", "append"), lambda row: add(row["batches"][0], "baseOffset")),
+    "a high watermark": (("effect", "advanceHighWatermark"), lambda row: add(row, "to")),
+    "a missing flush": (("effect", "flush"), None),
+    "a missing completion of a flush": (("event", "flushed"), None),
+    "a missing write of the election state": (("effect", "writeElectionState"), None),
+    "a missing start": (("start", None), None),
 }
 
 
