@@ -50,8 +50,9 @@ impl Log {
         let bases = clean_up(directory)?;
         let mut epochs = checkpoint::read_epochs(&directory.join(LEADER_EPOCH))
             .ok()
-            .and_then(|entries| Epochs::from_entries(entries).ok());
-        // Without its epochs a log says nothing: they are found by reading all of it.
+            .and_then(|entries| Epochs::from_entries(entries).ok())
+            .filter(|epochs| epochs.latest().is_some());
+        // Without its epochs a log is not to be used: they are found by reading all of it.
         let mut trusted = match (&epochs, known.clean) {
             (None, _) => 0,
             (Some(_), true) => i64::MAX,
