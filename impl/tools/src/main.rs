@@ -1,2 +1,15 @@
-//! Under construction.
-fn main() {}
+//! `kraftig`: a Kafka node and its tools in one binary.
+
+mod cli;
+mod output;
+mod storage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let mut out = output::Output::new();
+    let result = cli::Cli::parse().run(&mut out);
+    out.finish(result)
+}
