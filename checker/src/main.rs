@@ -1,2 +1,137 @@
-//! Under construction.
-fn main() {}
+//! `kraftig-check`: explores the models of the protocols that the server runs, and holds traces of the
+//! running server against them.
+
+mod check;
+mod counterexample;
+mod explore;
+mod list;
+mod replay;
+mod search;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kraftig_spec::model::quorum::Bounds;
+
+/// Model checker of kraftig.
+///
+/// The functions that it explores are those that the server runs. A model puts them into a world in which
+/// messages are lost, disks forget what was not flushed and nodes crash at any moment, and tries
+/// everything that can happen within bounds.
+#[derive(Parser)]
+#[command(version, name = "kraftig-check", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  kraftig-check list
+  kraftig-check check quorum --nodes 3 --epochs 3 --values 1
+  kraftig-check explore quorum --nodes 2 --epochs 1 --values 1
+  kraftig-check replay trace.jsonl --dir data/__cluster_metadata-0
+
+Exit codes: 0 complete and clean (replay: the trace is the model's), 1 violated (refused), 2 usage,
+3 partial, 4 vacuous.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the models with their properties and witnesses.
+    List,
+    /// Explore everything that can happen within the bounds, and judge it.
+    Check {
+        model: ModelName,
+        #[command(flatten)]
+        bounds: BoundsArgs,
+        /// Threads that explore. Counts, depth and counterexample do not depend on it.
+        #[arg(long, value_name = "N", default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+        threads: usize,
+        /// Stop after this many steps from the start. The verdict is then partial, unless all was seen.
+        #[arg(long, value_name = "N")]
+        max_depth: Option<usize>,
+        /// End with the verdict as one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Walk through the states in a browser.
+    Explore {
+        model: ModelName,
+        #[command(flatten)]
+        bounds: BoundsArgs,
+        /// Where to serve the explorer.
+        #[arg(long, value_name = "HOST:PORT", default_value = "localhost:3000")]
+        address: String,
+    },
+    /// Run the traces of a node (`kraftig server start --trace FILE`) through the model's functions.
+    Replay {
+        /// The traces of one node, oldest first.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The metadata log's directory as it is after the last trace: it must hold what the trace says.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// End with the verdict as one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModelName {
+    /// KIP-595: elections and replication of the metadata log.
+    Quorum,
+}
+
+#[derive(Args, Clone, Copy)]
+struct BoundsArgs {
+    /// Voters.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    nodes: u8,
+    /// The highest epoch that a node may campaign in.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    epochs: u8,
+    /// Values that clients propose.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    values: u8,
+    /// How many crashes there can be; `any`: crashes are always possible and not counted.
+    #[arg(long, value_name = "N|any", default_value = "any", value_parser = crashes)]
+    crashes: Crashes,
+}
+
+#[derive(Clone, Copy)]
+struct Crashes(Option<u8>);
+
+fn crashes(text: &str) -> Result<Crashes, String> {
+    match text {
+        "any" => Ok(Crashes(None)),
+        _ => text.parse().map(|count| Crashes(Some(count))).map_err(|_| {
+            format!("'{text}' is neither a number from 0 to 14 nor 'any'")
+        }),
+    }
+}
+
+impl From<BoundsArgs> for Bounds {
+    fn from(args: BoundsArgs) -> Self {
+        let BoundsArgs { nodes, epochs, values, crashes: Crashes(crashes) } = args;
+        Self { nodes, epochs, values, crashes, resign: true }
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::List => list::run(),
+        Command::Check { model: ModelName::Quorum, bounds, threads, max_depth, json } => {
+            check::run(bounds.into(), threads.max(1), max_depth, json)
+        }
+        Command::Explore { model: ModelName::Quorum, bounds, address } => {
+            explore::run(bounds.into(), &address)
+        }
+        Command::Replay { files, dir, json } => replay::run(&files, dir.as_deref(), json),
+    };
+    done.unwrap_or_else(|message| {
+        let _ = writeln!(std::io::stderr(), "kraftig-check: {message}");
+        ExitCode::from(2)
+    })
+}

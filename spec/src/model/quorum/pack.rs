@@ -380,7 +380,14 @@ impl fmt::Display for World {
         for node in &self.nodes {
             writeln!(f, "{}: {node}", node.state.config.local.id)?;
         }
-        write!(f, "committed: {}", Log(&self.committed))
+        write!(f, "committed: {}", self.committed_text())
+    }
+}
+
+impl World {
+    /// What is committed: entries as epoch and content.
+    pub fn committed_text(&self) -> String {
+        Log(&self.committed).to_string()
     }
 }
 
