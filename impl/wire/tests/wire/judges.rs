@@ -1,5 +1,9 @@
 //! Other people's codecs as judges of ours: what one reads and writes, all read and write.
 
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable, Message};
 
@@ -134,4 +138,36 @@ fn kacrab_agrees() {
         }
     });
     assert_eq!(judged, ROUNDS * (2 * (11 + 11 + 15 + 14 + 3) + 2 + 1));
+}
+
+#[test]
+#[ignore = "needs Java and Kafka's jars: run refinement/apache/judge_codec"]
+fn stock_kafka_agrees() {
+    let jars = std::env::var("KAFKA_JARS").expect("KAFKA_JARS: the folder of Kafka's jars");
+    let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../refinement/apache/Judge.java");
+    let mut lines = Vec::new();
+    let mut judged = 0;
+    each(|message, version, body| {
+        let ours = decode_encode(message, body, version).expect("we read it");
+        writeln!(lines, "{} {version} {ours:x}", message.name()).expect("memory takes text");
+        judged += 1;
+    });
+    let mut java = Command::new("java")
+        .arg("-cp")
+        .arg(format!("{jars}/*"))
+        .arg(judge)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("java starts");
+    let mut stdin = java.stdin.take().expect("it has an input");
+    let feeder = std::thread::spawn(move || stdin.write_all(&lines));
+    let output = java.wait_with_output().expect("java ends");
+    feeder
+        .join()
+        .expect("the feeder ends")
+        .expect("java reads everything");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said, format!("{judged} judged\n"));
 }
