@@ -340,13 +340,6 @@ fn check_configs<'a>(
             None => configs.push((name, value)),
         }
     }
-    if configs
-        .iter()
-        .any(|(_, value)| value.encode_utf16().count() > 32_767)
-    {
-        let message = "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
-        return Err(invalid(message.to_owned()));
-    }
     topic_config::validate(image, settings, &configs)?;
     let buckets = (configs.len() * 4 / 3 + 1).next_power_of_two().max(16) as u32;
     configs.sort_by_key(|(name, _)| java_bucket(name, buckets));

@@ -188,9 +188,15 @@ pub fn heartbeat(
         };
         sessions.brokers.insert(id, session);
     }
-    if image.has_directory_assignment() {
+    if image.has_directory_assignment() && !request.offline_log_dirs.is_empty() {
+        let mut after = image.clone();
+        for (step, record) in records.iter().enumerate() {
+            after
+                .replay(record, now.next_offset.plus(step as i64), image.epoch)
+                .expect("records that were decided on an image replay on it");
+        }
         records.extend(directories_offline(
-            image,
+            &after,
             settings,
             broker,
             &request.offline_log_dirs,
@@ -234,11 +240,12 @@ fn next_state(
             .any(|(_, _, partition)| partition.leader == Some(broker.id))
     };
     if broker.fenced {
+        // Who was told to stop has to register anew. Kafka would unfence it, still about to stop, and let it lead.
+        let is_ready = request.current_metadata_offset >= broker.registration_offset
+            && !broker.in_controlled_shutdown;
         let next = match (request.want_shut_down, request.want_fence) {
             (true, _) => State::ShutDown,
-            (false, false) if request.current_metadata_offset >= broker.registration_offset => {
-                State::Serving
-            }
+            (false, false) if is_ready => State::Serving,
             (false, _) => State::Fenced,
         };
         return (State::Fenced, next);

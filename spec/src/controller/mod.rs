@@ -23,6 +23,9 @@ mod replay;
 mod settings;
 pub mod topic_config;
 
+#[cfg(test)]
+mod tests;
+
 pub use activation::{ActivationError, activate};
 pub use create_topics::{CreatableTopic, CreateTopics, CreatedTopic, create_topics};
 pub use delete_topics::{DeleteTopics, DeletedTopic, TopicRef, delete_topics};

@@ -217,17 +217,37 @@ pub fn effective(image: &Image, settings: &Settings, topic: &str, name: &str) ->
 }
 
 /// Every configuration of a topic for `DescribeConfigs`, by name, values in their canonical text.
+///
+/// As Kafka does, it lists what brokers set only from the first setting in the topic's own unit on: a retention that
+/// `server.properties` gives in hours counts, but is shown as a default without synonyms.
 pub fn describe(image: &Image, settings: &Settings, topic: &str) -> Vec<ConfigEntry> {
     let resource = ConfigResource::topic(topic);
-    let mut entries = entries(image, settings, &|name| {
-        image.config(&resource, name).map(ToOwned::to_owned)
-    });
+    let own = |name: &str| image.config(&resource, name).map(ToOwned::to_owned);
+    let mut entries = entries(image, settings, &own);
     for entry in &mut entries {
-        if let (Some(definition), Some(value)) = (definition(entry.name), &entry.value)
-            && let Ok(canonical) = definition.parse(value)
-        {
-            entry.value = Some(canonical);
-        }
+        let Some(definition) = definition(entry.name) else {
+            continue;
+        };
+        let canonical = |value: &String| definition.parse(value).unwrap_or_else(|_| value.clone());
+        entry.value = entry.value.as_ref().map(canonical);
+        let primary = definition.broker_keys.first().map(|key| key.0);
+        let is_own = |synonym: &ConfigSynonym| synonym.source == ConfigSource::DynamicTopic;
+        let (own, others): (Vec<_>, Vec<_>) = entry.synonyms.drain(..).partition(is_own);
+        entry
+            .synonyms
+            .extend(own.into_iter().map(|own| ConfigSynonym {
+                value: canonical(&own.value),
+                ..own
+            }));
+        entry.synonyms.extend(
+            others
+                .into_iter()
+                .skip_while(|other| Some(other.name) != primary),
+        );
+        entry.source = entry
+            .synonyms
+            .first()
+            .map_or(ConfigSource::Default, |first| first.source);
     }
     entries
 }

@@ -1,0 +1,90 @@
+//! The same script gives the records that Kafka 4.2.0 wrote, as its `kafka-dump-log` printed them.
+
+use super::dump::dump;
+use super::*;
+
+/// What Kafka wrote, ids and epochs named in the order in which they appear, control records and no-ops left out.
+const EXPECTED: &str = include_str!("kafka-4.2.0.txt");
+
+#[test]
+fn one_node_through_its_life() {
+    let mut node = Controller::active();
+    node.register_controller();
+    let epoch = node.register(1, None);
+    node.unfence(1);
+    let mut topic = node.topic("a", 2, 1);
+    // In the order in which the tool sent them.
+    let configs = [
+        "retention.ms=60000",
+        "min.insync.replicas=1",
+        "cleanup.policy=compact",
+        "segment.bytes=2000000",
+        "compression.type=lz4",
+    ];
+    let pair = |config: &str| {
+        config
+            .split_once('=')
+            .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+    };
+    topic.configs = configs.into_iter().filter_map(pair).collect();
+    node.create(vec![topic]);
+    let topic = node.topic("b", 1, 1);
+    node.create(vec![topic]);
+    node.delete(vec![by_name("b")]);
+    let block = allocate_producer_ids(node.image(), NodeId(1), epoch).unwrap();
+    assert_eq!(node.take(block), 0);
+
+    // SIGTERM, and a restart.
+    assert!(!node.shut_down(1).should_shut_down);
+    assert!(node.shut_down(1).should_shut_down);
+    node.activate();
+    node.register_controller();
+    node.register(1, Some(epoch));
+    node.unfence(1);
+
+    // kill -9, and a restart: the new process waits until the session of the killed one ends.
+    node.activate();
+    node.register_controller();
+    let request = node.registration(1, None);
+    assert_eq!(
+        node.try_register(&request).unwrap_err().code,
+        ErrorCode::DuplicateBrokerRegistration
+    );
+    node.now_ms += SESSION_MS;
+    assert_eq!(node.expire(), None);
+    node.now_ms += 1;
+    assert_eq!(node.expire(), Some(NodeId(1)));
+    node.try_register(&request).unwrap();
+    node.unfence(1);
+
+    assert_eq!(named(&node.records), EXPECTED);
+}
+
+fn named(records: &[Record]) -> String {
+    let mut text: String = records
+        .iter()
+        .map(|record| dump(record, MetadataVersion::LATEST) + "\n")
+        .collect();
+    name_all(&mut text, "\"incarnationId\":\"", "I");
+    name_all(&mut text, "\"topicId\":\"", "T");
+    name_all(&mut text, "\"brokerEpoch\":", "E");
+    text.replace(&directory(1).to_string(), "D1")
+}
+
+/// Gives what stands after `field` a name: the first gets 1.
+fn name_all(text: &mut String, field: &str, name: &str) {
+    let mut seen: Vec<String> = Vec::new();
+    let mut result = String::new();
+    let mut parts = text.split(field);
+    result.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(['"', ',', '}']).unwrap();
+        let (value, rest) = part.split_at(end);
+        let number = seen.iter().position(|old| old == value).unwrap_or_else(|| {
+            seen.push(value.to_owned());
+            seen.len() - 1
+        });
+        result += &format!("{field}{name}{}{rest}", number + 1);
+    }
+    *text = result;
+}
