@@ -297,3 +297,77 @@ fn field(words: &[&str]) -> Option<Field> {
     }
     Some(field)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn structs_are_found_by_indentation() {
+        let text = "request ARequest key 7 versions 1-3 flexible 2+ # a comment\n    \
+                    List  []Item  1+  null 2+ default null tag 3 ignorable\n        \
+                    Name  string  0-1\n    \
+                    Last  int16   3\n\
+                    struct Other 0+\n    \
+                    Id  uuid  1+\n";
+        let messages = parse(text).unwrap();
+        let [message] = &messages[..] else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(
+            (message.kind, message.key, message.name()),
+            (Kind::Request, Some(7), "ARequest")
+        );
+        assert_eq!(
+            (message.versions, message.flexible.min),
+            (Versions { min: 1, max: 3 }, 2)
+        );
+        let names = |name: &str| -> Vec<&str> {
+            message
+                .structure(name)
+                .unwrap()
+                .fields
+                .iter()
+                .map(|f| f.name.as_str())
+                .collect()
+        };
+        assert_eq!(names("ARequest"), ["List", "Last"]);
+        assert_eq!((names("Item"), names("Other")), (vec!["Name"], vec!["Id"]));
+        let list = &message.structs[0].fields[0];
+        assert_eq!(
+            (list.tag, list.ignorable, list.default.as_deref()),
+            (Some(3), true, Some("null"))
+        );
+    }
+
+    #[test]
+    fn wrong_lines_are_named() {
+        for (text, error) in [
+            ("    Name  string  0+", "line 1: no message above"),
+            ("answer A versions 0 flexible 0+", "line 1: not a message"),
+            (
+                "request A versions 3-1 flexible 0+",
+                "line 1: not a message",
+            ),
+            (
+                "request A versions 0 flexible 0+\n    Name  string",
+                "line 2: not a field",
+            ),
+            (
+                "request A versions 0 flexible 0+\n    Name  string  0+  nullable",
+                "line 2: not a field",
+            ),
+            (
+                "request A versions 0 flexible 0+\n        Name  string  0+",
+                "line 2: indented deeper",
+            ),
+            (
+                "request A versions 0 flexible 0+\n    Name  text  0+",
+                "A: Name has the unknown type text",
+            ),
+        ] {
+            let found = parse(text).expect_err(text);
+            assert!(found.starts_with(error), "{text}: {found}");
+        }
+    }
+}
