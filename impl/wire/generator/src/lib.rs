@@ -19,5 +19,6 @@
 mod emit;
 pub mod names;
 pub mod schema;
+mod structure;
 
 pub use emit::modules;
