@@ -173,13 +173,7 @@ fn witnessed(successor: &Successor) -> u64 {
             seen |= bit(witness);
         }
     };
-    let Successor {
-        action,
-        world,
-        truncated,
-        lost,
-        ..
-    } = successor;
+    let Successor { action, world, truncated, lost, partial, .. } = successor;
     let inside = match action {
         Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => {
             cut.is_some()
@@ -188,6 +182,7 @@ fn witnessed(successor: &Successor) -> u64 {
         Action::Crash(..) | Action::Resign(_) => false,
     };
     see(inside, Witness::CrashInsideStep);
+    see(*partial, Witness::PartialFetch);
     see(*truncated, Witness::DivergentSuffixTruncated);
     see(
         *lost && !world.committed.is_empty(),

@@ -177,6 +177,8 @@ pub struct Successor {
     pub truncated: bool,
     /// Entries of a log that a crash lost.
     pub lost: bool,
+    /// A fetch brought less than it could.
+    pub partial: bool,
 }
 
 impl World {
@@ -360,6 +362,7 @@ struct Draft {
     violations: Violations,
     truncated: bool,
     lost: bool,
+    partial: bool,
     answer: Option<Response<ReadFrom>>,
 }
 
@@ -370,6 +373,7 @@ impl Draft {
             violations: 0,
             truncated: false,
             lost: false,
+            partial: false,
             answer: None,
         }
     }
@@ -425,25 +429,13 @@ impl Draft {
 
 impl Next<'_> {
     fn keep(&mut self, draft: Draft, action: Action) {
-        let Draft {
-            world,
-            violations,
-            truncated,
-            lost,
-            ..
-        } = draft;
+        let Draft { world, violations, truncated, lost, partial, .. } = draft;
         let beyond = |node: &Node| node.state.election.epoch > Epoch(i32::from(self.bounds.epochs));
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
         }
         let violations = violations | world.violations();
-        self.found.push(Successor {
-            action,
-            world,
-            violations,
-            truncated,
-            lost,
-        });
+        self.found.push(Successor { action, world, violations, truncated, lost, partial });
     }
 
     /// Every way in which a step of `node` can go: to its end, or to a crash after any effect.
@@ -639,7 +631,8 @@ impl Next<'_> {
                         request: request.clone(),
                         response: answer.map(|read| batches(log, *read, take)),
                     };
-                    for (draft, sender) in self.outcomes(&draft, from, &event) {
+                    for (mut draft, sender) in self.outcomes(&draft, from, &event) {
+                        draft.partial = take < most;
                         self.keep(draft, rpc(receiver, Some(take as u8), sender));
                     }
                 }
