@@ -84,7 +84,7 @@ fn name_all(text: &mut String, field: &str, name: &str) {
             seen.push(value.to_owned());
             seen.len() - 1
         });
-        result += &format!("{field}{name}{}{rest}", number + 1);
+        result.push_str(&[field, name, &(number + 1).to_string(), rest].concat());
     }
     *text = result;
 }

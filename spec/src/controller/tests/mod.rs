@@ -1,9 +1,10 @@
 //! A controller in a test: decisions are replayed as they are taken, and the image's invariants hold after each.
 
-mod decisions;
+mod brokers;
 mod dump;
 mod kafka;
 mod properties;
+mod topics;
 
 use std::collections::BTreeSet;
 
@@ -223,6 +224,16 @@ impl Controller {
     fn partition(&self, topic: &str, number: i32) -> &Partition {
         &self.image().topic(topic).unwrap().partitions[&number]
     }
+}
+
+/// One serving broker with the topic `a.b`.
+fn serving() -> Controller {
+    let mut controller = Controller::active();
+    controller.register(1, None);
+    controller.unfence(1);
+    let topic = controller.topic("a.b", 2, 1);
+    assert_eq!(controller.create(vec![topic])[0].error, None);
+    controller
 }
 
 fn by_name(name: &str) -> TopicRef {
