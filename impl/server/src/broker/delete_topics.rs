@@ -1,0 +1,89 @@
+//! `DeleteTopics`: handed to the controller, answered when the topics are gone (KIP-4, KIP-516).
+
+use std::time::Duration;
+
+use kraftig_spec::controller::{DeleteTopics, DeletedTopic, TopicRef};
+use kraftig_spec::types::TopicId;
+use kraftig_wire::Str;
+use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
+use kraftig_wire::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
+
+use super::Broker;
+use crate::controller::ControllerError;
+
+/// The first version in which a topic may be named by its id.
+const IDS_SINCE: i16 = 6;
+/// The first version with texts of errors.
+const MESSAGES_SINCE: i16 = 5;
+
+/// Deletes topics.
+pub async fn handle(
+    broker: &Broker,
+    version: i16,
+    request: DeleteTopicsRequest,
+) -> DeleteTopicsResponse {
+    let topics: Vec<TopicRef> = if version >= IDS_SINCE {
+        let topic =
+            |topic: kraftig_wire::messages::delete_topics_request::DeleteTopicState| TopicRef {
+                name: topic.name.map(String::from),
+                topic_id: TopicId(topic.topic_id),
+            };
+        request.topics.into_iter().map(topic).collect()
+    } else {
+        let topic = |name: Str| TopicRef {
+            name: Some(name.into()),
+            topic_id: TopicId::default(),
+        };
+        request.topic_names.into_iter().map(topic).collect()
+    };
+    let timeout = Duration::from_millis(u64::from(request.timeout_ms.max(0).unsigned_abs()));
+    let deletion = DeleteTopics {
+        api_version: version,
+        topics: topics.clone(),
+    };
+    let deletion = broker.controller.delete_topics(deletion);
+    let responses = match broker.within(timeout, deletion).await {
+        Ok(deleted) => deleted
+            .into_iter()
+            .map(|topic| result(version, topic))
+            .collect(),
+        Err(error) => topics
+            .into_iter()
+            .map(|topic| refused(version, topic.name, topic.topic_id, &error))
+            .collect(),
+    };
+    DeleteTopicsResponse {
+        responses,
+        ..DeleteTopicsResponse::default()
+    }
+}
+
+fn result(version: i16, topic: DeletedTopic) -> DeletableTopicResult {
+    if let Some(error) = topic.error {
+        return refused(version, topic.name, topic.topic_id, &error.into());
+    }
+    DeletableTopicResult {
+        name: topic.name.map(Str::from),
+        topic_id: topic.topic_id.0,
+        error_message: None,
+        ..DeletableTopicResult::default()
+    }
+}
+
+fn refused(
+    version: i16,
+    name: Option<String>,
+    topic_id: TopicId,
+    error: &ControllerError,
+) -> DeletableTopicResult {
+    DeletableTopicResult {
+        name: name.map(Str::from),
+        topic_id: topic_id.0,
+        error_code: error.code.0,
+        error_message: error
+            .message
+            .as_ref()
+            .filter(|_| version >= MESSAGES_SINCE)
+            .map(Str::from),
+    }
+}

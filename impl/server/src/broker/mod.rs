@@ -1,0 +1,171 @@
+//! What a broker answers its clients: one file an API, and what they share.
+
+pub mod api_versions;
+mod auto_create;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod find_coordinator;
+pub mod metadata;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use kraftig_spec::controller::record::Endpoint;
+use kraftig_spec::controller::{Image, Settings};
+use kraftig_spec::types::{NodeId, TopicId};
+use kraftig_wire::{ErrorCode, Str};
+
+use crate::config::Config;
+use crate::controller::{ControllerError, ControllerHandle};
+use replica::ReplicaManager;
+
+/// What may be done to the cluster, as a bit field: everything, for there is no authorizer (KIP-430).
+const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+/// What may be done to a topic.
+const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+
+/// What request handlers share.
+pub struct Broker {
+    /// The node's configuration.
+    pub config: Config,
+    /// What the configuration says to decisions and to topic configs.
+    pub settings: Arc<Settings>,
+    /// The cluster's id.
+    pub cluster_id: Str,
+    /// The cluster as the committed metadata records have it. Take one image for one request.
+    pub metadata: Arc<ArcSwap<Image>>,
+    /// This node's partitions.
+    pub replicas: Arc<ReplicaManager>,
+    /// The way to the controller.
+    pub controller: ControllerHandle,
+    epoch: AtomicI64,
+    /// The topics that are being created because somebody asked for them.
+    creating: Mutex<HashSet<String>>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// The listener.
+    pub listener: Arc<ListenerContext>,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// What the client calls itself.
+    pub client_id: Option<Str>,
+}
+
+/// A listener as requests see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerContext {
+    /// Its name, in upper case.
+    pub name: String,
+    /// Whether it is one of the controllers'.
+    pub is_controller: bool,
+}
+
+impl Broker {
+    /// What handlers share, of a broker that is not registered yet.
+    pub fn new(
+        config: Config,
+        settings: Arc<Settings>,
+        metadata: Arc<ArcSwap<Image>>,
+        replicas: Arc<ReplicaManager>,
+        controller: ControllerHandle,
+    ) -> Self {
+        Self {
+            config,
+            cluster_id: Str::from(&settings.cluster_id),
+            settings,
+            metadata,
+            replicas,
+            controller,
+            epoch: AtomicI64::new(-1),
+            creating: Mutex::default(),
+        }
+    }
+
+    /// This node.
+    pub fn id(&self) -> NodeId {
+        self.config.node_id
+    }
+
+    /// The epoch of this broker's registration; -1 before it has one.
+    pub fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_epoch(&self, epoch: i64) {
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    /// The controller as clients are told of it: any broker that serves, for all of them take what is meant for the
+    /// controller (KIP-590). Here it is this one; -1 while it does not serve.
+    fn controller_id(&self, image: &Image) -> i32 {
+        let serves = |id| image.brokers.get(&id).is_some_and(|broker| !broker.fenced);
+        Some(self.id())
+            .filter(|id| serves(*id))
+            .map_or(-1, |id| id.0)
+    }
+
+    /// What the controller answers, or `REQUEST_TIMED_OUT` if it takes longer than the client waits.
+    async fn within<R>(
+        &self,
+        timeout: Duration,
+        answer: impl Future<Output = Result<R, ControllerError>>,
+    ) -> Result<R, ControllerError> {
+        tokio::time::timeout(timeout, answer)
+            .await
+            .unwrap_or_else(|_| {
+                Err(ControllerError::new(
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    "The request timed out.",
+                ))
+            })
+    }
+}
+
+/// Where a node listens under a listener's name.
+fn endpoint<'a>(end_points: &'a [Endpoint], listener: &str) -> Option<&'a Endpoint> {
+    end_points.iter().find(|endpoint| endpoint.name == listener)
+}
+
+/// Whether the topic is one of Kafka's own.
+fn is_internal(name: &str) -> bool {
+    matches!(
+        name,
+        "__consumer_offsets" | "__transaction_state" | "__share_group_state"
+    )
+}
+
+/// Whether a topic may have the name.
+fn is_topic_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..")
+        && name.len() <= 249
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+fn no_random(error: impl std::fmt::Display) -> ControllerError {
+    tracing::error!("no random bytes: {error}");
+    ControllerError {
+        code: ErrorCode::UNKNOWN_SERVER_ERROR,
+        message: None,
+    }
+}
+
+fn random_topic_id() -> Result<TopicId, ControllerError> {
+    kraftig_log::meta_properties::random_uuid()
+        .map(TopicId)
+        .map_err(no_random)
+}
+
+fn random_seed() -> Result<u64, ControllerError> {
+    getrandom::u64().map_err(no_random)
+}

@@ -1,0 +1,513 @@
+//! The task that owns the metadata.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use kraftig_spec::controller::{
+    self, ActivationError, ApiError, Decision, Image, MAX_RECORDS_PER_BATCH, Metadata,
+    MetadataVersion, Now, Record, ReplayError, Sessions,
+};
+use kraftig_spec::types::{Epoch, Offset};
+use kraftig_wire::{DecodeError, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::{ControllerError, ControllerHandle, ControllerOptions, QUEUE, Reply, Request, records};
+use crate::quorum::{CommittedBatch, NotLeader, QuorumError, QuorumEvent, QuorumHandle};
+
+/// Why the controller ended by itself. The node cannot go on: what it shows would not be the cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerFailure {
+    /// The quorum ended.
+    #[error("the metadata quorum stopped: {0}")]
+    Quorum(QuorumError),
+    /// The quorum's thread is gone without a word.
+    #[error("the metadata quorum is gone")]
+    QuorumGone,
+    /// A committed record cannot be read.
+    #[error("the metadata record at offset {offset} cannot be read: {source}")]
+    Record {
+        /// Where it is.
+        offset: Offset,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// A committed record contradicts those before it, or is not understood.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The controller cannot become active.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+}
+
+/// Starts the task. Its result is the end of the controller: `Ok` when it was asked to stop.
+pub fn start(
+    options: ControllerOptions,
+    quorum: QuorumHandle,
+    events: mpsc::UnboundedReceiver<QuorumEvent>,
+) -> (ControllerHandle, JoinHandle<Result<(), ControllerFailure>>) {
+    let (sender, requests) = mpsc::channel(QUEUE);
+    let (active_sender, active) = watch::channel(false);
+    let controller = Controller {
+        options,
+        quorum,
+        started: Instant::now(),
+        committed: Metadata::default(),
+        committed_end: Offset::ZERO,
+        loaded: false,
+        claim: None,
+        active: None,
+        is_active: active_sender,
+    };
+    let task = tokio::spawn(controller.run(events, requests));
+    let handle = ControllerHandle {
+        requests: sender,
+        active,
+    };
+    (handle, task)
+}
+
+struct Controller {
+    options: ControllerOptions,
+    quorum: QuorumHandle,
+    started: Instant,
+    /// What the committed records say.
+    committed: Metadata,
+    committed_end: Offset,
+    /// Whether `committed` has come to where the quorum was at the start: nothing is published before.
+    loaded: bool,
+    /// The epoch that this node leads, and where it began, until all up to there is replayed.
+    claim: Option<(Epoch, Offset)>,
+    active: Option<Active>,
+    is_active: watch::Sender<bool>,
+}
+
+/// What a controller has while it is the active one.
+struct Active {
+    epoch: Epoch,
+    /// What the records say when those are counted that are appended and not yet committed.
+    metadata: Metadata,
+    /// The offset of the next record.
+    next_offset: Offset,
+    sessions: Sessions,
+    /// Batches that are decided and wait to be appended together.
+    gathered: Vec<Vec<Bytes>>,
+    /// The offset of the first of `gathered`.
+    gathered_base: Offset,
+    /// The append that is under way. Only one is: meanwhile the next requests gather.
+    in_flight: Option<(Offset, oneshot::Receiver<Result<Offset, NotLeader>>)>,
+    /// Answers and the last record that each waits for, in order.
+    pending: VecDeque<(Offset, Answer)>,
+    next_no_op: Option<Instant>,
+}
+
+type Answer = Box<dyn FnOnce(Result<(), ControllerError>) + Send>;
+
+impl Controller {
+    async fn run(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<QuorumEvent>,
+        mut requests: mpsc::Receiver<Request>,
+    ) -> Result<(), ControllerFailure> {
+        loop {
+            let in_flight = self
+                .active
+                .as_ref()
+                .is_some_and(|active| active.in_flight.is_some());
+            let deadline = self.next_deadline();
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => self.event(event)?,
+                    None => return Err(ControllerFailure::QuorumGone),
+                },
+                base = appended(&mut self.active), if in_flight => self.appended(base),
+                request = requests.recv(), if !in_flight => {
+                    let mut next = request;
+                    if next.is_none() {
+                        return Ok(());
+                    }
+                    // What waits is decided together, so that one flush serves all of it.
+                    for left in (0..QUEUE).rev() {
+                        match next {
+                            Some(Request::Stop) => return Ok(()),
+                            Some(request) => self.request(request),
+                            None => break,
+                        }
+                        next = if left > 0 { requests.try_recv().ok() } else { None };
+                    }
+                }
+                () = sleep_until(deadline), if !in_flight => self.periodic(),
+            }
+            self.append_gathered();
+        }
+    }
+
+    /// Milliseconds of a clock that never goes back.
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let active = self.active.as_ref()?;
+        let session = active
+            .sessions
+            .next_deadline_ms()
+            .map(|ms| self.started + Duration::from_millis(ms.max(0).unsigned_abs()));
+        session.into_iter().chain(active.next_no_op).min()
+    }
+
+    fn event(&mut self, event: QuorumEvent) -> Result<(), ControllerFailure> {
+        match event {
+            QuorumEvent::BecameLeader { epoch, epoch_start } => {
+                self.claim = Some((epoch, epoch_start));
+            }
+            QuorumEvent::LostLeader { epoch } => {
+                tracing::info!("the controller is no longer active (epoch {epoch})");
+                self.renounce();
+            }
+            QuorumEvent::Committed(batches) => self.replay(batches)?,
+            QuorumEvent::Stopped(error) => return Err(ControllerFailure::Quorum(error)),
+        }
+        match self.claim {
+            Some((epoch, epoch_start)) if self.committed_end > epoch_start => {
+                self.claim = None;
+                self.activate(epoch, epoch_start)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn renounce(&mut self) {
+        self.claim = None;
+        self.is_active.send_replace(false);
+        if let Some(active) = self.active.take() {
+            for (_, answer) in active.pending {
+                answer(Err(ControllerError::not_controller()));
+            }
+        }
+    }
+
+    fn replay(&mut self, batches: Vec<CommittedBatch>) -> Result<(), ControllerFailure> {
+        for batch in batches {
+            for (index, value) in batch.records.iter().flatten().enumerate() {
+                let offset = batch.base_offset.plus(index as i64);
+                let record = records::decode(value)
+                    .map_err(|source| ControllerFailure::Record { offset, source })?;
+                self.committed.replay(&record, offset, batch.epoch)?;
+            }
+            self.committed_end = batch.last_offset.plus(1);
+        }
+        self.loaded |= self
+            .quorum
+            .status()
+            .high_watermark
+            .is_some_and(|committed| self.committed_end >= committed);
+        if self.loaded {
+            self.publish();
+        }
+        let committed_end = self.committed_end;
+        if let Some(active) = &mut self.active {
+            while let Some((_, answer)) = active
+                .pending
+                .pop_front_if(|(last, _)| *last < committed_end)
+            {
+                answer(Ok(()));
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let new = self.committed.image();
+        let old = self.options.published.load_full();
+        let is_first = old.end == Offset::ZERO;
+        if new.end == old.end && !is_first {
+            return;
+        }
+        if is_first || !new.topics.ptr_eq(&old.topics) || !new.configs.ptr_eq(&old.configs) {
+            let apply = &mut self.options.apply;
+            // It makes and removes directories.
+            tokio::task::block_in_place(|| apply(&old, new));
+        }
+        self.options.published.store(Arc::new(new.clone()));
+    }
+
+    fn activate(&mut self, epoch: Epoch, epoch_start: Offset) -> Result<(), ControllerFailure> {
+        let now_ms = self.now_ms();
+        let next_offset = epoch_start.plus(1);
+        self.active = Some(Active {
+            epoch,
+            metadata: self.committed.clone(),
+            next_offset,
+            sessions: Sessions::new(
+                self.committed.image(),
+                self.options.session_timeout_ms,
+                now_ms,
+            ),
+            gathered: Vec::new(),
+            gathered_base: next_offset,
+            in_flight: None,
+            pending: VecDeque::new(),
+            next_no_op: None,
+        });
+        let decision = controller::activate(
+            &self.committed,
+            &self.options.bootstrap,
+            &self.options.settings,
+        )?;
+        self.decided(Ok(decision), None);
+        let registration = &self.options.registration;
+        let registered = self.active.as_ref().is_some_and(|active| {
+            let controllers = &active.metadata.image().controllers;
+            controllers
+                .get(&registration.controller_id)
+                .is_some_and(|known| known.incarnation_id == registration.incarnation_id)
+        });
+        if !registered && let Some(active) = &self.active {
+            let decision =
+                controller::register_controller(active.metadata.image(), registration.clone());
+            // An old metadata.version has no registrations.
+            if decision.is_ok() {
+                self.decided(decision, None);
+            }
+        }
+        self.schedule_no_op();
+        self.is_active.send_replace(true);
+        Ok(())
+    }
+
+    fn schedule_no_op(&mut self) {
+        let interval = self.options.max_idle_interval_ms;
+        if let Some(active) = &mut self.active {
+            active.next_no_op =
+                (interval > 0).then(|| Instant::now() + Duration::from_millis(interval));
+        }
+    }
+
+    fn periodic(&mut self) {
+        let now_ms = self.now_ms();
+        while let Some(active) = &mut self.active {
+            let expired = controller::expire_session(
+                active.metadata.image(),
+                &mut active.sessions,
+                now_ms,
+                &self.options.settings,
+            );
+            let Some(decision) = expired else { break };
+            tracing::warn!(
+                "no heartbeat of broker {} for {} ms: it is fenced",
+                decision.response,
+                self.options.session_timeout_ms
+            );
+            let decision = Decision {
+                records: decision.records,
+                atomic: decision.atomic,
+                response: (),
+            };
+            self.decided(Ok(decision), None);
+        }
+        let is_due = self
+            .active
+            .as_ref()
+            .and_then(|active| active.next_no_op)
+            .is_some_and(|due| due <= Instant::now());
+        if is_due {
+            self.decided(Ok(controller::no_op()), None);
+            self.schedule_no_op();
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        let now_ms = self.now_ms();
+        let Some(active) = &mut self.active else {
+            return refuse(request);
+        };
+        let settings = self.options.settings.as_ref();
+        let image = active.metadata.image();
+        let now = Now {
+            ms: now_ms,
+            next_offset: active.next_offset,
+        };
+        match request {
+            Request::CreateTopics(request, reply) => {
+                let decision = controller::create_topics(image, &request, settings);
+                self.decided(Ok(decision), Some(reply));
+            }
+            Request::DeleteTopics(request, reply) => {
+                let decision = controller::delete_topics(image, &request, settings);
+                self.decided(Ok(decision), Some(reply));
+            }
+            Request::RegisterBroker(request, reply) => {
+                let decision = controller::register_broker(
+                    image,
+                    &mut active.sessions,
+                    &request,
+                    now,
+                    settings,
+                );
+                self.decided(decision, Some(reply));
+            }
+            Request::Heartbeat(request, reply) => {
+                let decision =
+                    controller::heartbeat(image, &mut active.sessions, &request, now, settings);
+                self.decided(decision, Some(reply));
+            }
+            Request::AllocateProducerIds(broker_id, broker_epoch, reply) => {
+                let decision = controller::allocate_producer_ids(image, broker_id, broker_epoch);
+                self.decided(decision, Some(reply));
+            }
+            // Handled where it is received.
+            Request::Stop => {}
+        }
+    }
+
+    /// Gathers the records of a decision, counts them at once, and keeps its answer until they are committed.
+    fn decided<R: Send + 'static>(
+        &mut self,
+        decision: Result<Decision<R>, ApiError>,
+        reply: Option<Reply<R>>,
+    ) {
+        let gathered = decision
+            .map_err(ControllerError::from)
+            .and_then(|decision| {
+                self.gather(&decision.records, decision.atomic)
+                    .map(|()| decision.response)
+            });
+        let (Some(active), Some(reply)) = (&mut self.active, reply) else {
+            return;
+        };
+        // Whoever asked may be gone; the decision stands.
+        match gathered {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok(response) => {
+                let answer = Box::new(move |outcome: Result<(), ControllerError>| {
+                    drop(reply.send(outcome.map(|()| response)));
+                });
+                let last = active.next_offset.plus(-1);
+                // Without records the answer still tells of what was decided before.
+                if last < self.committed_end {
+                    answer(Ok(()));
+                } else {
+                    active.pending.push_back((last, answer));
+                }
+            }
+        }
+    }
+
+    fn gather(&mut self, decided: &[Record], atomic: bool) -> Result<(), ControllerError> {
+        let Some(active) = &mut self.active else {
+            return Err(ControllerError::not_controller());
+        };
+        let too_large = || {
+            ControllerError::new(
+                ErrorCode::POLICY_VIOLATION,
+                "Unable to perform excessively large batch operation.",
+            )
+        };
+        if atomic && decided.len() > MAX_RECORDS_PER_BATCH {
+            return Err(too_large());
+        }
+        let mut metadata = active.metadata.clone();
+        let mut offset = active.next_offset;
+        let mut batches = Vec::new();
+        for records in decided.chunks(MAX_RECORDS_PER_BATCH) {
+            let mut batch = Vec::with_capacity(records.len());
+            for record in records {
+                // Which version a record has depends on no record of its own batch.
+                let version = metadata
+                    .image()
+                    .metadata_version()
+                    .unwrap_or(MetadataVersion::LATEST);
+                let impossible = |why: &dyn std::fmt::Display| {
+                    tracing::error!("a decision is dropped, it cannot be recorded: {why}");
+                    ControllerError {
+                        code: ErrorCode::UNKNOWN_SERVER_ERROR,
+                        message: None,
+                    }
+                };
+                batch.push(records::encode(record, version).map_err(|error| impossible(&error))?);
+                metadata
+                    .replay(record, offset, active.epoch)
+                    .map_err(|error| impossible(&error))?;
+                offset = offset.plus(1);
+            }
+            if batch.iter().map(Bytes::len).sum::<usize>() > self.options.max_batch_bytes {
+                return Err(too_large());
+            }
+            batches.push(batch);
+        }
+        active.metadata = metadata;
+        active.next_offset = offset;
+        active.gathered.extend(batches);
+        Ok(())
+    }
+
+    fn append_gathered(&mut self) {
+        let Some(active) = &mut self.active else {
+            return;
+        };
+        if active.gathered.is_empty() || active.in_flight.is_some() {
+            return;
+        }
+        let base = active.gathered_base;
+        active.gathered_base = active.next_offset;
+        let appended = self
+            .quorum
+            .append(active.epoch, std::mem::take(&mut active.gathered));
+        active.in_flight = Some((base, appended));
+    }
+
+    fn appended(&mut self, base: Result<Offset, NotLeader>) {
+        let Some((expected, _)) = self
+            .active
+            .as_mut()
+            .and_then(|active| active.in_flight.take())
+        else {
+            return;
+        };
+        match base {
+            Ok(base) if base == expected => {}
+            Ok(base) => {
+                // The records name offsets (a broker's epoch is one), so they are wrong at any other place.
+                tracing::error!("records for offset {expected} were appended at {base}: resigning");
+                self.quorum.resign();
+                self.renounce();
+            }
+            // What the quorum says next is that leadership is lost.
+            Err(NotLeader) => self.renounce(),
+        }
+    }
+}
+
+fn refuse(request: Request) {
+    fn with_not_controller<R>(reply: Reply<R>) {
+        drop(reply.send(Err(ControllerError::not_controller())));
+    }
+    match request {
+        Request::CreateTopics(_, reply) => with_not_controller(reply),
+        Request::DeleteTopics(_, reply) => with_not_controller(reply),
+        Request::RegisterBroker(_, reply) | Request::AllocateProducerIds(_, _, reply) => {
+            with_not_controller(reply);
+        }
+        Request::Heartbeat(_, reply) => with_not_controller(reply),
+        Request::Stop => {}
+    }
+}
+
+/// The outcome of the append that is under way.
+async fn appended(active: &mut Option<Active>) -> Result<Offset, NotLeader> {
+    match active.as_mut().and_then(|active| active.in_flight.as_mut()) {
+        Some((_, appended)) => appended.await.unwrap_or(Err(NotLeader)),
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

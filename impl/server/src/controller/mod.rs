@@ -1,0 +1,181 @@
+//! Drives [`kraftig_spec::controller`]: one task owns the metadata of the cluster.
+//!
+//! It replays what the quorum has committed and publishes the [`Image`] that all others read. While its node
+//! leads the quorum it also takes requests from a bounded queue, decides each on the image that includes what
+//! was appended before, and answers once the records are committed and every consequence of them is there. It
+//! decides nothing itself: the records and the answers are the spec's.
+
+mod driver;
+pub mod records;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use kraftig_spec::controller::record::RegisterController;
+use kraftig_spec::controller::{
+    ApiError, BrokerRegistration, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic,
+    Heartbeat, HeartbeatReply, Image, Record, Settings,
+};
+use kraftig_spec::types::NodeId;
+use kraftig_wire::ErrorCode;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use driver::{ControllerFailure, start};
+
+/// Requests that wait for the controller before a sender has to wait.
+const QUEUE: usize = 1024;
+
+/// Puts a new image into effect on this node before anyone sees it: given the image before and the new one. It may
+/// block.
+pub type Apply = Box<dyn FnMut(&Image, &Image) + Send>;
+
+/// What the controller needs to start.
+pub struct ControllerOptions {
+    /// What its decisions take from the configuration.
+    pub settings: Arc<Settings>,
+    /// The records of `bootstrap.checkpoint`: how a cluster begins.
+    pub bootstrap: Vec<Record>,
+    /// How this controller announces itself.
+    pub registration: RegisterController,
+    /// `broker.session.timeout.ms`.
+    pub session_timeout_ms: i64,
+    /// `metadata.max.idle.interval.ms`; 0 for no `NoOpRecord`s.
+    pub max_idle_interval_ms: u64,
+    /// `internal.metadata.max.batch.size.in.bytes`.
+    pub max_batch_bytes: usize,
+    /// Where the image is published.
+    pub published: Arc<ArcSwap<Image>>,
+    /// What happens before an image is published.
+    pub apply: Apply,
+}
+
+/// Why the controller did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {}", message.as_deref().unwrap_or("no message"))]
+pub struct ControllerError {
+    /// Kafka's error.
+    pub code: ErrorCode,
+    /// The text for whoever reads it.
+    pub message: Option<String>,
+}
+
+impl ControllerError {
+    /// An error with its text.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: Some(message.into()),
+        }
+    }
+
+    /// This node's controller is not the active one, or is no longer.
+    pub fn not_controller() -> Self {
+        Self::new(
+            ErrorCode::NOT_CONTROLLER,
+            "No controller appears to be active.",
+        )
+    }
+}
+
+impl From<ApiError> for ControllerError {
+    fn from(error: ApiError) -> Self {
+        Self {
+            code: ErrorCode(error.code.code()),
+            message: error.message,
+        }
+    }
+}
+
+type Reply<R> = oneshot::Sender<Result<R, ControllerError>>;
+
+enum Request {
+    CreateTopics(CreateTopics, Reply<Vec<CreatedTopic>>),
+    DeleteTopics(DeleteTopics, Reply<Vec<DeletedTopic>>),
+    RegisterBroker(BrokerRegistration, Reply<i64>),
+    Heartbeat(Heartbeat, Reply<HeartbeatReply>),
+    AllocateProducerIds(NodeId, i64, Reply<i64>),
+    Stop,
+}
+
+/// The way to the controller. Cheap to clone.
+#[derive(Clone)]
+pub struct ControllerHandle {
+    requests: mpsc::Sender<Request>,
+    active: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for ControllerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControllerHandle").finish_non_exhaustive()
+    }
+}
+
+impl ControllerHandle {
+    /// Creates topics; each has its own outcome.
+    pub async fn create_topics(
+        &self,
+        request: CreateTopics,
+    ) -> Result<Vec<CreatedTopic>, ControllerError> {
+        self.ask(|reply| Request::CreateTopics(request, reply))
+            .await
+    }
+
+    /// Deletes topics; each has its own outcome.
+    pub async fn delete_topics(
+        &self,
+        request: DeleteTopics,
+    ) -> Result<Vec<DeletedTopic>, ControllerError> {
+        self.ask(|reply| Request::DeleteTopics(request, reply))
+            .await
+    }
+
+    /// Registers a broker; gives its broker epoch.
+    pub async fn register_broker(
+        &self,
+        request: BrokerRegistration,
+    ) -> Result<i64, ControllerError> {
+        self.ask(|reply| Request::RegisterBroker(request, reply))
+            .await
+    }
+
+    /// Hands in a broker's heartbeat.
+    pub async fn heartbeat(&self, request: Heartbeat) -> Result<HeartbeatReply, ControllerError> {
+        self.ask(|reply| Request::Heartbeat(request, reply)).await
+    }
+
+    /// Hands out a block of [`kraftig_spec::controller::PRODUCER_ID_BLOCK`] producer ids; gives the first.
+    pub async fn allocate_producer_ids(
+        &self,
+        broker_id: NodeId,
+        broker_epoch: i64,
+    ) -> Result<i64, ControllerError> {
+        self.ask(|reply| Request::AllocateProducerIds(broker_id, broker_epoch, reply))
+            .await
+    }
+
+    /// Waits until this node's controller is the active one; `false` if it stopped instead.
+    pub async fn wait_until_active(&self) -> bool {
+        self.active.clone().wait_for(|active| *active).await.is_ok()
+    }
+
+    /// Ends the task. What waits for an answer is answered with `NOT_CONTROLLER`.
+    pub async fn stop(&self) {
+        // An error means that the task is gone already.
+        let _ = self.requests.send(Request::Stop).await;
+    }
+
+    async fn ask<R>(
+        &self,
+        request: impl FnOnce(Reply<R>) -> Request,
+    ) -> Result<R, ControllerError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(request(reply))
+            .await
+            .map_err(|_| ControllerError::not_controller())?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(ControllerError::not_controller()))
+    }
+}
