@@ -341,7 +341,8 @@ fn check_configs<'a>(
         }
     }
     topic_config::validate(image, settings, &configs)?;
-    let buckets = (configs.len() * 4 / 3 + 1).next_power_of_two().max(16) as u32;
+    // A table grows when it is more than three quarters full.
+    let buckets = (configs.len() * 4).div_ceil(3).next_power_of_two().max(16) as u32;
     configs.sort_by_key(|(name, _)| java_bucket(name, buckets));
     Ok(configs)
 }

@@ -33,9 +33,8 @@ impl MetadataVersion {
 
     /// Its name, such as `4.2-IV1`; `None` where the level is not served.
     pub fn name(self) -> Option<&'static str> {
-        usize::try_from(self.0 - Self::MINIMUM.0)
-            .ok()
-            .and_then(|index| NAMES.get(index).copied())
+        let index = i32::from(self.0) - i32::from(Self::MINIMUM.0);
+        NAMES.get(usize::try_from(index).ok()?).copied()
     }
 
     /// The level of a full name (`4.2-IV1`), or the last one of a release (`4.2`).
@@ -148,6 +147,7 @@ mod tests {
         assert_eq!(MetadataVersion(21).name(), Some("3.9-IV0"));
         assert_eq!(MetadataVersion(6).name(), None);
         assert_eq!(MetadataVersion(i16::MAX).name(), None);
+        assert_eq!(MetadataVersion(i16::MIN).name(), None);
         assert_eq!(MetadataVersion::from_name("3.9"), Some(MetadataVersion(21)));
         assert_eq!(MetadataVersion::from_name("4.0"), Some(MetadataVersion(25)));
         assert_eq!(MetadataVersion::from_name("4.3-IV0"), None);
