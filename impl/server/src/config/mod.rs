@@ -17,6 +17,7 @@ mod values;
 mod voters;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use kraftig_log::properties::{self, PropertiesError};
@@ -62,7 +63,7 @@ impl Roles {
 }
 
 /// A configuration that breaks no rule. Times are in milliseconds and sizes in bytes, as the keys say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// `process.roles`.
     pub roles: Roles,
@@ -175,8 +176,9 @@ impl Config {
         Ok(config)
     }
 
-    /// The value of any key of [`definitions::broker`], set or by default, as `DescribeConfigs` shows it. `None`
-    /// for a key without a value and for one that Kafka does not have.
+    /// The value of any key of [`definitions::broker`], set or by default, in the form of `DescribeConfigs`. `None`
+    /// for a key without a value and for one that Kafka does not have. Secrets are among them:
+    /// [`definitions::Definition::is_sensitive`] tells what must not be shown.
     pub fn value(&self, key: &str) -> Option<String> {
         self.values.show(key)
     }
@@ -189,6 +191,17 @@ impl Config {
     /// Keys and texts as they were set, unknown ones among them.
     pub fn originals(&self) -> &Properties {
         &self.originals
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Just enough to tell nodes apart: there are secrets among the values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Config");
+        shown
+            .field("node_id", &self.node_id)
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
     }
 }
 
