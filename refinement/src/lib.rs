@@ -1,1 +1,10 @@
-//! Under construction.
+//! Holds the running server against the model.
+//!
+//! A node that runs with `--trace FILE` writes down each event of its quorum core and each effect
+//! before it is carried out ([`kraftig_spec::quorum::trace`]). [`replay`] runs the same events through
+//! the functions that the model checker explored and requires the same effects; [`directory`] requires of the
+//! files that they hold what the effects wrote.
+
+pub mod directory;
+pub mod disk;
+pub mod replay;
