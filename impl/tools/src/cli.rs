@@ -9,7 +9,7 @@ use crate::storage;
 
 /// An Apache Kafka 4.2 node: broker, controller, or both.
 #[derive(Parser)]
-#[command(name = "kraftig", version, max_term_width = 120, after_help = EXAMPLES)]
+#[command(name = "kraftig", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

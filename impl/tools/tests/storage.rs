@@ -192,7 +192,8 @@ fn another_clusters_or_nodes_directory_is_refused() {
 
 #[test]
 fn releases_and_features() {
-    let cases: [(&[&str], &[(&str, i16)]); 5] = [
+    type Case = (&'static [&'static str], &'static [(&'static str, i16)]);
+    let cases: [Case; 5] = [
         (&["-r", "3.9.1"], &[("metadata.version", 21)]),
         (
             &["-r", "4.0"],

@@ -13,8 +13,6 @@ use kraftig_spec::types::{DirectoryId, NodeId};
 use super::{directories, features, load};
 use crate::output::{Failure, Output, fail};
 
-/// Writes `meta.properties` and `bootstrap.checkpoint` into each log directory that has none. All is checked before
-/// anything is written, and directories that are formatted are never touched.
 #[derive(Args)]
 pub(crate) struct Format {
     /// The cluster's id, the same for all of its nodes; `kraftig storage random-uuid` makes one
@@ -118,28 +116,16 @@ impl Format {
 }
 
 /// What the directories of a node are to say.
-pub(crate) struct NewNode {
-    pub(crate) cluster_id: String,
-    pub(crate) node_id: NodeId,
-    pub(crate) version: MetadataVersion,
-    pub(crate) levels: features::Levels,
+struct NewNode {
+    cluster_id: String,
+    node_id: NodeId,
+    version: MetadataVersion,
+    levels: features::Levels,
 }
 
 impl NewNode {
-    /// A node of a new cluster of static voters, at the latest release.
-    pub(crate) fn latest(cluster_id: String, node_id: NodeId) -> Result<Self, Failure> {
-        let version = MetadataVersion::LATEST;
-        let levels = features::resolve(version, &features::Levels::new(), Some(false))?;
-        Ok(Self {
-            cluster_id,
-            node_id,
-            version,
-            levels,
-        })
-    }
-
     /// Formats those of `directories` that are not formatted.
-    pub(crate) fn format(
+    fn format(
         &self,
         directories: &[PathBuf],
         metadata_dir: &Path,

@@ -9,7 +9,6 @@ use kraftig_log::meta_properties::{FILE_NAME, MetaProperties, Version};
 use super::{directories, load};
 use crate::output::{Failure, Output};
 
-/// Ends with status 0 where all is well, and with 1 where it prints a problem.
 #[derive(Args)]
 pub(crate) struct Info {
     /// The node's server.properties

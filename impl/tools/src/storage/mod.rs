@@ -13,15 +13,18 @@ use kraftig_server::config::Config;
 
 use crate::output::{Failure, Output};
 
-pub(crate) use format::Format;
-
 #[derive(Subcommand)]
 pub(crate) enum Storage {
     /// Print a new id, for --cluster-id
     RandomUuid,
     /// Format the log directories of a node, which is done once before it first starts
-    Format(Format),
+    ///
+    /// Writes meta.properties and bootstrap.checkpoint into each log directory that has none. All is checked before
+    /// anything is written, and directories that are formatted are never touched.
+    Format(format::Format),
     /// Tell what the log directories of a node are
+    ///
+    /// Ends with status 0 where all is well, and with 1 where it prints a problem.
     Info(info::Info),
 }
 
