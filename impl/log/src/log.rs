@@ -11,7 +11,7 @@ use crate::config::LogConfig;
 use crate::disk::{self, DiskError};
 use crate::epochs::Epochs;
 use crate::error::LogError;
-use crate::partition_dir::deleted_name;
+use crate::partition_dir::marked_name;
 use crate::producers::{self, Producer, Producers};
 use crate::segment::Segment;
 
@@ -439,14 +439,24 @@ impl Log {
     /// Deletes the log: its directory gets a name ending in `-delete`, which is returned. The files are
     /// removed later ([`disk::remove_dir`], `file.delete.delay.ms`), or after the next start.
     pub fn delete(self) -> Result<PathBuf, LogError> {
+        self.rename("-delete")
+    }
+
+    /// Sets the log aside, as one that the cluster does not know: its directory gets a name ending in `-stray`,
+    /// which is returned. Nobody removes it.
+    pub fn set_aside(self) -> Result<PathBuf, LogError> {
+        self.rename("-stray")
+    }
+
+    fn rename(self, suffix: &str) -> Result<PathBuf, LogError> {
         let name = self
             .directory
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        let deleted = self.directory.with_file_name(deleted_name(&name)?);
-        disk::rename(&self.directory, &deleted)?;
-        Ok(deleted)
+        let marked = self.directory.with_file_name(marked_name(&name, suffix)?);
+        disk::rename(&self.directory, &marked)?;
+        Ok(marked)
     }
 }
 

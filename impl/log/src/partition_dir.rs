@@ -61,9 +61,9 @@ pub fn replica_name(topic: &str, partition: i32) -> String {
     format!("{topic}-{partition}")
 }
 
-/// A name for the replica's directory from its deletion on: `<replica>.<32 hex digits>-delete`, the topic cut
-/// so that a file system takes it.
-pub(crate) fn deleted_name(replica: &str) -> Result<String, DiskError> {
+/// A name for the replica's directory from its deletion on, or from when it was found to be stray:
+/// `<replica>.<32 hex digits><suffix>`, the topic cut so that a file system takes it.
+pub(crate) fn marked_name(replica: &str, suffix: &str) -> Result<String, DiskError> {
     let mut tail = String::new();
     let (topic, partition) = replica.rsplit_once('-').unwrap_or((replica, "0"));
     // Writing to a String cannot fail.
@@ -71,7 +71,7 @@ pub(crate) fn deleted_name(replica: &str) -> Result<String, DiskError> {
     for byte in random_uuid()?.0 {
         let _ = write!(tail, "{byte:02x}");
     }
-    tail.push_str("-delete");
+    tail.push_str(suffix);
     let mut end = topic.len().min(MAX_LENGTH - tail.len());
     while !topic.is_char_boundary(end) {
         end -= 1;
@@ -121,9 +121,11 @@ mod tests {
             Some(PartitionDir::Future)
         );
 
-        let name = deleted_name(&replica_name(&"t".repeat(249), 7)).unwrap();
+        let name = marked_name(&replica_name(&"t".repeat(249), 7), "-delete").unwrap();
         assert_eq!(name.len(), MAX_LENGTH);
         assert_eq!(PartitionDir::parse(&name), Some(PartitionDir::Deleted));
-        assert!(deleted_name("a-0").unwrap().starts_with("a-0."));
+        let name = marked_name("a-0", "-stray").unwrap();
+        assert!(name.starts_with("a-0."));
+        assert_eq!(PartitionDir::parse(&name), Some(PartitionDir::Stray));
     }
 }
