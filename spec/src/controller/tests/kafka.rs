@@ -1,10 +1,14 @@
 //! The same script gives the records that Kafka 4.2.0 wrote, as its `kafka-dump-log` printed them.
 
 use super::dump::dump;
+use super::record::PartitionChange;
 use super::*;
 
 /// What Kafka wrote, ids and epochs named in the order in which they appear, control records and no-ops left out.
-const EXPECTED: &str = include_str!("kafka-4.2.0.txt");
+const ONE_NODE: &str = include_str!("kafka-4.2.0.txt");
+
+/// The same of three brokers and a controller of their own, from the first registration on.
+const THREE_BROKERS: &str = include_str!("kafka-4.2.0-three.txt");
 
 #[test]
 fn one_node_through_its_life() {
@@ -57,7 +61,81 @@ fn one_node_through_its_life() {
     node.try_register(&request).unwrap();
     node.unfence(1);
 
-    assert_eq!(named(&node.records), EXPECTED);
+    assert_eq!(named(&node.records), ONE_NODE);
+}
+
+#[test]
+fn three_brokers_stop_and_fail() {
+    let mut cluster = Controller::active();
+    cluster.records.clear();
+    for broker in 1..=3 {
+        cluster.register(broker, None);
+        cluster.unfence(broker);
+    }
+    let topic = cluster.topic("t", -1, -1);
+    let topic = CreatableTopic {
+        assignments: vec![(0, ids(&[1, 2, 3]))],
+        configs: vec![("min.insync.replicas".to_owned(), Some("2".to_owned()))],
+        ..topic
+    };
+    cluster.create(vec![topic]);
+
+    // The leader stops and comes back.
+    let epoch = cluster.beat(1).broker_epoch;
+    cluster.shut_down(1);
+    cluster.unfence(2);
+    cluster.unfence(3);
+    assert!(cluster.shut_down(1).should_shut_down);
+    cluster.register(1, Some(epoch));
+    cluster.unfence(1);
+    cluster.in_sync(&[1, 2, 3], None);
+    // The leader is killed, then the next one; both come back, one after the other.
+    cluster.kill(2, &[1, 3]);
+    cluster.kill(3, &[1]);
+    cluster.register(2, None);
+    cluster.unfence(2);
+    cluster.in_sync(&[1, 2], Some(&[]));
+    cluster.register(3, None);
+    cluster.unfence(3);
+    cluster.in_sync(&[1, 2, 3], None);
+    // All are killed. Who comes back first was not the last to lead.
+    cluster.kill(2, &[3, 1]);
+    cluster.kill(3, &[1]);
+    cluster.kill(1, &[]);
+    cluster.register(3, None);
+    cluster.unfence(3);
+
+    assert_eq!(named(&cluster.records), THREE_BROKERS);
+}
+
+impl Controller {
+    /// A broker is killed while others live.
+    fn kill(&mut self, broker: i32, others: &[i32]) {
+        self.now_ms += SESSION_MS;
+        for other in others {
+            self.unfence(*other);
+        }
+        self.now_ms += 1;
+        assert_eq!(self.expire(), Some(NodeId(broker)));
+    }
+
+    /// The leader of the only partition reports who is in sync.
+    fn in_sync(&mut self, isr: &[i32], elr: Option<&[i32]>) {
+        let topic_id = *self.image().topics.keys().next().unwrap();
+        let change = PartitionChange {
+            topic_id,
+            partition_id: 0,
+            isr: Some(ids(isr)),
+            eligible_leader_replicas: elr.map(ids),
+            ..PartitionChange::default()
+        };
+        let records = vec![Record::PartitionChange(change)];
+        self.take(Decision {
+            records,
+            atomic: true,
+            response: (),
+        });
+    }
 }
 
 fn named(records: &[Record]) -> String {
@@ -68,7 +146,10 @@ fn named(records: &[Record]) -> String {
     name_all(&mut text, "\"incarnationId\":\"", "I");
     name_all(&mut text, "\"topicId\":\"", "T");
     name_all(&mut text, "\"brokerEpoch\":", "E");
-    text.replace(&directory(1).to_string(), "D1")
+    for broker in 1..=3 {
+        text = text.replace(&directory(broker).to_string(), &format!("D{broker}"));
+    }
+    text
 }
 
 /// Gives what stands after `field` a name: the first gets 1.
