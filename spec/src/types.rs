@@ -22,6 +22,7 @@ pub struct Offset(pub i64);
 
 impl Epoch {
     /// The epoch after this one; none comes after `i32::MAX`, the last that the wire can carry.
+    #[must_use]
     pub fn next(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)
     }
@@ -32,6 +33,7 @@ impl Offset {
     pub const ZERO: Self = Self(0);
 
     /// The offset `records` further on.
+    #[must_use]
     pub fn plus(self, records: i64) -> Self {
         Self(self.0.saturating_add(records))
     }
