@@ -229,8 +229,8 @@ def other_directory(change):
     """The trace with a directory that is not the one it left."""
     copy = a.dir / "changed"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(node.dirs[0], copy)
-    change(copy / "__cluster_metadata-0")
+    shutil.copytree(node.metadata_log.parent, copy)
+    change(copy)
     refused(trace, "--dir", copy)
 
 
@@ -264,7 +264,7 @@ if check("first start", first_start):
             break
     else:
         if check("clean stop", node.stop) and a.server != "stock":
-            check("the trace replays", accepted, trace, "--dir", node.dirs[0])
+            check("the trace replays", accepted, trace, "--dir", node.metadata_log.parent)
             check("a torn last line is legal", torn)
             for name, (kind, change) in CHANGES.items():
                 check(f"refused: {name}", changed, kind, change)
