@@ -173,6 +173,9 @@ impl Node {
 
     fn start(&mut self, config: Config, restored: Restored) -> Result<(), String> {
         self.done.starts += 1;
+        if restored.log.flushed != restored.log.end {
+            return Err("what is read at a start must be flushed before anything else".to_owned());
+        }
         let disk = match self.running.take() {
             None => Disk::found(&restored),
             Some(last) => last.restart(&config, &restored)?,
