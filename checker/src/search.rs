@@ -85,7 +85,11 @@ pub(crate) fn search(
                 let next = model.transitions(&found.states[state]);
                 next.iter().all(|transition| {
                     let hash = hasher.hash_one(transition.next);
-                    known.find(hash, |index| found.states[*index as usize] == transition.next).is_some()
+                    known
+                        .find(hash, |index| {
+                            found.states[*index as usize] == transition.next
+                        })
+                        .is_some()
                 })
             });
             break;
@@ -109,7 +113,9 @@ pub(crate) fn search(
                 );
                 if let hashbrown::hash_table::Entry::Vacant(vacant) = entry {
                     let index = states.len();
-                    vacant.insert(u32::try_from(index).expect("four billion states do not fit in memory"));
+                    vacant.insert(
+                        u32::try_from(index).expect("four billion states do not fit in memory"),
+                    );
                     states.push(next);
                     found.parents.push((block.start + parent) as u32);
                     for property in Property::ALL {
@@ -146,7 +152,11 @@ fn explore(model: &QuorumModel, states: &[Packed], threads: usize) -> Vec<(usize
             let mut next = Vec::new();
             for (index, state) in states[start..end].iter().enumerate() {
                 let after = model.transitions(state);
-                next.extend(after.into_iter().map(|transition| (start + index, transition.next)));
+                next.extend(
+                    after
+                        .into_iter()
+                        .map(|transition| (start + index, transition.next)),
+                );
             }
             done.push((chunk, next));
         }
@@ -157,7 +167,9 @@ fn explore(model: &QuorumModel, states: &[Packed], threads: usize) -> Vec<(usize
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
-                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
             workers.into_iter().flat_map(join).collect()
         })
@@ -174,7 +186,14 @@ mod tests {
     use super::*;
 
     fn model(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>) -> QuorumModel {
-        QuorumModel::new(Bounds { nodes, epochs, values, crashes, resign: true }).unwrap()
+        QuorumModel::new(Bounds {
+            nodes,
+            epochs,
+            values,
+            crashes,
+            resign: true,
+        })
+        .unwrap()
     }
 
     #[test]
@@ -190,9 +209,14 @@ mod tests {
 
     #[test]
     fn stateright_sees_the_same() {
-        for (nodes, epochs, values, crashes) in [(2, 2, 1, None), (3, 1, 1, Some(1)), (3, 2, 0, None)] {
+        for (nodes, epochs, values, crashes) in
+            [(2, 2, 1, None), (3, 1, 1, Some(1)), (3, 2, 0, None)]
+        {
             let ours = search(&model(nodes, epochs, values, crashes), 2, None, |_| {});
-            let theirs = model(nodes, epochs, values, crashes).checker().spawn_bfs().join();
+            let theirs = model(nodes, epochs, values, crashes)
+                .checker()
+                .spawn_bfs()
+                .join();
             assert_eq!(ours.unique(), theirs.unique_state_count());
             assert_eq!(ours.generated, theirs.state_count() as u64);
             assert!(theirs.discoveries().is_empty());

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use kraftig_spec::quorum::properties::{self, Entry, NodeView, Property, Violations};
 use kraftig_spec::quorum::trace::TraceRecord;
-use kraftig_spec::quorum::{Config, Effect, ElectionState, Event, Restored, State, Timer, start, step};
+use kraftig_spec::quorum::{
+    Config, Effect, ElectionState, Event, Restored, State, Timer, start, step,
+};
 use kraftig_spec::types::Offset;
 
 use crate::disk::{Content, Disk};
@@ -53,7 +55,11 @@ pub fn replay(files: &[PathBuf]) -> Result<Replayed, ReplayError> {
     let mut node = Node::default();
     for file in files {
         read(file, |line, text| {
-            let refused = |why| ReplayError::Refused { file: file.clone(), line, why };
+            let refused = |why| ReplayError::Refused {
+                file: file.clone(),
+                line,
+                why,
+            };
             match serde_json::from_str(text) {
                 Ok(record) => node.take(record).map_err(refused),
                 // Whether that is legal is seen at the next line: only a start may follow.
@@ -93,18 +99,33 @@ struct Node {
 /// What it takes to have the disk as it was before an effect.
 enum Before {
     Election(ElectionState),
-    Appended { batches: usize },
-    Truncated { removed: Vec<Entry<Content>>, flushed: Offset },
+    Appended {
+        batches: usize,
+    },
+    Truncated {
+        removed: Vec<Entry<Content>>,
+        flushed: Offset,
+    },
 }
 
 impl Before {
     fn of(effect: &Effect<u32>, disk: &Disk) -> Option<Self> {
         match effect {
             Effect::WriteElectionState { .. } => Some(Self::Election(disk.election)),
-            Effect::Append { .. } => Some(Self::Appended { batches: disk.log.len() }),
+            Effect::Append { .. } => Some(Self::Appended {
+                batches: disk.log.len(),
+            }),
             Effect::Truncate { to } => {
-                let removed = disk.log.iter().filter(|entry| entry.end > *to).cloned().collect();
-                Some(Self::Truncated { removed, flushed: disk.flushed })
+                let removed = disk
+                    .log
+                    .iter()
+                    .filter(|entry| entry.end > *to)
+                    .cloned()
+                    .collect();
+                Some(Self::Truncated {
+                    removed,
+                    flushed: disk.flushed,
+                })
             }
             _ => None,
         }
@@ -140,7 +161,9 @@ impl Node {
         if let Some(torn) = &self.torn {
             return Err(torn.clone());
         }
-        self.torn = Some(format!("not a trace record ({error}), and no crash follows that could have torn it"));
+        self.torn = Some(format!(
+            "not a trace record ({error}), and no crash follows that could have torn it"
+        ));
         self.done.torn += 1;
         Ok(())
     }
@@ -153,7 +176,10 @@ impl Node {
         if let Some(torn) = self.torn.take() {
             return Err(torn);
         }
-        let running = self.running.as_mut().ok_or("the trace does not begin with a start")?;
+        let running = self
+            .running
+            .as_mut()
+            .ok_or("the trace does not begin with a start")?;
         match record {
             TraceRecord::Event(event) => {
                 self.done.events += 1;
@@ -197,7 +223,15 @@ impl Node {
     /// The properties, at this cut. Of other voters nothing is known here, so what is on a majority can be
     /// judged only where this node is one.
     fn judge(&self) -> Result<(), String> {
-        let Some(Running { config, state, disk, .. }) = &self.running else { return Ok(()) };
+        let Some(Running {
+            config,
+            state,
+            disk,
+            ..
+        }) = &self.running
+        else {
+            return Ok(());
+        };
         let view = NodeView {
             id: config.local.id,
             role: Some(state.role()),
@@ -208,13 +242,20 @@ impl Node {
         };
         let alone = config.voters.len() == 1;
         let found = properties::violations(config.voters.len(), &[view], &self.committed);
-        let judged = if alone { found } else { found & !Property::Durability.bit() };
+        let judged = if alone {
+            found
+        } else {
+            found & !Property::Durability.bit()
+        };
         broken(judged)
     }
 }
 
 fn broken(violations: Violations) -> Result<(), String> {
-    match Property::ALL.into_iter().find(|property| violations & property.bit() != 0) {
+    match Property::ALL
+        .into_iter()
+        .find(|property| violations & property.bit() != 0)
+    {
         Some(property) => Err(format!("{} does not hold here", property.name())),
         None => Ok(()),
     }
@@ -230,7 +271,10 @@ impl Running {
     /// The disk of the next start, if a crash here can have left it so.
     fn restart(self, config: &Config, found: &Restored) -> Result<Disk, String> {
         if self.config.local != config.local || self.config.voters != config.voters {
-            return Err(format!("starts as {:?}, but ran as {:?}", config.local, self.config.local));
+            return Err(format!(
+                "starts as {:?}, but ran as {:?}",
+                config.local, self.config.local
+            ));
         }
         let mut why = String::new();
         for mut disk in self.disks() {
@@ -259,7 +303,10 @@ impl Running {
                 return Err("a flush completed that nothing asked for".to_owned());
             }
             Event::Flushed { end } if *end > self.disk.end() => {
-                return Err(format!("flushed up to {end}, but the log ends at {}", self.disk.end()));
+                return Err(format!(
+                    "flushed up to {end}, but the log ends at {}",
+                    self.disk.end()
+                ));
             }
             Event::Flushed { end } => {
                 self.flush_asked = false;

@@ -173,7 +173,14 @@ fn witnessed(successor: &Successor) -> u64 {
             seen |= bit(witness);
         }
     };
-    let Successor { action, world, truncated, lost, partial, .. } = successor;
+    let Successor {
+        action,
+        world,
+        truncated,
+        lost,
+        partial,
+        ..
+    } = successor;
     let inside = match action {
         Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => {
             cut.is_some()

@@ -429,13 +429,27 @@ impl Draft {
 
 impl Next<'_> {
     fn keep(&mut self, draft: Draft, action: Action) {
-        let Draft { world, violations, truncated, lost, partial, .. } = draft;
+        let Draft {
+            world,
+            violations,
+            truncated,
+            lost,
+            partial,
+            ..
+        } = draft;
         let beyond = |node: &Node| node.state.election.epoch > Epoch(i32::from(self.bounds.epochs));
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
         }
         let violations = violations | world.violations();
-        self.found.push(Successor { action, world, violations, truncated, lost, partial });
+        self.found.push(Successor {
+            action,
+            world,
+            violations,
+            truncated,
+            lost,
+            partial,
+        });
     }
 
     /// Every way in which a step of `node` can go: to its end, or to a crash after any effect.
