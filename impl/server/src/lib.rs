@@ -1,3 +1,77 @@
-//! Under construction.
+//! A Kafka node: configuration, listeners, the metadata quorum, the controller and the broker.
+//!
+//! [`run`] is the whole of it; [`Node`] is for who wants to start and stop one in a program of his own.
+
+pub mod broker;
 pub mod config;
+pub mod controller;
+pub mod net;
+mod node;
 pub mod quorum;
+
+pub use node::{Node, NodeError, ServerOptions};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use config::Config;
+
+/// The stack of a worker. No request goes deep.
+const STACK_BYTES: usize = 512 << 10;
+/// Threads for what blocks.
+const MOST_BLOCKING_THREADS: usize = 16;
+
+/// Runs a node until SIGTERM or SIGINT stops it cleanly. A second signal ends it at once, as a crash would.
+pub fn run(config: Config, options: ServerOptions) -> Result<(), NodeError> {
+    // Requests are short and nothing in them blocks for long: two threads do the work of Kafka's dozens.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let threads = usize::try_from(config.sockets.num_network_threads).unwrap_or(2);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(threads).max(2))
+        .max_blocking_threads(MOST_BLOCKING_THREADS)
+        .thread_stack_size(STACK_BYTES)
+        .thread_name("kraftig")
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut node = tokio::select! {
+            node = Node::start(config, options) => node?,
+            () = signals.next() => return Ok(()),
+        };
+        tokio::select! {
+            failure = node.failed() => return Err(failure),
+            () = signals.next() => {}
+        }
+        tracing::info!("stopping");
+        tokio::select! {
+            () = node.stop() => tracing::info!("stopped"),
+            () = signals.next() => tracing::warn!("stopping at once; the next start recovers"),
+        }
+        Ok(())
+    });
+    // Whatever still waits for a client or a disk is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next request to stop.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

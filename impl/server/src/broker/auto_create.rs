@@ -13,7 +13,7 @@ const MOST_AT_ONCE: usize = 1000;
 
 /// Starts to create the topics, but for those that are being created already. Kafka's own topics are left to what
 /// uses them: they need configurations of their own.
-pub fn create(broker: &Arc<Broker>, names: &[&str]) {
+pub(super) fn create(broker: &Arc<Broker>, names: &[&str]) {
     let new: Vec<String> = {
         let mut creating = creating(broker);
         let mut room = MOST_AT_ONCE.saturating_sub(creating.len());

@@ -6,8 +6,14 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod fetch;
 pub mod find_coordinator;
+pub mod init_producer_id;
+pub(crate) mod lifecycle;
+pub mod list_offsets;
 pub mod metadata;
+pub mod produce;
+pub mod replica;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -23,6 +29,7 @@ use kraftig_wire::{ErrorCode, Str};
 
 use crate::config::Config;
 use crate::controller::{ControllerError, ControllerHandle};
+use init_producer_id::ProducerIds;
 use replica::ReplicaManager;
 
 /// What may be done to the cluster, as a bit field: everything, for there is no authorizer (KIP-430).
@@ -44,6 +51,8 @@ pub struct Broker {
     pub replicas: Arc<ReplicaManager>,
     /// The way to the controller.
     pub controller: ControllerHandle,
+    /// The producer ids that this broker may hand out.
+    pub producer_ids: ProducerIds,
     epoch: AtomicI64,
     /// The topics that are being created because somebody asked for them.
     creating: Mutex<HashSet<String>>,
@@ -85,6 +94,7 @@ impl Broker {
             metadata,
             replicas,
             controller,
+            producer_ids: ProducerIds::default(),
             epoch: AtomicI64::new(-1),
             creating: Mutex::default(),
         }

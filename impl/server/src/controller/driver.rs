@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kraftig_spec::controller::{
-    self, ActivationError, ApiError, Decision, Image, MAX_RECORDS_PER_BATCH, Metadata,
-    MetadataVersion, Now, Record, ReplayError, Sessions,
+    self, ActivationError, ApiError, Decision, MAX_RECORDS_PER_BATCH, Metadata, MetadataVersion,
+    Now, Record, ReplayError, Sessions,
 };
 use kraftig_spec::types::{Epoch, Offset};
 use kraftig_wire::{DecodeError, ErrorCode};
@@ -23,9 +23,9 @@ pub enum ControllerFailure {
     /// The quorum ended.
     #[error("the metadata quorum stopped: {0}")]
     Quorum(QuorumError),
-    /// The quorum's thread is gone without a word.
-    #[error("the metadata quorum is gone")]
-    QuorumGone,
+    /// The quorum's thread or the controller's task is gone without a word.
+    #[error("the controller is gone")]
+    Gone,
     /// A committed record cannot be read.
     #[error("the metadata record at offset {offset} cannot be read: {source}")]
     Record {
@@ -121,7 +121,7 @@ impl Controller {
                 biased;
                 event = events.recv() => match event {
                     Some(event) => self.event(event)?,
-                    None => return Err(ControllerFailure::QuorumGone),
+                    None => return Err(ControllerFailure::Gone),
                 },
                 base = appended(&mut self.active), if in_flight => self.appended(base),
                 request = requests.recv(), if !in_flight => {
@@ -383,15 +383,15 @@ impl Controller {
         match gathered {
             Err(error) => drop(reply.send(Err(error))),
             Ok(response) => {
-                let answer = Box::new(move |outcome: Result<(), ControllerError>| {
-                    drop(reply.send(outcome.map(|()| response)));
-                });
                 let last = active.next_offset.plus(-1);
                 // Without records the answer still tells of what was decided before.
                 if last < self.committed_end {
-                    answer(Ok(()));
+                    drop(reply.send(Ok(response)));
                 } else {
-                    active.pending.push_back((last, answer));
+                    let answer = |outcome: Result<(), ControllerError>| {
+                        drop(reply.send(outcome.map(|()| response)));
+                    };
+                    active.pending.push_back((last, Box::new(answer)));
                 }
             }
         }

@@ -1,0 +1,73 @@
+//! One connection, from its first byte to its last.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::frames::{FrameError, Frames, Idle};
+use super::requests::{self, RequestError};
+use crate::broker::{Broker, RequestContext};
+use crate::config::SocketConfig;
+
+/// Why a connection is closed by this side.
+#[derive(Debug, thiserror::Error)]
+enum CloseReason {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("it takes no answers: {0}")]
+    Write(io::Error),
+}
+
+/// Serves a connection until either side has enough of it.
+pub(super) async fn serve(stream: TcpStream, mut context: RequestContext, broker: &Arc<Broker>) {
+    match answer_all(stream, &mut context, broker).await {
+        // Peers come and go as they like.
+        Ok(())
+        | Err(CloseReason::Frame(FrameError::Io(_) | FrameError::Idle) | CloseReason::Write(_)) => {
+        }
+        Err(reason) => tracing::warn!(
+            "closing the connection of {} on {}: {reason}",
+            context.peer,
+            context.listener.name
+        ),
+    }
+}
+
+async fn answer_all(
+    mut stream: TcpStream,
+    context: &mut RequestContext,
+    broker: &Arc<Broker>,
+) -> Result<(), CloseReason> {
+    let config = &broker.config.sockets;
+    set_options(&stream, config).map_err(FrameError::Io)?;
+    let idle = Idle(
+        u64::try_from(config.connections_max_idle_ms)
+            .ok()
+            .map(Duration::from_millis),
+    );
+    let mut frames = Frames::new(usize::try_from(config.request_max_bytes).unwrap_or_default());
+    while let Some(frame) = frames.next(&mut stream, idle).await? {
+        if let Some(answer) = requests::answer(broker, context, frame).await? {
+            let written = idle.guard(stream.write_all(&answer)).await;
+            written
+                .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+                .map_err(CloseReason::Write)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_options(stream: &TcpStream, config: &SocketConfig) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(stream);
+    socket.set_keepalive(true)?;
+    if config.send_buffer_bytes > 0 {
+        socket.set_send_buffer_size(config.send_buffer_bytes.unsigned_abs() as usize)?;
+    }
+    Ok(())
+}

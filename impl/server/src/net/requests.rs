@@ -1,0 +1,157 @@
+//! From a frame to the handler of its API, and from the answer to a frame.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
+use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
+use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
+use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
+use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
+use kraftig_wire::messages::fetch_request::FetchRequest;
+use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
+use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
+use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
+use kraftig_wire::messages::metadata_request::MetadataRequest;
+use kraftig_wire::messages::produce_request::ProduceRequest;
+use kraftig_wire::messages::request_header::RequestHeader;
+use kraftig_wire::{
+    DecodeError, EncodeError, Reader, Request, decode_request_header, encode_response_frame,
+};
+
+use crate::broker::{
+    Broker, RequestContext, api_versions, create_topics, delete_topics, describe_cluster,
+    describe_configs, fetch, find_coordinator, init_producer_id, list_offsets, metadata, produce,
+};
+
+/// Why a request is answered by closing the connection, as Kafka does.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RequestError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The listener does not serve the API.
+    #[error("API {0} is not served on this listener")]
+    NotServed(i16),
+    /// The API is served, in other versions.
+    #[error("{name} is not served in version {version}")]
+    Version {
+        /// The API.
+        name: &'static str,
+        /// The version that was asked for.
+        version: i16,
+    },
+    /// A producer that wants no answer (`acks=0`) can be told of an error in no other way.
+    #[error("records that were produced with acks=0 are not taken")]
+    Unacknowledged,
+    /// The answer cannot be written in the request's version: an error of this node.
+    #[error("an answer cannot be sent: {0}")]
+    Encode(#[from] EncodeError),
+}
+
+/// A request that is not read further than its header.
+struct Received {
+    header: RequestHeader,
+    reader: Reader,
+}
+
+impl Received {
+    fn decode<R: Request>(&mut self) -> Result<R, DecodeError> {
+        R::decode(&mut self.reader, self.header.request_api_version)
+    }
+
+    fn encode<R: Request>(&self, response: &R::Response) -> Result<BytesMut, EncodeError> {
+        let header = &self.header;
+        encode_response_frame(
+            header.correlation_id,
+            R::KEY,
+            header.request_api_version,
+            response,
+        )
+    }
+}
+
+/// The frame that answers a request; `None` for a request that wants no answer.
+pub(super) async fn answer(
+    broker: &Arc<Broker>,
+    context: &mut RequestContext,
+    frame: Bytes,
+) -> Result<Option<BytesMut>, RequestError> {
+    let mut reader = Reader::new(frame);
+    let header = decode_request_header(&mut reader)?;
+    let (key, version) = (header.request_api_key, header.request_api_version);
+    let api = api_versions::served(key, context).ok_or(RequestError::NotServed(key))?;
+    if !(api.min_version..=api.max_version).contains(&version) {
+        if key == ApiVersionsRequest::KEY {
+            let response = api_versions::unsupported_version();
+            let frame = encode_response_frame(header.correlation_id, key, 0, &response)?;
+            return Ok(Some(frame));
+        }
+        return Err(RequestError::Version {
+            name: api.name,
+            version,
+        });
+    }
+    context.client_id.clone_from(&header.client_id);
+    let mut received = Received { header, reader };
+    let context = &*context;
+
+    macro_rules! answer {
+        ($request:ty, |$name:ident| $response:expr) => {{
+            let $name: $request = received.decode()?;
+            let response = $response;
+            received.encode::<$request>(&response)?
+        }};
+    }
+    let frame = match key {
+        ProduceRequest::KEY => {
+            let request: ProduceRequest = received.decode()?;
+            let client = context.client_id.as_deref();
+            match produce::handle(&broker.replicas, client, version, request).await {
+                produce::Answer::Response(response) => {
+                    received.encode::<ProduceRequest>(&response)?
+                }
+                produce::Answer::Silence => return Ok(None),
+                produce::Answer::Close => return Err(RequestError::Unacknowledged),
+            }
+        }
+        FetchRequest::KEY => answer!(FetchRequest, |request| {
+            fetch::handle(&broker.replicas, version, request).await
+        }),
+        ListOffsetsRequest::KEY => answer!(ListOffsetsRequest, |request| {
+            list_offsets::handle(&broker.replicas, version, request)
+        }),
+        InitProducerIdRequest::KEY => answer!(InitProducerIdRequest, |request| {
+            let allocate = async || {
+                broker
+                    .controller
+                    .allocate_producer_ids(broker.id(), broker.epoch())
+                    .await
+            };
+            init_producer_id::handle(&broker.producer_ids, request, allocate).await
+        }),
+        MetadataRequest::KEY => answer!(MetadataRequest, |request| {
+            metadata::handle(broker, context, version, &request)
+        }),
+        ApiVersionsRequest::KEY => answer!(ApiVersionsRequest, |request| {
+            api_versions::handle(broker, context, version, &request)
+        }),
+        FindCoordinatorRequest::KEY => answer!(FindCoordinatorRequest, |request| {
+            find_coordinator::handle(version, &request)
+        }),
+        CreateTopicsRequest::KEY => answer!(CreateTopicsRequest, |request| {
+            create_topics::handle(broker, request).await
+        }),
+        DeleteTopicsRequest::KEY => answer!(DeleteTopicsRequest, |request| {
+            delete_topics::handle(broker, version, request).await
+        }),
+        DescribeConfigsRequest::KEY => answer!(DescribeConfigsRequest, |request| {
+            describe_configs::handle(broker, &request)
+        }),
+        DescribeClusterRequest::KEY => answer!(DescribeClusterRequest, |request| {
+            describe_cluster::handle(broker, context, &request)
+        }),
+        other => return Err(RequestError::NotServed(other)),
+    };
+    Ok(Some(frame))
+}

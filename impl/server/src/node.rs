@@ -1,0 +1,484 @@
+//! A node: all of it, started and stopped in Kafka's order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use kraftig_log::bootstrap::{self, BootstrapError};
+use kraftig_log::checkpoint;
+use kraftig_log::disk::DiskError;
+use kraftig_log::lock::{DirLock, LockError};
+use kraftig_log::meta_properties::{
+    DirState, Ensemble, EnsembleError, FILE_NAME, METADATA_DIR_NAME, random_uuid,
+};
+use kraftig_spec::controller::record::{Endpoint, RegisterController, SupportedFeature};
+use kraftig_spec::controller::{
+    BrokerRegistration, FEATURES, Image, MetadataVersion, Record, Settings, bootstrap_records,
+};
+use kraftig_spec::quorum;
+use kraftig_spec::types::{DirectoryId, ReplicaKey};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{JoinHandle, block_in_place};
+
+use crate::broker::Broker;
+use crate::broker::lifecycle::{self, RegistrationError};
+use crate::broker::replica::{LogDir, OpenError, ReplicaManager};
+use crate::config::{Config, ConfigError, Listener, SecurityProtocol};
+use crate::controller::{self, ControllerFailure, ControllerHandle, ControllerOptions, records};
+use crate::net::{BindError, Bound, Limits};
+use crate::quorum::{QuorumError, QuorumEvent, QuorumHandle, QuorumOptions};
+
+/// What a node can be told beside its configuration.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// Where every event and effect of the metadata quorum is written down.
+    pub trace: Option<PathBuf>,
+}
+
+/// Why a node does not start, or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration asks for what is not served.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A log directory is in use.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The log directories are not this node's, or not formatted.
+    #[error(transparent)]
+    Ensemble(#[from] EnsembleError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A listener's address cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// `bootstrap.checkpoint` is damaged.
+    #[error("{}: {source}", .path.display())]
+    Bootstrap {
+        /// The directory that it is in.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BootstrapError,
+    },
+    /// The partitions cannot be opened.
+    #[error(transparent)]
+    Replicas(#[from] OpenError),
+    /// The metadata quorum cannot start.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
+    /// The controller stopped.
+    #[error(transparent)]
+    Controller(#[from] ControllerFailure),
+    /// The broker is not let into the cluster.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// Every log directory is offline.
+    #[error("every log directory is offline: nothing can be stored any more")]
+    NoDirectoryLeft,
+    /// The runtime or a socket cannot be had.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// The locks of all log directories. Dropped they leave the files behind, as a killed process does.
+struct Locks(Vec<DirLock>);
+
+impl Locks {
+    /// Takes each directory that is there; [`Ensemble::verify_start`] tells of those that are not.
+    fn acquire(config: &Config) -> Result<Self, LockError> {
+        let mut locks = Self(Vec::new());
+        for dir in directories(config) {
+            match DirLock::acquire(dir) {
+                Ok(lock) => locks.0.push(lock),
+                Err(LockError::Disk(error)) if error.is_not_found() => {}
+                Err(error) => {
+                    locks.release();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(locks)
+    }
+
+    fn release(self) {
+        for lock in self.0 {
+            if let Err(error) = lock.release() {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+}
+
+/// `log.dirs` and `metadata.log.dir`, each once.
+fn directories(config: &Config) -> impl Iterator<Item = &Path> {
+    let metadata = Some(&config.metadata_log_dir).filter(|dir| !config.log_dirs.contains(dir));
+    config.log_dirs.iter().chain(metadata).map(PathBuf::as_path)
+}
+
+/// A node that serves.
+pub struct Node {
+    running: Running,
+    locks: Locks,
+}
+
+struct Running {
+    broker: Arc<Broker>,
+    quorum: QuorumHandle,
+    controller: JoinHandle<Result<(), ControllerFailure>>,
+    addresses: Vec<(String, SocketAddr)>,
+    /// Listeners and heartbeats.
+    tasks: Vec<JoinHandle<()>>,
+    log_dirs: Vec<PathBuf>,
+}
+
+impl Node {
+    /// Starts a node. It serves when this returns. Call it on a runtime of several threads: recovery blocks.
+    pub async fn start(config: Config, options: ServerOptions) -> Result<Self, NodeError> {
+        config.check_served()?;
+        let locks = Locks::acquire(&config)?;
+        match Running::start(config, options).await {
+            Ok(running) => Ok(Self { running, locks }),
+            Err(error) => {
+                locks.release();
+                Err(error)
+            }
+        }
+    }
+
+    /// Where a listener listens.
+    pub fn address(&self, listener: &str) -> Option<SocketAddr> {
+        let addresses = &self.running.addresses;
+        addresses
+            .iter()
+            .find(|(name, _)| name == listener)
+            .map(|(_, address)| *address)
+    }
+
+    /// Returns when the node cannot go on, and why.
+    pub async fn failed(&mut self) -> NodeError {
+        let running = &mut self.running;
+        tokio::select! {
+            ended = &mut running.controller => why_it_ended(ended).into(),
+            () = running.broker.replicas.all_directories_offline() => NodeError::NoDirectoryLeft,
+        }
+    }
+
+    /// Stops the node so that its next start has nothing to recover: the broker leaves the cluster, connections
+    /// end, and what is in memory goes to the disk.
+    pub async fn stop(self) {
+        let Self { running, locks } = self;
+        if running.broker.config.broker.controlled_shutdown_enable {
+            lifecycle::leave(&running.broker).await;
+        }
+        for task in &running.tasks {
+            task.abort();
+        }
+        for task in running.tasks {
+            // The error is the one that was asked for.
+            let _ = task.await;
+        }
+        block_in_place(|| running.broker.replicas.close());
+        running.broker.controller.stop().await;
+        let _ = running.controller.await;
+        running.quorum.stop().await;
+        for dir in &running.log_dirs {
+            if let Err(error) = checkpoint::write_clean_shutdown(dir, running.broker.epoch()) {
+                tracing::warn!("{error}; the next start recovers as after a crash");
+            }
+        }
+        locks.release();
+    }
+}
+
+fn why_it_ended(
+    ended: Result<Result<(), ControllerFailure>, tokio::task::JoinError>,
+) -> ControllerFailure {
+    match ended {
+        Ok(Err(failure)) => failure,
+        Ok(Ok(())) | Err(_) => ControllerFailure::Gone,
+    }
+}
+
+impl Running {
+    async fn start(config: Config, options: ServerOptions) -> Result<Self, NodeError> {
+        let begun = Instant::now();
+        let mut ensemble = Ensemble::load(&config.log_dirs, &config.metadata_log_dir);
+        for (dir, state) in &ensemble.dirs {
+            if let DirState::Unreadable(problem) = state {
+                tracing::error!("{}: {problem}", dir.join(FILE_NAME).display());
+            }
+        }
+        ensemble.verify_start(config.node_id)?;
+        let bound = bind(&config)?;
+        ensemble.assign_directory_ids()?;
+
+        let settings = Arc::new(settings(&config, &ensemble));
+        let (log_dirs, previous_epoch) = take_log_dirs(&config, &ensemble)?;
+        let replicas =
+            block_in_place(|| ReplicaManager::open(&config, settings.clone(), &log_dirs))?;
+        let bootstrap = bootstrap_of(&config.metadata_log_dir)?;
+        let options = quorum_options(&config, &ensemble, options);
+        let (quorum, events) = block_in_place(|| crate::quorum::start(options))?;
+
+        let metadata = Arc::new(ArcSwap::from_pointee(Image::default()));
+        let (handle, mut controller) = start_controller(
+            &config,
+            &bound,
+            settings.clone(),
+            bootstrap,
+            &metadata,
+            &replicas,
+            (&quorum, events),
+        )?;
+        let registration = registration(&config, &bound, &settings, &log_dirs, previous_epoch)?;
+        let broker = Arc::new(Broker::new(config, settings, metadata, replicas, handle));
+        let joined = tokio::select! {
+            ended = &mut controller => Err(why_it_ended(ended).into()),
+            joined = join(&broker, registration) => joined,
+        };
+        if let Err(error) = joined {
+            controller.abort();
+            quorum.stop().await;
+            return Err(error);
+        }
+        broker.replicas.start_housekeeping();
+        let mut running = Self {
+            quorum,
+            controller,
+            addresses: Vec::new(),
+            tasks: vec![tokio::spawn(lifecycle::keep_alive(broker.clone()))],
+            log_dirs: log_dirs.into_iter().map(|dir| dir.path).collect(),
+            broker,
+        };
+        running.serve(bound)?;
+        let listeners: Vec<String> = running
+            .addresses
+            .iter()
+            .map(|(name, address)| format!("{name}://{address}"))
+            .collect();
+        tracing::info!(
+            "node {} is ready after {} ms: {}",
+            running.broker.id(),
+            begun.elapsed().as_millis(),
+            listeners.join(", ")
+        );
+        Ok(running)
+    }
+
+    fn serve(&mut self, bound: Vec<Bound>) -> Result<(), NodeError> {
+        let limits = Limits::new(&self.broker.config.sockets);
+        for listener in bound {
+            self.addresses
+                .push((listener.name().to_owned(), listener.address()));
+            self.tasks
+                .push(listener.serve(self.broker.clone(), limits.clone())?);
+        }
+        Ok(())
+    }
+}
+
+async fn join(broker: &Broker, registration: BrokerRegistration) -> Result<(), NodeError> {
+    if !broker.controller.wait_until_active().await {
+        return Err(ControllerFailure::Gone.into());
+    }
+    Ok(lifecycle::join(broker, registration).await?)
+}
+
+fn bind(config: &Config) -> Result<Vec<Bound>, BindError> {
+    let listeners = &config.listeners;
+    listeners
+        .all
+        .iter()
+        .map(|listener| Bound::bind(listener, listeners.is_controller(listener), &config.sockets))
+        .collect()
+}
+
+fn settings(config: &Config, ensemble: &Ensemble) -> Settings {
+    Settings {
+        cluster_id: ensemble.cluster_id().unwrap_or_default().to_owned(),
+        node_id: config.node_id,
+        num_partitions: config.topics.num_partitions,
+        default_replication_factor: i16::try_from(config.topics.replication_factor)
+            .unwrap_or(i16::MAX),
+        delete_topic_enable: config.broker.delete_topic_enable,
+        static_config: config.originals().clone(),
+        // Voters are static.
+        kraft_version: 0,
+    }
+}
+
+/// The log directories that can be used, and the epoch of the broker that left all of them cleanly, or -1. From now on
+/// an end is taken for a crash unless it is a clean stop.
+fn take_log_dirs(config: &Config, ensemble: &Ensemble) -> Result<(Vec<LogDir>, i64), DiskError> {
+    let mut log_dirs = Vec::new();
+    let mut epochs = Vec::new();
+    for (path, properties) in ensemble.formatted() {
+        if !config.log_dirs.iter().any(|dir| dir == path) {
+            continue;
+        }
+        let epoch = checkpoint::take_clean_shutdown(path)?;
+        log_dirs.push(LogDir {
+            path: path.to_owned(),
+            id: properties.directory_id.unwrap_or_default(),
+            clean: epoch.is_some(),
+        });
+        epochs.push(epoch.unwrap_or(-1));
+    }
+    epochs.dedup();
+    match epochs[..] {
+        [epoch] => Ok((log_dirs, epoch)),
+        _ => Ok((log_dirs, -1)),
+    }
+}
+
+/// How the cluster begins, if this node is its first controller.
+fn bootstrap_of(metadata_dir: &Path) -> Result<Vec<Record>, NodeError> {
+    let records = bootstrap::read(metadata_dir).map_err(|source| NodeError::Bootstrap {
+        path: metadata_dir.join(bootstrap::FILE_NAME),
+        source,
+    })?;
+    Ok(match records {
+        Some(records) => records
+            .into_iter()
+            .map(|record| {
+                let version = record.max_version();
+                records::from_wire(record, version)
+            })
+            .collect(),
+        // Kafka begins with the newest metadata.version and no other feature.
+        None => bootstrap_records(MetadataVersion::LATEST)
+            .into_iter()
+            .take(1)
+            .collect(),
+    })
+}
+
+fn quorum_options(config: &Config, ensemble: &Ensemble, options: ServerOptions) -> QuorumOptions {
+    let directory = ensemble
+        .formatted()
+        .find(|(dir, _)| *dir == config.metadata_log_dir)
+        .and_then(|(_, properties)| properties.directory_id);
+    let ms = |ms: i32| u64::try_from(ms).unwrap_or_default();
+    QuorumOptions {
+        config: quorum::Config {
+            local: ReplicaKey {
+                id: config.node_id,
+                directory: directory.unwrap_or(DirectoryId::ABSENT),
+            },
+            voters: config.voters.iter().map(|voter| voter.id).collect(),
+            timeouts: quorum::Timeouts {
+                election_ms: ms(config.quorum.election_timeout_ms),
+                fetch_ms: ms(config.quorum.fetch_timeout_ms),
+                election_backoff_max_ms: ms(config.quorum.election_backoff_max_ms),
+            },
+        },
+        directory: config.metadata_log_dir.join(METADATA_DIR_NAME),
+        log: kraftig_log::LogConfig::metadata(
+            u32::try_from(config.metadata.segment_bytes).unwrap_or_default(),
+            config.metadata.segment_ms,
+        ),
+        trace: options.trace,
+    }
+}
+
+fn start_controller(
+    config: &Config,
+    bound: &[Bound],
+    settings: Arc<Settings>,
+    bootstrap: Vec<Record>,
+    published: &Arc<ArcSwap<Image>>,
+    replicas: &Arc<ReplicaManager>,
+    (quorum, events): (&QuorumHandle, UnboundedReceiver<QuorumEvent>),
+) -> Result<(ControllerHandle, JoinHandle<Result<(), ControllerFailure>>), DiskError> {
+    let replicas = replicas.clone();
+    let options = ControllerOptions {
+        settings,
+        bootstrap,
+        registration: RegisterController {
+            controller_id: config.node_id,
+            incarnation_id: random_uuid()?,
+            zk_migration_ready: false,
+            end_points: endpoints(&config.listeners.advertised_controller, bound),
+            features: features(),
+        },
+        session_timeout_ms: i64::from(config.broker.session_timeout_ms),
+        max_idle_interval_ms: u64::try_from(config.metadata.max_idle_interval_ms)
+            .unwrap_or_default(),
+        max_batch_bytes: usize::try_from(config.metadata.max_batch_bytes).unwrap_or_default(),
+        published: published.clone(),
+        apply: Box::new(move |old, new| replicas.apply(old, new)),
+    };
+    Ok(controller::start(options, quorum.clone(), events))
+}
+
+fn registration(
+    config: &Config,
+    bound: &[Bound],
+    settings: &Settings,
+    log_dirs: &[LogDir],
+    previous_epoch: i64,
+) -> Result<BrokerRegistration, DiskError> {
+    Ok(BrokerRegistration {
+        broker_id: config.node_id,
+        cluster_id: settings.cluster_id.clone(),
+        incarnation_id: random_uuid()?,
+        listeners: endpoints(&config.listeners.advertised_broker, bound),
+        features: features(),
+        rack: config.rack.clone(),
+        is_migrating_zk_broker: false,
+        log_dirs: log_dirs.iter().map(|dir| dir.id).collect(),
+        previous_broker_epoch: Some(previous_epoch),
+    })
+}
+
+/// What others are told of listeners. Port 0 becomes the port that the system chose.
+fn endpoints(advertised: &[Listener], bound: &[Bound]) -> Vec<Endpoint> {
+    let endpoint = |listener: &Listener| Endpoint {
+        name: listener.name.clone(),
+        host: if listener.host.is_empty() {
+            host_name()
+        } else {
+            listener.host.clone()
+        },
+        port: match listener.port {
+            0 => bound
+                .iter()
+                .find(|bound| bound.name() == listener.name)
+                .map_or(0, |bound| bound.address().port()),
+            port => port,
+        },
+        security_protocol: match listener.protocol {
+            SecurityProtocol::Plaintext => 0,
+            SecurityProtocol::Ssl => 1,
+            SecurityProtocol::SaslPlaintext => 2,
+            SecurityProtocol::SaslSsl => 3,
+        },
+    };
+    advertised.iter().map(endpoint).collect()
+}
+
+fn host_name() -> String {
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
+}
+
+fn features() -> Vec<SupportedFeature> {
+    FEATURES
+        .iter()
+        .map(|feature| SupportedFeature {
+            name: feature.name.to_owned(),
+            min_supported_version: feature.min,
+            max_supported_version: feature.max,
+        })
+        .collect()
+}
