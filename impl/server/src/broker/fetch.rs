@@ -26,15 +26,32 @@ const READ_COMMITTED: i8 = 1;
 
 /// Answers once there are enough bytes, an error, or the client's time is over. Sessions are declined: each
 /// request is answered as the first of a session that does not come about.
-pub async fn handle(replicas: &ReplicaManager, version: i16, request: FetchRequest) -> FetchResponse {
+pub async fn handle(
+    replicas: &ReplicaManager,
+    version: i16,
+    request: FetchRequest,
+) -> FetchResponse {
     if version >= 7 && !FULL_REQUEST.contains(&request.session_epoch) {
-        return FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0, ..FetchResponse::default() };
+        return FetchResponse {
+            error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0,
+            ..FetchResponse::default()
+        };
     }
-    let fetch = Fetch { replicas, version, request: &request };
-    let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
+    let fetch = Fetch {
+        replicas,
+        version,
+        request: &request,
+    };
+    let deadline = Instant::now()
+        + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let mut read = fetch.read();
     if !read.enough && request.max_wait_ms > 0 {
-        let waiter = Waiter::new(fetch.partitions().filter_map(|(topic, one)| fetch.find(topic, one).ok()).collect());
+        let waiter = Waiter::new(
+            fetch
+                .partitions()
+                .filter_map(|(topic, one)| fetch.find(topic, one).ok())
+                .collect(),
+        );
         loop {
             // Read after the partitions know of the waiter: what comes from now on wakes it.
             read = fetch.read();
@@ -55,14 +72,18 @@ struct Waiter {
 impl Waiter {
     fn new(partitions: Vec<Arc<Partition>>) -> Self {
         let told = Arc::new(Notify::new());
-        partitions.iter().for_each(|partition| partition.tell(&told));
+        for partition in &partitions {
+            partition.tell(&told);
+        }
         Self { told, partitions }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.partitions.iter().for_each(|partition| partition.forget(&self.told));
+        for partition in &self.partitions {
+            partition.forget(&self.told);
+        }
     }
 }
 
@@ -88,7 +109,10 @@ struct Failed {
 
 impl Fetch<'_> {
     fn partitions(&self) -> impl Iterator<Item = (&FetchTopic, &FetchPartition)> {
-        self.request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |one| (topic, one)))
+        self.request
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(move |one| (topic, one)))
     }
 
     fn find(&self, topic: &FetchTopic, one: &FetchPartition) -> Result<Arc<Partition>, ErrorCode> {
@@ -104,8 +128,12 @@ impl Fetch<'_> {
     /// batch, however big; the others keep to what is left of the limits.
     fn read(&self) -> Read {
         let request = self.request;
-        let limit = usize::try_from(request.max_bytes).unwrap_or_default().min(self.replicas.fetch_max_bytes());
-        let min_bytes = usize::try_from(request.min_bytes).unwrap_or_default().min(limit);
+        let limit = usize::try_from(request.max_bytes)
+            .unwrap_or_default()
+            .min(self.replicas.fetch_max_bytes());
+        let min_bytes = usize::try_from(request.min_bytes)
+            .unwrap_or_default()
+            .min(limit);
         let mut left = limit;
         let mut bytes = 0;
         let mut known = 0;
@@ -116,7 +144,9 @@ impl Fetch<'_> {
                 unknown: error != ErrorCode::NOT_LEADER_OR_FOLLOWER,
             })?;
             known += 1;
-            let max = usize::try_from(one.partition_max_bytes).unwrap_or_default().min(left);
+            let max = usize::try_from(one.partition_max_bytes)
+                .unwrap_or_default()
+                .min(left);
             let read = if self.is_follower() {
                 Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
             } else {
@@ -124,22 +154,35 @@ impl Fetch<'_> {
             };
             match &read {
                 Ok(readable) => {
-                    let len = readable.slice.as_ref().map_or(0, kraftig_log::ReadSlice::len);
+                    let len = readable
+                        .slice
+                        .as_ref()
+                        .map_or(0, kraftig_log::ReadSlice::len);
                     bytes += len;
                     left = left.saturating_sub(len);
                 }
                 Err(_) => failed = true,
             }
-            read.map_err(|error| Failed { error, unknown: false })
+            read.map_err(|error| Failed {
+                error,
+                unknown: false,
+            })
         });
         let partitions = partitions.collect();
-        Read { partitions, enough: known == 0 || failed || bytes >= min_bytes }
+        Read {
+            partitions,
+            enough: known == 0 || failed || bytes >= min_bytes,
+        }
     }
 
     /// Whether another broker asks, which is no replica of anything yet.
     fn is_follower(&self) -> bool {
         let request = self.request;
-        if self.version >= 15 { request.replica_state.replica_id >= 0 } else { request.replica_id >= 0 }
+        if self.version >= 15 {
+            request.replica_state.replica_id >= 0
+        } else {
+            request.replica_id >= 0
+        }
     }
 
     /// Reads the records.
@@ -150,10 +193,15 @@ impl Fetch<'_> {
             FetchableTopicResponse {
                 topic: topic.topic.detach(),
                 topic_id: topic.topic_id,
-                partitions: partitions.map(|(one, outcome)| self.partition(topic, one, outcome)).collect(),
+                partitions: partitions
+                    .map(|(one, outcome)| self.partition(topic, one, outcome))
+                    .collect(),
             }
         });
-        FetchResponse { responses: topics.collect(), ..FetchResponse::default() }
+        FetchResponse {
+            responses: topics.collect(),
+            ..FetchResponse::default()
+        }
     }
 
     fn partition(
@@ -168,17 +216,25 @@ impl Fetch<'_> {
                 if let Ok(partition) = self.find(topic, one) {
                     partition.directory.fail(&e);
                 }
-                Err(Failed { error: ErrorCode::KAFKA_STORAGE_ERROR, unknown: false })
+                Err(Failed {
+                    error: ErrorCode::KAFKA_STORAGE_ERROR,
+                    unknown: false,
+                })
             }
         });
-        let data = PartitionData { partition_index: one.partition, preferred_read_replica: -1, ..PartitionData::default() };
+        let data = PartitionData {
+            partition_index: one.partition,
+            preferred_read_replica: -1,
+            ..PartitionData::default()
+        };
         match read {
             Ok((readable, records)) => PartitionData {
                 high_watermark: readable.high_watermark,
                 // No transaction is open, for none is served.
                 last_stable_offset: readable.high_watermark,
                 log_start_offset: readable.log_start,
-                aborted_transactions: (self.request.isolation_level == READ_COMMITTED).then(Vec::new),
+                aborted_transactions: (self.request.isolation_level == READ_COMMITTED)
+                    .then(Vec::new),
                 records: Some(records),
                 ..data
             },
@@ -196,9 +252,21 @@ impl Fetch<'_> {
     }
 
     /// Who leads, for a client that asked the wrong broker or knows an older leader.
-    fn current_leader(&self, topic: &FetchTopic, one: &FetchPartition, error: ErrorCode) -> LeaderIdAndEpoch {
-        let moved = [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::FENCED_LEADER_EPOCH].contains(&error);
-        let partition = self.find(topic, one).ok().filter(|_| moved && self.version >= CURRENT_LEADER_VERSION);
+    fn current_leader(
+        &self,
+        topic: &FetchTopic,
+        one: &FetchPartition,
+        error: ErrorCode,
+    ) -> LeaderIdAndEpoch {
+        let moved = [
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            ErrorCode::FENCED_LEADER_EPOCH,
+        ]
+        .contains(&error);
+        let partition = self
+            .find(topic, one)
+            .ok()
+            .filter(|_| moved && self.version >= CURRENT_LEADER_VERSION);
         partition.map_or_else(LeaderIdAndEpoch::default, |partition| {
             let leadership = partition.leadership();
             LeaderIdAndEpoch {

@@ -1,4 +1,4 @@
-//! InitProducerId (key 22): hands out ids to idempotent producers (KIP-98).
+//! `InitProducerId` (key 22): hands out ids to idempotent producers (KIP-98).
 
 use std::ops::Range;
 
@@ -37,9 +37,14 @@ pub async fn handle<E>(
     allocate: impl AsyncFnOnce() -> Result<i64, E>,
 ) -> InitProducerIdResponse {
     let outcome = match request.transactional_id.as_deref() {
-        _ if (request.producer_id == -1) != (request.producer_epoch == -1) => Err(ErrorCode::INVALID_REQUEST),
+        _ if (request.producer_id == -1) != (request.producer_epoch == -1) => {
+            Err(ErrorCode::INVALID_REQUEST)
+        }
         // Whoever comes with an id and no transactions gets another one, as from Kafka.
-        None => ids.next(allocate).await.map_err(|_| ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+        None => ids
+            .next(allocate)
+            .await
+            .map_err(|_| ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
         Some("") => Err(ErrorCode::INVALID_REQUEST),
         // No transaction coordinator is served yet.
         Some(_) => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
@@ -48,7 +53,12 @@ pub async fn handle<E>(
         Ok(id) => (ErrorCode::NONE, id, 0),
         Err(error) => (error, -1, -1),
     };
-    InitProducerIdResponse { error_code: error.0, producer_id, producer_epoch, ..InitProducerIdResponse::default() }
+    InitProducerIdResponse {
+        error_code: error.0,
+        producer_id,
+        producer_epoch,
+        ..InitProducerIdResponse::default()
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +69,11 @@ mod tests {
 
     use super::*;
 
-    fn request(transactional_id: Option<&str>, producer_id: i64, producer_epoch: i16) -> InitProducerIdRequest {
+    fn request(
+        transactional_id: Option<&str>,
+        producer_id: i64,
+        producer_epoch: i16,
+    ) -> InitProducerIdRequest {
         InitProducerIdRequest {
             transactional_id: transactional_id.map(Str::from),
             producer_id,
@@ -77,7 +91,9 @@ mod tests {
                 blocks.set(blocks.get() + 1);
                 Ok::<_, ()>(blocks.get() * 5000)
             };
-            handle(&ids, request(None, -1, -1), allocate).await.producer_id
+            handle(&ids, request(None, -1, -1), allocate)
+                .await
+                .producer_id
         };
         assert_eq!(next().await, 5000);
         for id in 5001..6000 {
@@ -96,11 +112,23 @@ mod tests {
             (Some(""), -1, -1, 42),
             (Some("t"), -1, -1, 15),
         ] {
-            let response = handle(&ids, request(transactional_id, id, epoch), async || Ok::<_, ()>(0)).await;
-            assert_eq!(response.error_code, error, "{transactional_id:?} {id} {epoch}");
-            assert_eq!((response.producer_id, response.producer_epoch), if error == 0 { (0, 0) } else { (-1, -1) });
+            let response = handle(&ids, request(transactional_id, id, epoch), async || {
+                Ok::<_, ()>(0)
+            })
+            .await;
+            assert_eq!(
+                response.error_code, error,
+                "{transactional_id:?} {id} {epoch}"
+            );
+            assert_eq!(
+                (response.producer_id, response.producer_epoch),
+                if error == 0 { (0, 0) } else { (-1, -1) }
+            );
         }
-        let down = handle(&ProducerIds::default(), request(None, -1, -1), async || Err(())).await;
+        let down = handle(&ProducerIds::default(), request(None, -1, -1), async || {
+            Err(())
+        })
+        .await;
         assert_eq!(down.error_code, 14);
     }
 }

@@ -1,9 +1,11 @@
-//! ListOffsets (key 2): offsets by time, and where logs begin and end.
+//! `ListOffsets` (key 2): offsets by time, and where logs begin and end.
 
 use std::collections::HashMap;
 
 use kraftig_wire::ErrorCode;
-use kraftig_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use kraftig_wire::messages::list_offsets_request::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
 use kraftig_wire::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
@@ -23,12 +25,18 @@ const SPECIAL: [(i64, i16, Option<Wanted>); 6] = [
 ];
 
 /// Looks each offset up.
-pub fn handle(replicas: &ReplicaManager, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub fn handle(
+    replicas: &ReplicaManager,
+    version: i16,
+    request: ListOffsetsRequest,
+) -> ListOffsetsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let ListOffsetsTopic { name, partitions } = topic;
         // How often each partition is asked for; 0 once it is answered.
         let mut times: HashMap<i32, usize> = HashMap::with_capacity(partitions.len());
-        partitions.iter().for_each(|asked| *times.entry(asked.partition_index).or_default() += 1);
+        for asked in &partitions {
+            *times.entry(asked.partition_index).or_default() += 1;
+        }
         let responses = partitions.iter().filter_map(|asked| {
             let found = match times.insert(asked.partition_index, 0) {
                 Some(1) => find(replicas, version, &name, asked),
@@ -37,9 +45,15 @@ pub fn handle(replicas: &ReplicaManager, version: i16, request: ListOffsetsReque
             };
             Some(response(asked.partition_index, found))
         });
-        ListOffsetsTopicResponse { partitions: responses.collect(), name: name.detach() }
+        ListOffsetsTopicResponse {
+            partitions: responses.collect(),
+            name: name.detach(),
+        }
     });
-    ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }
+    ListOffsetsResponse {
+        topics: topics.collect(),
+        ..ListOffsetsResponse::default()
+    }
 }
 
 type Found = Option<kraftig_log::TimestampedOffset>;
@@ -53,7 +67,9 @@ fn find(
     let wanted = if asked.timestamp >= 0 {
         Some(Wanted::Timestamp(asked.timestamp))
     } else {
-        let special = SPECIAL.iter().find(|(timestamp, since, _)| *timestamp == asked.timestamp && *since <= version);
+        let special = SPECIAL
+            .iter()
+            .find(|(timestamp, since, _)| *timestamp == asked.timestamp && *since <= version);
         special.ok_or(ErrorCode::UNSUPPORTED_VERSION)?.2
     };
     let partition = replicas.find(TopicRef::Name(topic), asked.partition_index)?;

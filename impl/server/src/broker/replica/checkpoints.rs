@@ -34,11 +34,22 @@ impl Checkpoints {
         directories: &[Arc<LogDirectory>],
         partitions: &[(Arc<Partition>, Offsets)],
     ) {
-        for directory in directories.iter().filter(|directory| !directory.is_offline()) {
-            let here = partitions.iter().filter(|(partition, _)| Arc::ptr_eq(&partition.directory, directory));
+        for directory in directories
+            .iter()
+            .filter(|directory| !directory.is_offline())
+        {
+            let here = partitions
+                .iter()
+                .filter(|(partition, _)| Arc::ptr_eq(&partition.directory, directory));
             let mut entries: Entries = here
                 .filter(|(_, offsets)| kind != Kind::LogStart || offsets.start > 0)
-                .map(|(partition, offsets)| (partition.topic.clone(), partition.index, kind.offset(offsets)))
+                .map(|(partition, offsets)| {
+                    (
+                        partition.topic.clone(),
+                        partition.index,
+                        kind.offset(offsets),
+                    )
+                })
                 .collect();
             entries.sort_unstable();
             let path = directory.path.join(kind.file_name());
@@ -47,7 +58,9 @@ impl Checkpoints {
             if known.as_ref().is_some_and(|(_, known)| *known == entries) {
                 continue;
             }
-            let lines = entries.iter().map(|(topic, index, offset)| (&**topic, *index, *offset));
+            let lines = entries
+                .iter()
+                .map(|(topic, index, offset)| (&**topic, *index, *offset));
             if let Err(e) = checkpoint::write_offsets(&path, lines) {
                 directory.fail(&e);
                 continue;
@@ -60,7 +73,11 @@ impl Checkpoints {
     }
 
     /// All of the files.
-    pub(super) fn write_all(&self, directories: &[Arc<LogDirectory>], partitions: &[(Arc<Partition>, Offsets)]) {
+    pub(super) fn write_all(
+        &self,
+        directories: &[Arc<LogDirectory>],
+        partitions: &[(Arc<Partition>, Offsets)],
+    ) {
         for kind in [Kind::RecoveryPoint, Kind::LogStart, Kind::HighWatermark] {
             self.write(kind, directories, partitions);
         }

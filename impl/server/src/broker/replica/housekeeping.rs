@@ -27,8 +27,8 @@ pub(super) struct Intervals {
     producer_expiration_ms: i64,
 }
 
-/// Longer than any node runs. Kafka's "never" is later than a clock can show.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// A century: longer than any node runs. Kafka's "never" is later than a clock can show.
+const NEVER: Duration = Duration::from_hours(100 * 365 * 24);
 
 impl Intervals {
     pub(super) fn new(config: &Config) -> Self {
@@ -65,11 +65,19 @@ impl ReplicaManager {
     pub fn start_housekeeping(self: &Arc<Self>) {
         let intervals = &self.intervals;
         let now = Instant::now();
-        let due = |job, first, interval: Duration| Due { job, at: now + first, interval: interval.max(Duration::from_millis(1)) };
+        let due = |job, first, interval: Duration| Due {
+            job,
+            at: now + first,
+            interval: interval.max(Duration::from_millis(1)),
+        };
         let checkpoint = |kind, interval| due(Job::Checkpoint(kind), interval, interval);
         let jobs = vec![
             due(Job::Clean, intervals.initial_delay, intervals.retention),
-            due(Job::Flush, intervals.initial_delay.max(intervals.flush), intervals.flush),
+            due(
+                Job::Flush,
+                intervals.initial_delay.max(intervals.flush),
+                intervals.flush,
+            ),
             checkpoint(Kind::RecoveryPoint, intervals.recovery_point),
             checkpoint(Kind::LogStart, intervals.log_start),
             checkpoint(Kind::HighWatermark, intervals.high_watermark),
@@ -89,12 +97,19 @@ impl ReplicaManager {
         match job {
             Job::Clean => {
                 let before = now - self.intervals.producer_expiration_ms;
-                self.partitions().iter().for_each(|partition| partition.clean(now, before));
+                self.partitions()
+                    .iter()
+                    .for_each(|partition| partition.clean(now, before));
             }
-            Job::Flush => self.partitions().iter().for_each(|partition| partition.flush_if_due(now)),
+            Job::Flush => self
+                .partitions()
+                .iter()
+                .for_each(|partition| partition.flush_if_due(now)),
             Job::Checkpoint(kind) => {
-                let offsets = |partition: Arc<Partition>| Some((partition.clone(), partition.offsets()?));
-                let partitions: Vec<_> = self.partitions().into_iter().filter_map(offsets).collect();
+                let offsets =
+                    |partition: Arc<Partition>| Some((partition.clone(), partition.offsets()?));
+                let partitions: Vec<_> =
+                    self.partitions().into_iter().filter_map(offsets).collect();
                 self.checkpoints.write(kind, &self.directories, &partitions);
             }
             Job::RemoveDeleted => return self.remove_deleted(),
@@ -105,7 +120,10 @@ impl ReplicaManager {
 
 async fn keep_house(manager: Weak<ReplicaManager>, mut jobs: Vec<Due>) {
     loop {
-        let Some(more_deleted) = manager.upgrade().map(|manager| manager.more_deleted.clone()) else {
+        let Some(more_deleted) = manager
+            .upgrade()
+            .map(|manager| manager.more_deleted.clone())
+        else {
             return;
         };
         let Some(next) = jobs.iter_mut().min_by_key(|due| due.at) else {

@@ -1,6 +1,7 @@
 //! This node's partitions: which there are, where they lie, and what becomes of them when the metadata
 //! changes or the node stops.
 
+mod apply;
 mod checkpoints;
 mod housekeeping;
 mod partition;
@@ -15,12 +16,10 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use imbl::ordmap::DiffItem;
 use kraftig_log::{Log, disk};
-use kraftig_spec::controller::record::TOPIC_RESOURCE;
-use kraftig_spec::controller::{self, Image, Settings, Topic};
+use kraftig_spec::controller::{Image, Settings};
 use kraftig_spec::types::{DirectoryId, NodeId, TopicId, Uuid};
 use kraftig_wire::ErrorCode;
 use tokio::sync::Notify;
@@ -29,12 +28,12 @@ use crate::config::Config;
 
 use checkpoints::Checkpoints;
 use housekeeping::Intervals;
-use partition::{Leadership, LogDirectory};
+use partition::LogDirectory;
 use topic_config::TopicConfig;
 
 pub(crate) use partition::{Appended, Partition, Readable, Wanted};
-pub(crate) use validate::{Refusal, prepare};
 pub use recovery::OpenError;
+pub(crate) use validate::{Refusal, prepare};
 
 /// A formatted and locked log directory of this node.
 #[derive(Clone, Debug)]
@@ -102,24 +101,21 @@ pub(crate) enum TopicRef<'a> {
     Id(Uuid),
 }
 
-/// A partition to be made.
-struct New<'a> {
-    topic: &'a Arc<Topic>,
-    index: i32,
-    partition: &'a controller::Partition,
-    config: Arc<TopicConfig>,
-    log: Option<(Arc<LogDirectory>, Log)>,
-}
-
 /// The time in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
 }
 
 impl ReplicaManager {
     /// Takes up the partitions in `directories`: after a clean stop by their indexes, otherwise by reading what
     /// was not flushed. They are served from the first [`apply`](Self::apply) on. Blocks.
-    pub fn open(config: &Config, settings: Arc<Settings>, directories: &[LogDir]) -> Result<Arc<Self>, OpenError> {
+    pub fn open(
+        config: &Config,
+        settings: Arc<Settings>,
+        directories: &[LogDir],
+    ) -> Result<Arc<Self>, OpenError> {
         let directory_gone = Arc::new(Notify::new());
         let taken: Vec<_> = directories
             .iter()
@@ -148,67 +144,28 @@ impl ReplicaManager {
         }))
     }
 
-    /// Makes this node's partitions what `new` says, where `old` was applied before. The first `new` must be as
-    /// far as the log was when the node started: partitions on the disk that it does not know are set aside
-    /// (`-stray`). Blocks. A partition that cannot be made takes its log directory offline.
-    pub fn apply(&self, old: &Image, new: &Image) {
-        let found = lock(&self.found).take();
-        let mut found = found.map(|found| {
-            found.into_iter().map(|one| ((one.topic, one.index), (one.directory, one.log))).collect::<HashMap<_, _>>()
-        });
-        let empty = Image::default();
-        let old = if found.is_some() { &empty } else { old };
-
-        // Deletions come first: a topic that is made anew has the directories' names of the one before.
-        let changes: Vec<_> = old.topics.diff(&new.topics).collect();
-        for change in &changes {
-            if let DiffItem::Remove(_, topic) = change {
-                self.delete(topic);
-            }
-        }
-        let defaults = Arc::new(TopicConfig::of(new, &self.settings, ""));
-        let mut to_make = Vec::new();
-        for change in &changes {
-            let (before, topic) = match change {
-                DiffItem::Add(_, topic) => (None, topic),
-                DiffItem::Update { old: (_, before), new: (_, topic) } => (Some(before), topic),
-                DiffItem::Remove(..) => continue,
-            };
-            let config = self.topic_config(new, &topic.name, &defaults);
-            for (index, partition) in &topic.partitions {
-                let known = before.and_then(|before| before.partitions.get(index));
-                if known.is_some_and(|known| known == partition) || !partition.replicas.contains(&self.node_id) {
-                    continue;
-                }
-                if let Some(here) = known.and_then(|_| self.hosted(topic.id, *index)) {
-                    here.set_leadership(Leadership::of(partition, self.node_id));
-                    continue;
-                }
-                let log = found.as_mut().and_then(|found| take_log(found, topic, *index));
-                to_make.push(New { topic, index: *index, partition, config: config.clone(), log });
-            }
-        }
-        let made = self.make(to_make);
-        self.publish(changes.iter().filter_map(|change| match change {
-            DiffItem::Add(_, topic) | DiffItem::Update { new: (_, topic), .. } => Some(*topic),
-            DiffItem::Remove(..) => None,
-        }), made);
-        self.apply_configs(old, new, &defaults);
-        for ((topic, index), (directory, log)) in found.unwrap_or_default() {
-            recovery::set_aside(&topic, index, &directory, log);
-        }
-        *lock(&self.serving) = true;
-    }
-
     /// The partition, or why it cannot be served here.
-    pub(crate) fn find(&self, topic: TopicRef<'_>, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+    pub(crate) fn find(
+        &self,
+        topic: TopicRef<'_>,
+        index: i32,
+    ) -> Result<Arc<Partition>, ErrorCode> {
         let topics = self.topics();
         let topic = match topic {
             TopicRef::Name(name) => {
-                let id = topics.ids.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-                topics.by_id.get(id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
+                let id = topics
+                    .ids
+                    .get(name)
+                    .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+                topics
+                    .by_id
+                    .get(id)
+                    .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
             }
-            TopicRef::Id(id) => topics.by_id.get(&TopicId(id)).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?,
+            TopicRef::Id(id) => topics
+                .by_id
+                .get(&TopicId(id))
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?,
         };
         match topic.partitions.get(&index) {
             Some(partition) => Ok(partition.clone()),
@@ -226,7 +183,11 @@ impl ReplicaManager {
 
     /// Returns when no log directory is left that can be used: the node must stop.
     pub async fn all_directories_offline(&self) {
-        while self.directories.iter().any(|directory| !directory.is_offline()) {
+        while self
+            .directories
+            .iter()
+            .any(|directory| !directory.is_offline())
+        {
             self.directory_gone.notified().await;
         }
     }
@@ -248,7 +209,9 @@ impl ReplicaManager {
         }
         let partitions = self.partitions();
         let closed = in_parallel(&partitions, |partition| {
-            partition.close(now).map(|offsets| (partition.clone(), offsets))
+            partition
+                .close(now)
+                .map(|offsets| (partition.clone(), offsets))
         });
         let closed: Vec<_> = closed.into_iter().flatten().collect();
         self.checkpoints.write_all(&self.directories, &closed);
@@ -260,122 +223,21 @@ impl ReplicaManager {
     }
 
     fn hosted(&self, topic: TopicId, index: i32) -> Option<Arc<Partition>> {
-        self.topics().by_id.get(&topic)?.partitions.get(&index).cloned()
+        self.topics()
+            .by_id
+            .get(&topic)?
+            .partitions
+            .get(&index)
+            .cloned()
     }
 
     /// Every partition that is here.
     fn partitions(&self) -> Vec<Arc<Partition>> {
-        self.topics().by_id.values().flat_map(|topic| topic.partitions.values().cloned()).collect()
-    }
-
-    fn topic_config(&self, image: &Image, topic: &str, defaults: &Arc<TopicConfig>) -> Arc<TopicConfig> {
-        if image.configs.contains_key(&controller::ConfigResource::topic(topic)) {
-            Arc::new(TopicConfig::of(image, &self.settings, topic))
-        } else {
-            defaults.clone()
-        }
-    }
-
-    fn make(&self, to_make: Vec<New<'_>>) -> Vec<Arc<Partition>> {
-        let now = now_ms();
-        let to_make: Vec<_> = to_make.into_iter().map(Mutex::new).collect();
-        in_parallel(&to_make, |new| {
-            let mut new = lock(new);
-            let directory = match &new.log {
-                Some((directory, _)) => directory.clone(),
-                None => self.directory_for(&new),
-            };
-            let log = match new.log.take() {
-                Some((_, mut log)) => {
-                    log.set_config(new.config.log.clone());
-                    Some(log)
-                }
-                None => create(&new, &directory, now),
-            };
-            let leadership = Leadership::of(new.partition, self.node_id);
-            let (topic, config) = (new.topic, new.config.clone());
-            Arc::new(Partition::new(topic.name.clone(), new.index, topic.id, directory, log, config, leadership))
-        })
-    }
-
-    /// Where a new partition goes: where the metadata says, else where the fewest are.
-    fn directory_for(&self, new: &New<'_>) -> Arc<LogDirectory> {
-        let id = new.partition.directory(self.node_id);
-        if let [only] = &self.directories[..] {
-            return only.clone();
-        }
-        if let Some(named) = self.directories.iter().find(|directory| directory.id == id) {
-            return named.clone();
-        }
-        let online = self.directories.iter().filter(|directory| !directory.is_offline());
-        let topics = self.topics();
-        let held = |directory: &Arc<LogDirectory>| {
-            let all = topics.by_id.values().flat_map(|topic| topic.partitions.values());
-            all.filter(|partition| Arc::ptr_eq(&partition.directory, directory)).count()
-        };
-        online.min_by_key(|directory| held(directory)).unwrap_or(&self.directories[0]).clone()
-    }
-
-    /// Lets requests find `made`, and the topics as they are now.
-    fn publish<'a>(&self, changed: impl Iterator<Item = &'a Arc<Topic>>, made: Vec<Arc<Partition>>) {
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        for topic in changed {
-            topics.ids.insert(topic.name.clone(), topic.id);
-            let hosted = topics.by_id.entry(topic.id).or_insert_with(|| HostedTopic {
-                name: topic.name.clone(),
-                count: 0,
-                partitions: BTreeMap::new(),
-            });
-            hosted.count = topic.partitions.len();
-        }
-        for partition in made {
-            if let Some(topic) = topics.by_id.get_mut(&partition.topic_id) {
-                topic.partitions.insert(partition.index, partition);
-            }
-        }
-    }
-
-    fn apply_configs(&self, old: &Image, new: &Image, defaults: &Arc<TopicConfig>) {
-        let mut changed = Vec::new();
-        let mut all = false;
-        for change in old.configs.diff(&new.configs) {
-            let (DiffItem::Add(resource, _)
-            | DiffItem::Remove(resource, _)
-            | DiffItem::Update { new: (resource, _), .. }) = change;
-            if resource.resource_type == TOPIC_RESOURCE {
-                changed.push(resource.name.clone());
-            } else {
-                all = true;
-            }
-        }
-        let topics = self.topics();
-        let ids = changed.iter().filter_map(|name| topics.ids.get(name));
-        let ids: Vec<_> = if all { topics.by_id.keys().collect() } else { ids.collect() };
-        for topic in ids.into_iter().filter_map(|id| topics.by_id.get(id)) {
-            let config = self.topic_config(new, &topic.name, defaults);
-            for partition in topic.partitions.values() {
-                partition.set_config(config.clone());
-            }
-        }
-    }
-
-    fn delete(&self, topic: &Topic) {
-        let hosted = {
-            let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-            if topics.ids.get(&topic.name) == Some(&topic.id) {
-                topics.ids.remove(&topic.name);
-            }
-            topics.by_id.remove(&topic.id)
-        };
-        for partition in hosted.into_iter().flat_map(|hosted| hosted.partitions.into_values()) {
-            let delay = Duration::from_millis(partition.config().file_delete_delay_ms);
-            match partition.take_log().map(Log::delete) {
-                Some(Ok(path)) => lock(&self.deleted).push((Instant::now() + delay, path)),
-                Some(Err(e)) => partition.directory.fail(&e),
-                None => {}
-            }
-        }
-        self.more_deleted.notify_one();
+        self.topics()
+            .by_id
+            .values()
+            .flat_map(|topic| topic.partitions.values().cloned())
+            .collect()
     }
 
     /// Removes the files of deleted partitions whose time has come; gives when the next one's comes. Blocks.
@@ -397,35 +259,6 @@ impl ReplicaManager {
     }
 }
 
-/// Takes the log of a partition out of what was found on the disk, if it is of this topic and not of one that
-/// had the name before.
-fn take_log(
-    found: &mut HashMap<(String, i32), (Arc<LogDirectory>, Log)>,
-    topic: &Topic,
-    index: i32,
-) -> Option<(Arc<LogDirectory>, Log)> {
-    let key = (topic.name.to_string(), index);
-    let (_, log) = found.get(&key)?;
-    if log.topic_id().is_none_or(|id| id == topic.id) {
-        return found.remove(&key);
-    }
-    let (directory, log) = found.remove(&key)?;
-    recovery::set_aside(&topic.name, index, &directory, log);
-    None
-}
-
-fn create(new: &New<'_>, directory: &LogDirectory, now: i64) -> Option<Log> {
-    let path = directory.path.join(kraftig_log::partition_dir::replica_name(&new.topic.name, new.index));
-    let epoch = Some(new.partition.leader_epoch);
-    match Log::create(&path, new.topic.id, epoch, new.config.log.clone(), now) {
-        Ok(log) => Some(log),
-        Err(e) => {
-            directory.fail(&e);
-            None
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -442,8 +275,14 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     let chunks = items.chunks(items.len().div_ceil(threads));
     std::thread::scope(|scope| {
         let work = &work;
-        let running: Vec<_> = chunks.map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>())).collect();
-        let results = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let running: Vec<_> = chunks
+            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
+            .collect();
+        let results = running.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
         results.flatten().collect()
     })
 }

@@ -64,9 +64,17 @@ pub(super) fn open(
     for ((path, (topic, index)), opened) in replicas.into_iter().zip(opened) {
         let (log, recovery) = opened.map_err(|source| OpenError::Log { path, source })?;
         if let Some(damage) = recovery.damage {
-            tracing::warn!("{topic}-{index}: {damage}; {} bytes from there on are gone", recovery.bytes_lost);
+            tracing::warn!(
+                "{topic}-{index}: {damage}; {} bytes from there on are gone",
+                recovery.bytes_lost
+            );
         }
-        found.push(Found { topic, index, directory: directory.clone(), log });
+        found.push(Found {
+            topic,
+            index,
+            directory: directory.clone(),
+            log,
+        });
     }
     Ok(deleted)
 }
@@ -83,7 +91,10 @@ fn offsets(directory: &LogDirectory, name: &str) -> BTreeMap<(String, i32), i64>
 /// Gives a partition that the metadata does not know a name that tells so, and leaves it alone.
 pub(super) fn set_aside(topic: &str, index: i32, directory: &LogDirectory, log: Log) {
     match log.set_aside() {
-        Ok(path) => tracing::warn!("the cluster has no partition {topic}-{index} of that topic id; it is now {}", path.display()),
+        Ok(path) => tracing::warn!(
+            "the cluster has no partition {topic}-{index} of that topic id; it is now {}",
+            path.display()
+        ),
         Err(e) => directory.fail(&e),
     }
 }

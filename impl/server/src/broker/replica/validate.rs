@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use kraftig_wire::ErrorCode;
 use kraftig_wire::batch::{
-    Batch, BatchError, BatchHeader, Compression, Records, TimestampType, Validated, set_max_timestamp,
+    Batch, BatchError, BatchHeader, Compression, Records, TimestampType, Validated,
+    set_max_timestamp,
 };
 
 use super::topic_config::TopicConfig;
@@ -41,19 +42,30 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// An error with its text.
     pub(crate) fn new(error: ErrorCode, message: impl Into<String>) -> Self {
-        Self { message: Some(message.into()), ..error.into() }
+        Self {
+            message: Some(message.into()),
+            ..error.into()
+        }
     }
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(error: ErrorCode) -> Self {
-        Self { error, message: None, records: Vec::new(), with_start: false }
+        Self {
+            error,
+            message: None,
+            records: Vec::new(),
+            with_start: false,
+        }
     }
 }
 
 /// The batch was looked at and is wrong.
 fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal { with_start: true, ..Refusal::new(ErrorCode::INVALID_RECORD, message) }
+    Refusal {
+        with_start: true,
+        ..Refusal::new(ErrorCode::INVALID_RECORD, message)
+    }
 }
 
 /// Checks what a Produce request of `version` holds for one partition of `topic`, in Kafka's order, and gives
@@ -68,34 +80,53 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Refusal> {
     let header = only_batch(&mut records, version)?;
     if header.base_offset != 0 {
-        return Err(invalid(format!("The base offset of a batch to append is {}, and must be 0", header.base_offset)));
+        return Err(invalid(format!(
+            "The base offset of a batch to append is {}, and must be 0",
+            header.base_offset
+        )));
     }
     if records.len() > config.max_message_bytes {
         return Err(Refusal::new(
             ErrorCode::MESSAGE_TOO_LARGE,
-            format!("The batch has {} bytes, and max.message.bytes is {}", records.len(), config.max_message_bytes),
+            format!(
+                "The batch has {} bytes, and max.message.bytes is {}",
+                records.len(),
+                config.max_message_bytes
+            ),
         ));
     }
-    let batch = Batch::parse(&records).map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
-    batch.verify_crc().map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
+    let batch = Batch::parse(&records)
+        .map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
+    batch
+        .verify_crc()
+        .map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
     if header.is_control() {
         return Err(invalid("Clients are not allowed to write control records"));
     }
     if header.producer_id >= 0 && header.base_sequence < 0 {
-        return Err(invalid(format!("The sequence number of a producer with an id is {}", header.base_sequence)));
+        return Err(invalid(format!(
+            "The sequence number of a producer with an id is {}",
+            header.base_sequence
+        )));
     }
     let seen = batch.validate(MAX_DECOMPRESSED).map_err(|e| match e {
         BatchError::TooLarge { .. } => Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, e.to_string()),
         e => invalid(e.to_string()),
     })?;
     if is_suspect(&header, &seen, config, now) {
-        let records = batch.records(MAX_DECOMPRESSED).map_err(|e| invalid(e.to_string()))?;
+        let records = batch
+            .records(MAX_DECOMPRESSED)
+            .map_err(|e| invalid(e.to_string()))?;
         check_records(&records, &header, topic, partition, config, now)?;
     }
     if records.len() > config.log.segment_bytes as usize {
         return Err(Refusal::new(
             ErrorCode::RECORD_LIST_TOO_LARGE,
-            format!("The batch has {} bytes, and segment.bytes is {}", records.len(), config.log.segment_bytes),
+            format!(
+                "The batch has {} bytes, and segment.bytes is {}",
+                records.len(),
+                config.log.segment_bytes
+            ),
         ));
     }
 
@@ -112,13 +143,26 @@ pub(crate) fn prepare(
         set_max_timestamp(&mut bytes, kind, max_timestamp).map_err(|e| invalid(e.to_string()))?;
         header = BatchHeader::parse(&bytes).map_err(|e| invalid(e.to_string()))?;
     }
-    let log_append_time = if config.log_append_time { now } else { NO_TIMESTAMP };
-    Ok(Prepared { bytes, header, log_append_time })
+    let log_append_time = if config.log_append_time {
+        now
+    } else {
+        NO_TIMESTAMP
+    };
+    Ok(Prepared {
+        bytes,
+        header,
+        log_append_time,
+    })
 }
 
 /// Leaves the one batch in `records`. What follows it and is no whole batch is ignored, as it is by Kafka.
 fn only_batch(records: &mut Bytes, version: i16) -> Result<BatchHeader, Refusal> {
-    let none = || Refusal::new(ErrorCode::INVALID_RECORD, "A Produce request must have a record batch for each partition");
+    let none = || {
+        Refusal::new(
+            ErrorCode::INVALID_RECORD,
+            "A Produce request must have a record batch for each partition",
+        )
+    };
     let header = next_batch(records)?.ok_or_else(none)?;
     let rest = records.split_off(header.size());
     if matches!(header.compression(), Ok(Compression::Zstd)) && version < 7 {
@@ -144,11 +188,14 @@ fn next_batch(records: &[u8]) -> Result<Option<BatchHeader>, Refusal> {
         Err(BatchError::Incomplete { .. }) => Ok(None),
         Err(BatchError::Magic(magic @ 0..=1)) => Err(Refusal::new(
             ErrorCode::INVALID_RECORD,
-            format!("A Produce request may only hold record batches of magic 2, and this has {magic}"),
+            format!(
+                "A Produce request may only hold record batches of magic 2, and this has {magic}"
+            ),
         )),
-        Err(BatchError::Magic(magic)) => {
-            Err(Refusal::new(ErrorCode::CORRUPT_MESSAGE, format!("Invalid magic found in record: {magic}")))
-        }
+        Err(BatchError::Magic(magic)) => Err(Refusal::new(
+            ErrorCode::CORRUPT_MESSAGE,
+            format!("Invalid magic found in record: {magic}"),
+        )),
         Err(BatchError::Length(length)) => Err(Refusal::new(
             ErrorCode::CORRUPT_MESSAGE,
             format!("Record size {length} is less than the minimum record overhead (14)"),
@@ -167,7 +214,8 @@ fn is_suspect(header: &BatchHeader, seen: &Validated, config: &TopicConfig, now:
     let by_time = if config.log_append_time {
         header.timestamp_type() == TimestampType::LogAppendTime
     } else {
-        is_out_of_range(seen.min_timestamp, config, now) || is_out_of_range(seen.max_timestamp, config, now)
+        is_out_of_range(seen.min_timestamp, config, now)
+            || is_out_of_range(seen.max_timestamp, config, now)
     };
     by_time || config.compacted && !seen.all_keyed
 }
@@ -186,14 +234,17 @@ fn check_records(
     for (index, record) in records.iter().enumerate() {
         let record = record.map_err(|e| invalid(e.to_string()))?;
         let rule = if config.compacted && record.key.is_none() {
-            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}")
+            format!(
+                "Compacted topic cannot accept message without key in topic partition {topic}-{partition}"
+            )
         } else if config.log_append_time {
             if header.timestamp_type() != TimestampType::LogAppendTime {
                 continue;
             }
             error = ErrorCode::INVALID_TIMESTAMP;
             "Invalid timestamp type in message. Producer should not set timestamp type to LogAppendTime.".to_owned()
-        } else if record.timestamp != NO_TIMESTAMP && is_out_of_range(record.timestamp, config, now) {
+        } else if record.timestamp != NO_TIMESTAMP && is_out_of_range(record.timestamp, config, now)
+        {
             error = ErrorCode::INVALID_TIMESTAMP;
             format!(
                 "Timestamp {} of message with offset {index} is out of range. The timestamp should be within [{}, {}]",
@@ -214,7 +265,15 @@ fn check_records(
     let message = if error == ErrorCode::INVALID_TIMESTAMP {
         "One or more records have been rejected due to invalid timestamp".to_owned()
     } else {
-        format!("One or more records have been rejected due to {} record errors in total", wrong.len())
+        format!(
+            "One or more records have been rejected due to {} record errors in total",
+            wrong.len()
+        )
     };
-    Err(Refusal { error, message: Some(message), records: wrong, with_start: true })
+    Err(Refusal {
+        error,
+        message: Some(message),
+        records: wrong,
+        with_start: true,
+    })
 }

@@ -1,0 +1,282 @@
+//! From one image of the cluster to the next: partitions are made, led, configured and deleted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use imbl::ordmap::DiffItem;
+use kraftig_log::Log;
+use kraftig_spec::controller::record::TOPIC_RESOURCE;
+use kraftig_spec::controller::{self, Image, Topic};
+
+use super::partition::{Leadership, LogDirectory, Partition};
+use super::topic_config::TopicConfig;
+use super::{HostedTopic, ReplicaManager, in_parallel, lock, now_ms, recovery};
+
+/// A partition to be made.
+struct New<'a> {
+    topic: &'a Arc<Topic>,
+    index: i32,
+    partition: &'a controller::Partition,
+    config: Arc<TopicConfig>,
+    log: Option<(Arc<LogDirectory>, Log)>,
+}
+
+impl ReplicaManager {
+    /// Makes this node's partitions what `new` says, where `old` was applied before. The first `new` must be as
+    /// far as the log was when the node started: partitions on the disk that it does not know are set aside
+    /// (`-stray`). Blocks. A partition that cannot be made takes its log directory offline.
+    pub fn apply(&self, old: &Image, new: &Image) {
+        let found = lock(&self.found).take();
+        let mut found = found.map(|found| {
+            found
+                .into_iter()
+                .map(|one| ((one.topic, one.index), (one.directory, one.log)))
+                .collect::<HashMap<_, _>>()
+        });
+        let empty = Image::default();
+        let old = if found.is_some() { &empty } else { old };
+
+        // Deletions come first: a topic that is made anew has the directories' names of the one before.
+        let changes: Vec<_> = old.topics.diff(&new.topics).collect();
+        for change in &changes {
+            if let DiffItem::Remove(_, topic) = change {
+                self.delete(topic);
+            }
+        }
+        let defaults = Arc::new(TopicConfig::of(new, &self.settings, ""));
+        let mut to_make = Vec::new();
+        for change in &changes {
+            let (before, topic) = match change {
+                DiffItem::Add(_, topic) => (None, topic),
+                DiffItem::Update {
+                    old: (_, before),
+                    new: (_, topic),
+                } => (Some(before), topic),
+                DiffItem::Remove(..) => continue,
+            };
+            let config = self.topic_config(new, &topic.name, &defaults);
+            for (index, partition) in &topic.partitions {
+                let known = before.and_then(|before| before.partitions.get(index));
+                if known.is_some_and(|known| known == partition)
+                    || !partition.replicas.contains(&self.node_id)
+                {
+                    continue;
+                }
+                if let Some(here) = known.and_then(|_| self.hosted(topic.id, *index)) {
+                    here.set_leadership(Leadership::of(partition, self.node_id));
+                    continue;
+                }
+                let log = found
+                    .as_mut()
+                    .and_then(|found| take_log(found, topic, *index));
+                to_make.push(New {
+                    topic,
+                    index: *index,
+                    partition,
+                    config: config.clone(),
+                    log,
+                });
+            }
+        }
+        let made = self.make(to_make);
+        self.publish(
+            changes.iter().filter_map(|change| match change {
+                DiffItem::Add(_, topic)
+                | DiffItem::Update {
+                    new: (_, topic), ..
+                } => Some(*topic),
+                DiffItem::Remove(..) => None,
+            }),
+            made,
+        );
+        self.apply_configs(old, new, &defaults);
+        for ((topic, index), (directory, log)) in found.unwrap_or_default() {
+            recovery::set_aside(&topic, index, &directory, log);
+        }
+        *lock(&self.serving) = true;
+    }
+
+    fn topic_config(
+        &self,
+        image: &Image,
+        topic: &str,
+        defaults: &Arc<TopicConfig>,
+    ) -> Arc<TopicConfig> {
+        if image
+            .configs
+            .contains_key(&controller::ConfigResource::topic(topic))
+        {
+            Arc::new(TopicConfig::of(image, &self.settings, topic))
+        } else {
+            defaults.clone()
+        }
+    }
+
+    fn make(&self, to_make: Vec<New<'_>>) -> Vec<Arc<Partition>> {
+        let now = now_ms();
+        let to_make: Vec<_> = to_make.into_iter().map(Mutex::new).collect();
+        in_parallel(&to_make, |new| {
+            let mut new = lock(new);
+            let directory = match &new.log {
+                Some((directory, _)) => directory.clone(),
+                None => self.directory_for(&new),
+            };
+            let log = match new.log.take() {
+                Some((_, mut log)) => {
+                    log.set_config(new.config.log.clone());
+                    Some(log)
+                }
+                None => create(&new, &directory, now),
+            };
+            let leadership = Leadership::of(new.partition, self.node_id);
+            let (topic, config) = (new.topic, new.config.clone());
+            Arc::new(Partition::new(
+                topic.name.clone(),
+                new.index,
+                topic.id,
+                directory,
+                log,
+                config,
+                leadership,
+            ))
+        })
+    }
+
+    /// Where a new partition goes: where the metadata says, else where the fewest are.
+    fn directory_for(&self, new: &New<'_>) -> Arc<LogDirectory> {
+        let id = new.partition.directory(self.node_id);
+        if let [only] = &self.directories[..] {
+            return only.clone();
+        }
+        if let Some(named) = self.directories.iter().find(|directory| directory.id == id) {
+            return named.clone();
+        }
+        let online = self
+            .directories
+            .iter()
+            .filter(|directory| !directory.is_offline());
+        let topics = self.topics();
+        let held = |directory: &Arc<LogDirectory>| {
+            let all = topics
+                .by_id
+                .values()
+                .flat_map(|topic| topic.partitions.values());
+            all.filter(|partition| Arc::ptr_eq(&partition.directory, directory))
+                .count()
+        };
+        online
+            .min_by_key(|directory| held(directory))
+            .unwrap_or(&self.directories[0])
+            .clone()
+    }
+
+    /// Lets requests find `made`, and the topics as they are now.
+    fn publish<'a>(
+        &self,
+        changed: impl Iterator<Item = &'a Arc<Topic>>,
+        made: Vec<Arc<Partition>>,
+    ) {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        for topic in changed {
+            topics.ids.insert(topic.name.clone(), topic.id);
+            let hosted = topics.by_id.entry(topic.id).or_insert_with(|| HostedTopic {
+                name: topic.name.clone(),
+                count: 0,
+                partitions: BTreeMap::new(),
+            });
+            hosted.count = topic.partitions.len();
+        }
+        for partition in made {
+            if let Some(topic) = topics.by_id.get_mut(&partition.topic_id) {
+                topic.partitions.insert(partition.index, partition);
+            }
+        }
+    }
+
+    fn apply_configs(&self, old: &Image, new: &Image, defaults: &Arc<TopicConfig>) {
+        let mut changed = Vec::new();
+        let mut all = false;
+        for change in old.configs.diff(&new.configs) {
+            let (DiffItem::Add(resource, _)
+            | DiffItem::Remove(resource, _)
+            | DiffItem::Update {
+                new: (resource, _), ..
+            }) = change;
+            if resource.resource_type == TOPIC_RESOURCE {
+                changed.push(resource.name.clone());
+            } else {
+                all = true;
+            }
+        }
+        let topics = self.topics();
+        let ids = changed.iter().filter_map(|name| topics.ids.get(name));
+        let ids: Vec<_> = if all {
+            topics.by_id.keys().collect()
+        } else {
+            ids.collect()
+        };
+        for topic in ids.into_iter().filter_map(|id| topics.by_id.get(id)) {
+            let config = self.topic_config(new, &topic.name, defaults);
+            for partition in topic.partitions.values() {
+                partition.set_config(config.clone());
+            }
+        }
+    }
+
+    fn delete(&self, topic: &Topic) {
+        let hosted = {
+            let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+            if topics.ids.get(&topic.name) == Some(&topic.id) {
+                topics.ids.remove(&topic.name);
+            }
+            topics.by_id.remove(&topic.id)
+        };
+        for partition in hosted
+            .into_iter()
+            .flat_map(|hosted| hosted.partitions.into_values())
+        {
+            let delay = Duration::from_millis(partition.config().file_delete_delay_ms);
+            match partition.take_log().map(Log::delete) {
+                Some(Ok(path)) => lock(&self.deleted).push((Instant::now() + delay, path)),
+                Some(Err(e)) => partition.directory.fail(&e),
+                None => {}
+            }
+        }
+        self.more_deleted.notify_one();
+    }
+}
+
+/// Takes the log of a partition out of what was found on the disk, if it is of this topic and not of one that
+/// had the name before.
+fn take_log(
+    found: &mut HashMap<(String, i32), (Arc<LogDirectory>, Log)>,
+    topic: &Topic,
+    index: i32,
+) -> Option<(Arc<LogDirectory>, Log)> {
+    let key = (topic.name.to_string(), index);
+    let (_, log) = found.get(&key)?;
+    if log.topic_id().is_none_or(|id| id == topic.id) {
+        return found.remove(&key);
+    }
+    let (directory, log) = found.remove(&key)?;
+    recovery::set_aside(&topic.name, index, &directory, log);
+    None
+}
+
+fn create(new: &New<'_>, directory: &LogDirectory, now: i64) -> Option<Log> {
+    let path = directory
+        .path
+        .join(kraftig_log::partition_dir::replica_name(
+            &new.topic.name,
+            new.index,
+        ));
+    let epoch = Some(new.partition.leader_epoch);
+    match Log::create(&path, new.topic.id, epoch, new.config.log.clone(), now) {
+        Ok(log) => Some(log),
+        Err(e) => {
+            directory.fail(&e);
+            None
+        }
+    }
+}
