@@ -49,43 +49,29 @@ pub enum BootstrapError {
 pub fn feature_records<'a>(
     levels: impl IntoIterator<Item = (&'a str, i16)>,
 ) -> Vec<MetadataRecord> {
-    let mut levels: Vec<_> = levels
-        .into_iter()
-        .filter(|(_, level)| *level != 0)
-        .collect();
+    let mut levels: Vec<_> = levels.into_iter().filter(|(_, level)| *level != 0).collect();
     levels.sort_by_key(|(name, _)| (*name != METADATA_VERSION, *name));
     let record = |(name, level): (&str, i16)| {
-        MetadataRecord::FeatureLevel(FeatureLevelRecord {
-            name: name.into(),
-            feature_level: level,
-            ..Default::default()
-        })
+        MetadataRecord::FeatureLevel(FeatureLevelRecord { name: name.into(), feature_level: level })
     };
     levels.into_iter().map(record).collect()
 }
 
 /// Writes the file of a log directory, durably: `records` in version 0 each, at `now` (ms).
 pub fn write(directory: &Path, records: &[MetadataRecord], now: i64) -> Result<(), BootstrapError> {
-    Ok(disk::replace(
-        &directory.join(FILE_NAME),
-        &encode(records, [now; 3])?,
-    )?)
+    Ok(disk::replace(&directory.join(FILE_NAME), &encode(records, [now; 3])?)?)
 }
 
 /// The file's bytes, with the times of its three batches.
 fn encode(records: &[MetadataRecord], times: [i64; 3]) -> Result<Bytes, EncodeError> {
     let mut header = BatchBuilder::new_control(0, 0, times[0]);
-    header.push_control(&ControlRecord::SnapshotHeader(
-        SnapshotHeaderRecord::default(),
-    ))?;
+    header.push_control(&ControlRecord::SnapshotHeader(SnapshotHeaderRecord::default()))?;
     let mut data = BatchBuilder::new(1, 0, times[1]);
     for record in records {
         data.push(None, Some(&record.encode(0)?));
     }
     let mut footer = BatchBuilder::new_control(1 + records.len() as i64, 0, times[2]);
-    footer.push_control(&ControlRecord::SnapshotFooter(
-        SnapshotFooterRecord::default(),
-    ))?;
+    footer.push_control(&ControlRecord::SnapshotFooter(SnapshotFooterRecord::default()))?;
 
     let mut bytes = BytesMut::new();
     bytes.extend_from_slice(&header.build());
@@ -127,9 +113,7 @@ fn decode(bytes: Bytes) -> Result<Vec<MetadataRecord>, BootstrapError> {
             }
         }
         if !begun {
-            return Err(BootstrapError::Incomplete(
-                "it does not begin with a header",
-            ));
+            return Err(BootstrapError::Incomplete("it does not begin with a header"));
         }
     }
     if !ended {
@@ -200,11 +184,7 @@ mod tests {
             let uncovered = [0, 83, 336].iter().any(|base| {
                 (*base..*base + 8).contains(&at) || (*base + 12..*base + 16).contains(&at)
             });
-            assert_eq!(
-                decode(flipped.into()).is_err(),
-                !uncovered,
-                "flipped at {at}"
-            );
+            assert_eq!(decode(flipped.into()).is_err(), !uncovered, "flipped at {at}");
         }
     }
 }

@@ -42,10 +42,7 @@ pub enum CheckpointError {
 }
 
 fn malformed(path: &Path, problem: impl Into<String>) -> CheckpointError {
-    CheckpointError::Malformed {
-        file: path.display().to_string(),
-        problem: problem.into(),
-    }
+    CheckpointError::Malformed { file: path.display().to_string(), problem: problem.into() }
 }
 
 /// The entries of a checkpoint: a version line (0), a count line, then an entry a line. A missing or empty
@@ -64,10 +61,7 @@ fn read_entries<T>(
         return Ok(Vec::new());
     };
     if version != "0" {
-        return Err(malformed(
-            path,
-            format!("line 1: version 0 expected, found '{version}'"),
-        ));
+        return Err(malformed(path, format!("line 1: version 0 expected, found '{version}'")));
     }
     let count: usize = lines
         .next()
@@ -97,10 +91,7 @@ pub fn read_offsets(path: &Path) -> Result<BTreeMap<(String, i32), i64>, Checkpo
         let topic = words.next()?.to_owned();
         let partition = words.next()?.parse().ok()?;
         let offset = words.next()?.parse().ok()?;
-        words
-            .next()
-            .is_none()
-            .then_some(((topic, partition), offset))
+        words.next().is_none().then_some(((topic, partition), offset))
     };
     Ok(read_entries(path, entry)?.into_iter().collect())
 }
@@ -185,11 +176,7 @@ pub fn take_clean_shutdown(log_dir: &Path) -> Result<Option<i64>, DiskError> {
     disk::remove(&path)?;
     disk::sync_dir(log_dir)?;
     let content = serde_json::from_slice::<CleanShutdown>(&bytes).ok();
-    Ok(Some(
-        content
-            .filter(|c| c.version == 0)
-            .map_or(-1, |c| c.broker_epoch),
-    ))
+    Ok(Some(content.filter(|c| c.version == 0).map_or(-1, |c| c.broker_epoch)))
 }
 
 #[cfg(test)]
@@ -204,15 +191,9 @@ mod tests {
         write_offsets(&path, [].into_iter()).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n0\n");
         write_offsets(&path, [("t1", 0, 3), ("t1", 1, 0)].into_iter()).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            "0\n2\nt1 0 3\nt1 1 0\n"
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n2\nt1 0 3\nt1 1 0\n");
         let read = read_offsets(&path).unwrap();
-        assert_eq!(
-            read,
-            BTreeMap::from([(("t1".to_owned(), 0), 3), (("t1".to_owned(), 1), 0)])
-        );
+        assert_eq!(read, BTreeMap::from([(("t1".to_owned(), 0), 3), (("t1".to_owned(), 1), 0)]));
 
         for (text, wrong) in [
             ("1\n0\n", "line 1"),
@@ -246,10 +227,7 @@ mod tests {
         let text = partition_metadata_text(TopicId::METADATA);
         assert_eq!(text, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ");
         std::fs::write(&path, text).unwrap();
-        assert_eq!(
-            read_partition_metadata(&path).unwrap(),
-            Some(TopicId::METADATA)
-        );
+        assert_eq!(read_partition_metadata(&path).unwrap(), Some(TopicId::METADATA));
         for wrong in [
             "",
             "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ",

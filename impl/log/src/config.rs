@@ -41,11 +41,6 @@ impl Default for LogConfig {
 impl LogConfig {
     /// The metadata log's: Kafka's defaults, and nothing is ever deleted by time or size.
     pub fn metadata(segment_bytes: u32, segment_ms: i64) -> Self {
-        Self {
-            segment_bytes,
-            segment_ms,
-            retention_ms: -1,
-            ..Self::default()
-        }
+        Self { segment_bytes, segment_ms, retention_ms: -1, ..Self::default() }
     }
 }

@@ -69,9 +69,7 @@ impl Epochs {
         }
         let higher = self.entries.partition_point(|(e, _)| *e <= epoch);
         let (_, end) = self.entries.get(higher)?;
-        let floor = higher
-            .checked_sub(1)
-            .map_or(epoch, |index| self.entries[index].0);
+        let floor = higher.checked_sub(1).map_or(epoch, |index| self.entries[index].0);
         Some((floor, *end))
     }
 }
@@ -94,10 +92,7 @@ mod tests {
         assert_eq!(e.end_offset_for(2, 35), Some((2, 20)));
         assert_eq!(e.end_offset_for(1, 35), Some((1, 10)));
         assert_eq!(epochs(&[]).end_offset_for(0, 0), None);
-        assert_eq!(
-            (e.epoch_at(9), e.epoch_at(10), e.epoch_at(29)),
-            (None, Some(2), Some(4))
-        );
+        assert_eq!((e.epoch_at(9), e.epoch_at(10), e.epoch_at(29)), (None, Some(2), Some(4)));
     }
 
     #[test]

@@ -26,11 +26,7 @@ pub(crate) struct Indexes {
 impl Indexes {
     /// Adds a batch. Kafka takes an entry only past the last one.
     pub(crate) fn push(&mut self, last: u32, position: u32, largest: (i64, u32)) {
-        if self
-            .offsets
-            .last()
-            .is_none_or(|(previous, _)| *previous < last)
-        {
+        if self.offsets.last().is_none_or(|(previous, _)| *previous < last) {
             self.offsets.push((last, position));
         }
         self.push_time(largest);
@@ -50,8 +46,9 @@ impl Indexes {
             || self.times.len() as u64 + 1 >= max_bytes / TIME_ENTRY
     }
 
-    /// Brings both files up to date and cuts them to their entries. Nothing is flushed.
-    pub(crate) fn write(&self, paths: &Paths) -> Result<(), DiskError> {
+    /// Brings both files up to date and cuts them to their entries. Nothing is flushed; returns whether there
+    /// was anything new to write.
+    pub(crate) fn write(&self, paths: &Paths) -> Result<bool, DiskError> {
         let mut bytes = Vec::new();
         for (last, position) in &self.offsets[self.stored.0..] {
             bytes.extend_from_slice(&last.to_be_bytes());
@@ -63,7 +60,8 @@ impl Indexes {
             bytes.extend_from_slice(&time.to_be_bytes());
             bytes.extend_from_slice(&last.to_be_bytes());
         }
-        store(&paths.times, &bytes, self.stored.1 as u64 * TIME_ENTRY)
+        store(&paths.times, &bytes, self.stored.1 as u64 * TIME_ENTRY)?;
+        Ok(self.stored != (self.offsets.len(), self.times.len()))
     }
 
     /// Reads both files of a segment of `size` bytes; `None` where one is missing or is not what a clean
@@ -75,19 +73,15 @@ impl Indexes {
         };
         let (offsets, odd_offsets) = offsets.as_chunks::<{ OFFSET_ENTRY as usize }>();
         let (times, odd_times) = times.as_chunks::<{ TIME_ENTRY as usize }>();
-        let offsets: Vec<_> = offsets.iter().map(offset_entry).collect();
-        let times: Vec<_> = times.iter().map(time_entry).collect();
+        let offsets: Vec<_> = offsets.iter().copied().map(offset_entry).collect();
+        let times: Vec<_> = times.iter().copied().map(time_entry).collect();
         let whole = odd_offsets.is_empty()
             && odd_times.is_empty()
             && offsets.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1)
             && offsets.last().is_none_or(|(_, position)| *position < size)
             && times.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
         let stored = (offsets.len(), times.len());
-        Ok(whole.then_some(Self {
-            offsets,
-            times,
-            stored,
-        }))
+        Ok(whole.then_some(Self { offsets, times, stored }))
     }
 }
 
@@ -107,20 +101,16 @@ fn read_all(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
     }
 }
 
-fn offset_entry(bytes: &[u8; OFFSET_ENTRY as usize]) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = *bytes;
-    (
-        u32::from_be_bytes([a, b, c, d]),
-        u32::from_be_bytes([e, f, g, h]),
-    )
+fn offset_entry(bytes: [u8; OFFSET_ENTRY as usize]) -> (u32, u32) {
+    let entry = u64::from_be_bytes(bytes);
+    ((entry >> 32) as u32, entry as u32)
 }
 
-fn time_entry(bytes: &[u8; TIME_ENTRY as usize]) -> (i64, u32) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
-    (
-        i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        u32::from_be_bytes([i, j, k, l]),
-    )
+fn time_entry(bytes: [u8; TIME_ENTRY as usize]) -> (i64, u32) {
+    let mut wide = [0; 16];
+    wide[4..].copy_from_slice(&bytes);
+    let entry = u128::from_be_bytes(wide);
+    ((entry >> 32) as i64, entry as u32)
 }
 
 /// Where a segment's index files are.
@@ -158,7 +148,7 @@ impl Paths {
         let entry = |index: u64| {
             let mut bytes = [0; OFFSET_ENTRY as usize];
             file.read_exact_at(&mut bytes, index * OFFSET_ENTRY)?;
-            Ok(offset_entry(&bytes))
+            Ok(offset_entry(bytes))
         };
         let after = partition_point(file.len()? / OFFSET_ENTRY, |i| Ok(entry(i)?.0 <= relative))?;
         after.checked_sub(1).map_or(Ok(0), |i| Ok(entry(i)?.1))
@@ -171,16 +161,15 @@ impl Paths {
         let entry = |index: u64| {
             let mut bytes = [0; TIME_ENTRY as usize];
             file.read_exact_at(&mut bytes, index * TIME_ENTRY)?;
-            Ok(time_entry(&bytes))
+            Ok(time_entry(bytes))
         };
         let after = partition_point(file.len()? / TIME_ENTRY, |i| Ok(entry(i)?.0 < timestamp))?;
         after.checked_sub(1).map_or(Ok(0), |i| Ok(entry(i)?.1))
     }
 
-    /// The largest timestamp of a sealed segment of `size` bytes and its batch's relative offset; `None` in
-    /// the first place where a file is missing or cannot be a sealed segment's, and in the second where no
-    /// batch has a timestamp.
-    pub(crate) fn check_sealed(&self, size: u32) -> Result<Option<Option<(i64, u32)>>, DiskError> {
+    /// The largest timestamp of a sealed segment of `size` bytes (-1 where no batch has one) and its batch's
+    /// relative offset; `None` where a file is missing or cannot be a sealed segment's.
+    pub(crate) fn check_sealed(&self, size: u32) -> Result<Option<(i64, u32)>, DiskError> {
         let (offsets, times) = match (disk::open(&self.offsets), disk::open(&self.times)) {
             (Err(e), _) | (_, Err(e)) if e.is_not_found() => return Ok(None),
             (offsets, times) => (offsets?, times?),
@@ -192,19 +181,19 @@ impl Paths {
         if let Some(last) = offsets_len.checked_sub(OFFSET_ENTRY) {
             let mut bytes = [0; OFFSET_ENTRY as usize];
             offsets.read_exact_at(&mut bytes, last)?;
-            let (_, position) = offset_entry(&bytes);
+            let (_, position) = offset_entry(bytes);
             // The first batch has no entry; a file that was never cut to its entries ends in zeros.
             if position == 0 || position >= size {
                 return Ok(None);
             }
         }
         let Some(last) = times_len.checked_sub(TIME_ENTRY) else {
-            return Ok(Some(None));
+            return Ok(Some((-1, 0)));
         };
         let mut bytes = [0; TIME_ENTRY as usize];
         times.read_exact_at(&mut bytes, last)?;
-        let (time, offset) = time_entry(&bytes);
-        Ok((time != 0 || times_len == TIME_ENTRY).then_some(Some((time, offset))))
+        let (time, offset) = time_entry(bytes);
+        Ok((time != 0 || times_len == TIME_ENTRY).then_some((time, offset)))
     }
 
     pub(crate) fn remove(&self) -> Result<(), DiskError> {

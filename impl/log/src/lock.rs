@@ -75,10 +75,7 @@ impl DirLock {
             }
         };
         held.insert(canonical.clone());
-        Ok(Self {
-            file: Some(file),
-            directory: canonical,
-        })
+        Ok(Self { file: Some(file), directory: canonical })
     }
 
     /// Gives the directory free at a clean stop: the file goes first, then the lock.
@@ -121,9 +118,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let child = || {
             let mut command = Command::new(std::env::current_exe().unwrap());
-            command
-                .args(["--exact", "lock::tests::excludes"])
-                .env(CHILD, directory.path());
+            command.args(["--exact", "lock::tests::excludes"]).env(CHILD, directory.path());
             command.output().unwrap().status.code()
         };
 
@@ -132,11 +127,7 @@ mod tests {
             matches!(DirLock::acquire(directory.path()), Err(LockError::Held(_))),
             "in this process"
         );
-        assert_eq!(
-            child(),
-            Some(11),
-            "in another process, and after this one was refused"
-        );
+        assert_eq!(child(), Some(11), "in another process, and after this one was refused");
         drop(lock);
         assert!(
             directory.path().join(FILE_NAME).exists(),
@@ -144,10 +135,7 @@ mod tests {
         );
         assert_eq!(child(), Some(10));
 
-        DirLock::acquire(directory.path())
-            .unwrap()
-            .release()
-            .unwrap();
+        DirLock::acquire(directory.path()).unwrap().release().unwrap();
         assert!(!directory.path().join(FILE_NAME).exists());
         assert_eq!(child(), Some(10));
     }

@@ -81,9 +81,7 @@ impl FlushHandle {
                 },
             }
         }
-        self.directories
-            .iter()
-            .try_for_each(|directory| disk::sync_dir(directory))
+        self.directories.iter().try_for_each(|directory| disk::sync_dir(directory))
     }
 
     /// The log's end offset when the flush was asked for.
@@ -141,6 +139,17 @@ impl Log {
         self.topic_id
     }
 
+    /// Takes the topic's id into `partition.metadata`, durably, where it has none: a power cut after the
+    /// partition was made, or a Kafka before 2.8, leaves it so.
+    pub fn assign_topic_id(&mut self, topic_id: TopicId) -> Result<(), LogError> {
+        if self.topic_id.is_none() {
+            let text = checkpoint::partition_metadata_text(topic_id);
+            disk::replace(&self.directory.join(PARTITION_METADATA), text.as_bytes())?;
+            self.topic_id = Some(topic_id);
+        }
+        Ok(())
+    }
+
     /// The configuration in use.
     pub fn config(&self) -> &Arc<LogConfig> {
         &self.config
@@ -168,10 +177,7 @@ impl Log {
 
     /// The bytes of all segments.
     pub fn size(&self) -> u64 {
-        self.segments
-            .iter()
-            .map(|segment| u64::from(segment.size))
-            .sum()
+        self.segments.iter().map(|segment| u64::from(segment.size)).sum()
     }
 
     /// The last leader epoch that is known.
@@ -231,9 +237,10 @@ impl Log {
         &self.segments[self.segments.len() - 1]
     }
 
-    pub(crate) fn active_mut(&mut self) -> &mut Segment {
-        let last = self.segments.len() - 1;
-        &mut self.segments[last]
+    /// Takes the indexes of the active segment to their files.
+    fn seal_active(&mut self) -> Result<(), DiskError> {
+        let active = self.segments.len() - 1;
+        self.segments[active].seal(&self.directory)
     }
 
     /// Appends whole batches that have their offsets and epochs: the first begins at the log's end, each
@@ -241,30 +248,19 @@ impl Log {
     pub fn append(&mut self, batches: &[u8], now: i64) -> Result<Appended, LogError> {
         let first_offset = self.end;
         let limit = self.config.segment_bytes;
-        let too_large = LogError::TooLarge {
-            size: batches.len(),
-            limit,
-        };
-        let size = u32::try_from(batches.len())
-            .ok()
-            .filter(|size| *size <= limit)
-            .ok_or(too_large)?;
+        let too_large = LogError::TooLarge { size: batches.len(), limit };
+        let size =
+            u32::try_from(batches.len()).ok().filter(|size| *size <= limit).ok_or(too_large)?;
         let mut end = self.end;
         let mut epoch = self.epochs.latest();
         let mut timestamp = -1;
         for header in headers(batches) {
             let (position, header) = header?;
             if header.base_offset != end {
-                return Err(LogError::NotNext {
-                    base: header.base_offset,
-                    end,
-                });
+                return Err(LogError::NotNext { base: header.base_offset, end });
             }
             if let Some(latest) = epoch.filter(|latest| *latest > header.leader_epoch) {
-                return Err(LogError::EpochBack {
-                    epoch: header.leader_epoch,
-                    latest,
-                });
+                return Err(LogError::EpochBack { epoch: header.leader_epoch, latest });
             }
             if header.last_offset_delta < 0 || header.next_offset() < end {
                 return Err(LogError::Malformed {
@@ -277,38 +273,22 @@ impl Log {
             timestamp = timestamp.max(header.max_timestamp);
         }
         if size == 0 {
-            return Ok(Appended {
-                first_offset,
-                end_offset: end,
-                rolled: false,
-            });
+            return Ok(Appended { first_offset, end_offset: end, rolled: false });
         }
 
-        let rolled = self
-            .active()
-            .is_full_for(size, end - 1, timestamp, &self.config, now);
+        let rolled = self.active().is_full_for(size, end - 1, timestamp, &self.config, now);
         if rolled {
             self.roll(now)?;
         }
-        let config = self.config.clone();
-        let directory = self.directory.clone();
-        let checked = || {
-            headers(batches)
-                .filter_map(Result::ok)
-                .map(|(_, header)| header)
-        };
-        self.active_mut()
-            .append(&directory, batches, checked(), &config)?;
+        let checked = || headers(batches).filter_map(Result::ok).map(|(_, header)| header);
+        let active = self.segments.len() - 1;
+        self.segments[active].append(&self.directory, batches, checked(), &self.config)?;
         self.end = end;
         for header in checked() {
             self.assign_epoch_at(header.leader_epoch, header.base_offset)?;
             producers::update(&mut self.producers, &header);
         }
-        Ok(Appended {
-            first_offset,
-            end_offset: end,
-            rolled,
-        })
+        Ok(Appended { first_offset, end_offset: end, rolled })
     }
 
     /// Appends what a leader has sent: as [`append`](Self::append), but each CRC is checked, and a last batch
@@ -317,16 +297,15 @@ impl Log {
         let mut whole = 0;
         for header in headers(batches) {
             let (position, header) = match header {
-                Err(LogError::Malformed {
-                    problem: _,
-                    position,
-                }) if is_cut(&batches[position..]) => break,
+                Err(LogError::Malformed { problem: _, position })
+                    if is_cut(&batches[position..]) =>
+                {
+                    break;
+                }
                 header => header?,
             };
-            verify_crc(&batches[position..]).map_err(|e| LogError::Malformed {
-                position,
-                problem: e.to_string(),
-            })?;
+            verify_crc(&batches[position..])
+                .map_err(|e| LogError::Malformed { position, problem: e.to_string() })?;
             whole = position + header.size();
         }
         self.append(&batches[..whole], now)
@@ -334,10 +313,9 @@ impl Log {
 
     /// Begins a new active segment at the log's end.
     pub(crate) fn roll(&mut self, now: i64) -> Result<(), LogError> {
-        let directory = self.directory.clone();
-        self.active_mut().seal(&directory)?;
+        self.seal_active()?;
         self.write_snapshot()?;
-        let segment = Segment::create(&directory, self.end, &self.config, now)?;
+        let segment = Segment::create(&self.directory, self.end, &self.config, now)?;
         self.segments.push(segment);
         self.directory_unflushed = true;
         Ok(())
@@ -367,13 +345,8 @@ impl Log {
     /// log, then tell the log ([`flushed`](Self::flushed)).
     pub fn flush_handle(&mut self) -> Result<FlushHandle, LogError> {
         let mut files = Vec::new();
-        let next_bases: Vec<i64> = self
-            .segments
-            .iter()
-            .skip(1)
-            .map(|s| s.base)
-            .chain([self.end])
-            .collect();
+        let next_bases: Vec<i64> =
+            self.segments.iter().skip(1).map(|s| s.base).chain([self.end]).collect();
         for (segment, end) in self.segments.iter_mut().zip(next_bases) {
             if end > self.flushed {
                 files.push(PathOrFile::File(segment.file(&self.directory)?.clone()));
@@ -400,10 +373,8 @@ impl Log {
     pub fn flushed(&mut self, flush: &FlushHandle, now: i64) -> i64 {
         if flush.truncations == self.truncations {
             self.flushed = self.flushed.max(flush.up_to);
-            for segment in self
-                .segments
-                .iter_mut()
-                .filter(|segment| segment.base < flush.active_base)
+            for segment in
+                self.segments.iter_mut().filter(|segment| segment.base < flush.active_base)
             {
                 segment.indexes_unflushed = false;
             }
@@ -424,10 +395,9 @@ impl Log {
 
     /// Stops cleanly: the next start need not scan the log, if the directory's mark of a clean stop says so.
     pub fn close(mut self, now: i64) -> Result<(), LogError> {
-        let directory = self.directory.clone();
-        self.active_mut().seal(&directory)?;
+        self.seal_active()?;
         let snapshot = self.write_snapshot()?;
-        if self.flushed < self.end {
+        if self.flushed < self.end || self.active().indexes_unflushed {
             self.flush(now)?;
         }
         if let Some(snapshot) = snapshot {
@@ -449,11 +419,7 @@ impl Log {
     }
 
     fn rename(self, suffix: &str) -> Result<PathBuf, LogError> {
-        let name = self
-            .directory
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = self.directory.file_name().unwrap_or_default().to_string_lossy();
         let marked = self.directory.with_file_name(marked_name(&name, suffix)?);
         disk::rename(&self.directory, &marked)?;
         Ok(marked)
@@ -468,21 +434,15 @@ fn headers(bytes: &[u8]) -> impl Iterator<Item = Result<(usize, BatchHeader), Lo
         let at = position;
         let header = BatchHeader::parse(rest).and_then(|header| {
             let whole = header.size() <= rest.len();
-            whole.then_some(header).ok_or(BatchError::Incomplete {
-                needed: header.size(),
-                have: rest.len(),
-            })
+            whole
+                .then_some(header)
+                .ok_or(BatchError::Incomplete { needed: header.size(), have: rest.len() })
         });
-        position = header
-            .as_ref()
-            .map_or(bytes.len(), |header| at + header.size());
+        position = header.as_ref().map_or(bytes.len(), |header| at + header.size());
         Some(
             header
                 .map(|header| (at, header))
-                .map_err(|e| LogError::Malformed {
-                    position: at,
-                    problem: e.to_string(),
-                }),
+                .map_err(|e| LogError::Malformed { position: at, problem: e.to_string() }),
         )
     })
 }

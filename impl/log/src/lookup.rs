@@ -23,9 +23,7 @@ const DECOMPRESSED_LIMIT: usize = 128 << 20;
 impl Log {
     /// The index of the segment that holds `offset`, or would.
     pub(crate) fn segment_at(&self, offset: i64) -> usize {
-        self.segments
-            .partition_point(|segment| segment.base <= offset)
-            .saturating_sub(1)
+        self.segments.partition_point(|segment| segment.base <= offset).saturating_sub(1)
     }
 
     /// What a fetch from `offset` is given: at most `max_bytes` of one segment, from the batch that holds
@@ -50,27 +48,18 @@ impl Log {
             else {
                 continue;
             };
-            let segment_end = self
-                .segments
-                .get(index + 1)
-                .map_or(self.end, |next| next.base);
+            let segment_end = self.segments.get(index + 1).map_or(self.end, |next| next.base);
             let limit = if up_to >= segment_end {
                 None
             } else {
-                self.segments[index]
-                    .find(&self.directory, up_to)?
-                    .map(|(position, _)| position)
+                self.segments[index].find(&self.directory, up_to)?.map(|(position, _)| position)
             };
             let Some(whole) = self.segments[index].slice(&self.directory, position)? else {
                 return Ok(None);
             };
             let available =
                 limit.map_or(whole.len(), |limit| limit.saturating_sub(position) as usize);
-            let wanted = if min_one_batch {
-                max_bytes.max(header.size())
-            } else {
-                max_bytes
-            };
+            let wanted = if min_one_batch { max_bytes.max(header.size()) } else { max_bytes };
             return Ok(whole.first(available.min(wanted)));
         }
         Ok(None)
@@ -92,11 +81,7 @@ impl Log {
         if (self.start..=self.end).contains(&offset) {
             return Ok(());
         }
-        Err(LogError::OutOfRange {
-            offset,
-            start: self.start,
-            end: self.end,
-        })
+        Err(LogError::OutOfRange { offset, start: self.start, end: self.end })
     }
 
     /// The first record with `timestamp` or a later one.
@@ -105,15 +90,11 @@ impl Log {
         timestamp: i64,
     ) -> Result<Option<TimestampedOffset>, LogError> {
         for index in self.segment_at(self.start)..self.segments.len() {
-            if self.segments[index]
-                .largest
-                .is_none_or(|(largest, _)| largest < timestamp)
-            {
+            if self.segments[index].largest.is_none_or(|(largest, _)| largest < timestamp) {
                 continue;
             }
-            let from = self.segments[index]
-                .offset_before(&self.directory, timestamp)?
-                .max(self.start);
+            let from =
+                self.segments[index].offset_before(&self.directory, timestamp)?.max(self.start);
             let found = self.find_record(index, from, |batch, record| {
                 batch.header().max_timestamp >= timestamp
                     && record.is_none_or(|found| found >= timestamp)
@@ -166,7 +147,7 @@ impl Log {
                 position: position.into(),
                 problem: format!("the batch at offset {}: {e}", batch.header().base_offset),
             };
-            for record in batch.records(DECOMPRESSED_LIMIT).map_err(damaged)?.iter() {
+            for record in &batch.records(DECOMPRESSED_LIMIT).map_err(damaged)? {
                 let record = record.map_err(damaged)?;
                 if record.offset >= self.start && wanted(&batch, Some(record.timestamp)) {
                     return Ok(Some(TimestampedOffset {

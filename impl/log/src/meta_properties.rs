@@ -31,7 +31,7 @@ pub struct MetaProperties {
 /// The formats of `meta.properties`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// Before KRaft: `broker.id`, nothing required.
+    /// From before `KRaft`: `broker.id`, nothing required.
     V0,
     /// `node.id` and `cluster.id` are required.
     V1,
@@ -72,13 +72,7 @@ impl MetaProperties {
     pub fn parse(bytes: &[u8]) -> Result<Self, MetaPropertiesError> {
         let text = std::str::from_utf8(bytes).map_err(|_| MetaPropertiesError::NotText)?;
         let properties = properties::parse(text)?;
-        let find = |key| {
-            properties
-                .iter()
-                .rev()
-                .find(|p| p.key == key)
-                .map(|p| p.value.as_str())
-        };
+        let find = |key| properties.iter().rev().find(|p| p.key == key).map(|p| p.value.as_str());
         let number = |key| {
             let invalid = |value: &str| MetaPropertiesError::Invalid {
                 key,
@@ -97,27 +91,17 @@ impl MetaProperties {
         let cluster_id = find("cluster.id").map(str::to_owned);
         let node_id = number(id_key)?.map(NodeId);
         if version == Version::V1 {
-            cluster_id
-                .as_ref()
-                .ok_or(MetaPropertiesError::Missing("cluster.id"))?;
+            cluster_id.as_ref().ok_or(MetaPropertiesError::Missing("cluster.id"))?;
             node_id.ok_or(MetaPropertiesError::Missing("node.id"))?;
         }
         let directory_id = find("directory.id").map(|value| {
-            value
-                .parse::<Uuid>()
-                .map(DirectoryId)
-                .map_err(|_| MetaPropertiesError::Invalid {
-                    key: "directory.id",
-                    value: value.to_owned(),
-                    rule: "22 characters of base64url (kraftig storage random-uuid prints one)",
-                })
+            value.parse::<Uuid>().map(DirectoryId).map_err(|_| MetaPropertiesError::Invalid {
+                key: "directory.id",
+                value: value.to_owned(),
+                rule: "22 characters of base64url (kraftig storage random-uuid prints one)",
+            })
         });
-        Ok(Self {
-            version,
-            cluster_id,
-            node_id,
-            directory_id: directory_id.transpose()?,
-        })
+        Ok(Self { version, cluster_id, node_id, directory_id: directory_id.transpose()? })
     }
 
     /// Reads the file of a log directory.
@@ -149,9 +133,7 @@ impl MetaProperties {
 
     /// Writes the file of a log directory, all or nothing; durable when it returns.
     pub fn write(&self, directory: &Path) -> Result<(), DiskError> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs() as i64);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
         disk::replace(&directory.join(FILE_NAME), self.to_text(now).as_bytes())
     }
 }
@@ -287,10 +269,7 @@ impl Ensemble {
             };
             dirs.push((dir.to_path_buf(), state));
         }
-        Self {
-            dirs,
-            metadata_dir: metadata_dir.to_path_buf(),
-        }
+        Self { dirs, metadata_dir: metadata_dir.to_path_buf() }
     }
 
     /// The directories that are formatted and readable.
@@ -303,8 +282,7 @@ impl Ensemble {
 
     /// The cluster that the directories belong to, where one of them says.
     pub fn cluster_id(&self) -> Option<&str> {
-        self.formatted()
-            .find_map(|(_, properties)| properties.cluster_id.as_deref())
+        self.formatted().find_map(|(_, properties)| properties.cluster_id.as_deref())
     }
 
     /// Checks the formatted directories against each other, against `node_id`, and against `cluster_id`
@@ -335,10 +313,7 @@ impl Ensemble {
                 continue;
             };
             if id.0.is_reserved() {
-                return Err(EnsembleError::ReservedDirectoryId {
-                    id,
-                    dir: dir.to_path_buf(),
-                });
+                return Err(EnsembleError::ReservedDirectoryId { id, dir: dir.to_path_buf() });
             }
             if let Some((_, first)) = ids.iter().find(|(known, _)| *known == id) {
                 return Err(EnsembleError::DuplicateDirectoryId {
@@ -424,32 +399,17 @@ mod tests {
         assert_eq!(parsed.node_id, Some(NodeId(1)));
 
         let v0 = MetaProperties::parse(b"version=0\nbroker.id=7\ncluster.id=x").unwrap();
-        assert_eq!(
-            (v0.version, v0.node_id, v0.directory_id),
-            (Version::V0, Some(NodeId(7)), None)
-        );
-        assert!(
-            v0.to_text(0)
-                .ends_with("\nbroker.id=7\nversion=0\ncluster.id=x\n")
-        );
+        assert_eq!((v0.version, v0.node_id, v0.directory_id), (Version::V0, Some(NodeId(7)), None));
+        assert!(v0.to_text(0).ends_with("\nbroker.id=7\nversion=0\ncluster.id=x\n"));
         assert_eq!(MetaProperties::parse(b"").unwrap().version, Version::V0);
     }
 
     #[test]
     fn refuses() {
         let message = |text: &[u8]| MetaProperties::parse(text).unwrap_err().to_string();
-        assert_eq!(
-            message(b"version=7"),
-            "Unknown meta.properties version number 7"
-        );
-        assert_eq!(
-            message(b"version=1\ncluster.id=x"),
-            "Failed to find node.id"
-        );
-        assert_eq!(
-            message(b"version=1\nnode.id=1"),
-            "Failed to find cluster.id"
-        );
+        assert_eq!(message(b"version=7"), "Unknown meta.properties version number 7");
+        assert_eq!(message(b"version=1\ncluster.id=x"), "Failed to find node.id");
+        assert_eq!(message(b"version=1\nnode.id=1"), "Failed to find cluster.id");
         assert_eq!(
             message(b"version=1\nnode.id=a\ncluster.id=x"),
             "node.id=a: must be a 32-bit integer"
@@ -488,22 +448,13 @@ mod tests {
         std::fs::create_dir(dir("stray").join(METADATA_DIR_NAME)).unwrap();
 
         start(&["a", "b", "broken"], 1).expect("an unreadable data directory is only offline");
-        assert!(matches!(
-            start(&["empty", "nowhere"], 1),
-            Err(EnsembleError::NoneReadable)
-        ));
+        assert!(matches!(start(&["empty", "nowhere"], 1), Err(EnsembleError::NoneReadable)));
         assert!(matches!(
             start(&["broken", "a"], 1),
             Err(EnsembleError::MetadataDirUnreadable { .. })
         ));
-        assert!(matches!(
-            start(&["a", "foreign"], 1),
-            Err(EnsembleError::WrongClusterId { .. })
-        ));
-        assert!(matches!(
-            start(&["a"], 2),
-            Err(EnsembleError::WrongNodeId { .. })
-        ));
+        assert!(matches!(start(&["a", "foreign"], 1), Err(EnsembleError::WrongClusterId { .. })));
+        assert!(matches!(start(&["a"], 2), Err(EnsembleError::WrongNodeId { .. })));
         assert!(matches!(
             start(&["a", "copy"], 1),
             Err(EnsembleError::DuplicateDirectoryId { .. })
@@ -531,10 +482,6 @@ mod tests {
             properties("X", 1, Some(9)),
             "an id is never replaced"
         );
-        assert_eq!(
-            disk::list(&dir("b")).unwrap(),
-            [FILE_NAME],
-            "no temporary file is left"
-        );
+        assert_eq!(disk::list(&dir("b")).unwrap(), [FILE_NAME], "no temporary file is left");
     }
 }

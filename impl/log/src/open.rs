@@ -94,13 +94,14 @@ impl Log {
             if !loaded {
                 // The epochs from here on come from the batches, so all of these have to be read.
                 trusted = 0;
-                epochs.truncate_from_end(base);
+                if segment.size > 0 || known.contiguous {
+                    epochs.truncate_from_end(base);
+                }
                 end = base;
                 let size = segment.size;
                 let scan = segment.recover(directory, &config, known.contiguous, |header| {
-                    if let Some(latest) = epochs
-                        .latest()
-                        .filter(|latest| *latest > header.leader_epoch)
+                    if let Some(latest) =
+                        epochs.latest().filter(|latest| *latest > header.leader_epoch)
                     {
                         return Err(format!(
                             "epoch {} follows epoch {latest}",
@@ -127,7 +128,9 @@ impl Log {
         if recovery.damage.is_some() {
             disk::sync_dir(directory)?;
         }
-        epochs.truncate_from_end(end);
+        // A data partition may have begun an epoch and written nothing in it. In the metadata log an epoch is
+        // one that has records, for votes are compared by them.
+        epochs.truncate_from_end(end + i64::from(!known.contiguous));
         let start = known.start_offset.max(segments[0].base);
         let mut log = Self {
             directory: directory.to_path_buf(),
@@ -137,11 +140,7 @@ impl Log {
             segments,
             start: start.min(end),
             end,
-            flushed: if known.clean {
-                end
-            } else {
-                known.recovery_point.min(end)
-            },
+            flushed: if known.clean { end } else { known.recovery_point.min(end) },
             flushed_at: now,
             // After a crash nobody knows which entries of the directory are on the disk.
             directory_unflushed: !known.clean,
@@ -167,10 +166,7 @@ impl Log {
         self.producers.clear();
         self.snapshot = None;
         let mut from = self.start;
-        for offset in offsets_of(&disk::list(&self.directory)?, ".snapshot")
-            .into_iter()
-            .rev()
-        {
+        for offset in offsets_of(&disk::list(&self.directory)?, ".snapshot").into_iter().rev() {
             let path = self.directory.join(producers::snapshot_name(offset));
             if offset > self.end {
                 disk::remove(&path)?;
@@ -180,11 +176,7 @@ impl Log {
                     self.snapshot = Some(offset);
                     from = from.max(offset);
                 }
-            } else if self
-                .segments
-                .binary_search_by_key(&offset, |segment| segment.base)
-                .is_err()
-            {
+            } else if self.segments.binary_search_by_key(&offset, |segment| segment.base).is_err() {
                 disk::remove(&path)?;
             }
         }
@@ -209,8 +201,7 @@ impl Log {
         for segment in std::mem::take(&mut self.segments).iter().rev() {
             segment.remove(&self.directory)?;
         }
-        self.segments
-            .push(Segment::create(&self.directory, offset, &self.config, now)?);
+        self.segments.push(Segment::create(&self.directory, offset, &self.config, now)?);
         self.epochs = Epochs::default();
         self.start = offset;
         self.end = offset;
@@ -225,14 +216,15 @@ fn clean_up(directory: &Path) -> Result<Vec<i64>, LogError> {
     let bases = offsets_of(&names, ".log");
     for name in &names {
         let path = directory.join(name);
-        if name.ends_with(".swap") {
+        let ends = |suffix: &str| name.ends_with(suffix);
+        if ends(".swap") {
             return Err(LogError::UnfinishedSwap(path));
         }
         let orphan = [".index", ".timeindex", ".txnindex"]
             .iter()
             .filter_map(|suffix| offset_of(name, suffix))
             .any(|base| bases.binary_search(&base).is_err());
-        if orphan || name.ends_with(".deleted") || name.ends_with(".cleaned") {
+        if orphan || ends(".deleted") || ends(".cleaned") {
             disk::remove(&path)?;
         }
     }
@@ -248,8 +240,5 @@ fn offset_of(name: &str, suffix: &str) -> Option<i64> {
 
 fn offsets_of(names: &[String], suffix: &str) -> Vec<i64> {
     // Sorted names of equal length are sorted numbers.
-    names
-        .iter()
-        .filter_map(|name| offset_of(name, suffix))
-        .collect()
+    names.iter().filter_map(|name| offset_of(name, suffix)).collect()
 }

@@ -31,10 +31,8 @@ impl PartitionDir {
     pub fn parse(name: &str) -> Option<Self> {
         // "<topic>-<partition>.<32 hex digits>-<suffix>"; the topic may be cut short.
         let marked = |suffix: &str| {
-            let id = name
-                .strip_suffix(suffix)
-                .and_then(|stem| stem.rsplit_once('.'))
-                .map(|(_, id)| id);
+            let id =
+                name.strip_suffix(suffix).and_then(|stem| stem.rsplit_once('.')).map(|(_, id)| id);
             id.is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
         };
         if marked("-delete") {
@@ -49,10 +47,7 @@ impl PartitionDir {
         let (topic, partition) = name.rsplit_once('-')?;
         let digits = !partition.is_empty() && partition.bytes().all(|b| b.is_ascii_digit());
         let partition = partition.parse().ok().filter(|_| digits)?;
-        (!topic.is_empty()).then(|| Self::Replica {
-            topic: topic.to_owned(),
-            partition,
-        })
+        (!topic.is_empty()).then(|| Self::Replica { topic: topic.to_owned(), partition })
     }
 }
 
@@ -86,40 +81,17 @@ mod tests {
     #[test]
     fn names() {
         let replica = |topic: &str, partition| {
-            Some(PartitionDir::Replica {
-                topic: topic.to_owned(),
-                partition,
-            })
+            Some(PartitionDir::Replica { topic: topic.to_owned(), partition })
         };
         assert_eq!(PartitionDir::parse("a-b.c-12"), replica("a-b.c", 12));
-        assert_eq!(
-            PartitionDir::parse(&replica_name("t-delete", 0)),
-            replica("t-delete", 0)
-        );
-        for name in [
-            "a",
-            "-1",
-            "a-",
-            "a-x",
-            "a-+1",
-            "a-99999999999",
-            "lost+found",
-        ] {
+        assert_eq!(PartitionDir::parse(&replica_name("t-delete", 0)), replica("t-delete", 0));
+        for name in ["a", "-1", "a-", "a-x", "a-+1", "a-99999999999", "lost+found"] {
             assert_eq!(PartitionDir::parse(name), None, "{name}");
         }
         let id = "1bf5a093f13c4bbaac73c3ad6406c271";
-        assert_eq!(
-            PartitionDir::parse(&format!("a-0.{id}-delete")),
-            Some(PartitionDir::Deleted)
-        );
-        assert_eq!(
-            PartitionDir::parse(&format!("a-0.{id}-stray")),
-            Some(PartitionDir::Stray)
-        );
-        assert_eq!(
-            PartitionDir::parse(&format!("a-0.{id}-future")),
-            Some(PartitionDir::Future)
-        );
+        assert_eq!(PartitionDir::parse(&format!("a-0.{id}-delete")), Some(PartitionDir::Deleted));
+        assert_eq!(PartitionDir::parse(&format!("a-0.{id}-stray")), Some(PartitionDir::Stray));
+        assert_eq!(PartitionDir::parse(&format!("a-0.{id}-future")), Some(PartitionDir::Future));
 
         let name = marked_name(&replica_name(&"t".repeat(249), 7), "-delete").unwrap();
         assert_eq!(name.len(), MAX_LENGTH);

@@ -46,11 +46,7 @@ impl ProducedBatch {
     /// The sequence number of its first record; numbers wrap from `i32::MAX` to 0.
     pub fn first_sequence(&self) -> i32 {
         let first = i64::from(self.last_sequence) - i64::from(self.offset_delta);
-        if first >= 0 {
-            first as i32
-        } else {
-            (first + i64::from(i32::MAX) + 1) as i32
-        }
+        if first >= 0 { first as i32 } else { (first + i64::from(i32::MAX) + 1) as i32 }
     }
 
     /// The offset of its first record.
@@ -67,15 +63,13 @@ pub(crate) fn update(producers: &mut Producers, batch: &BatchHeader) {
     if batch.producer_id < 0 {
         return;
     }
-    let producer = producers
-        .entry(batch.producer_id)
-        .or_insert_with(|| Producer {
-            epoch: batch.producer_epoch,
-            batches: VecDeque::new(),
-            last_timestamp: -1,
-            coordinator_epoch: -1,
-            current_transaction_first_offset: -1,
-        });
+    let producer = producers.entry(batch.producer_id).or_insert_with(|| Producer {
+        epoch: batch.producer_epoch,
+        batches: VecDeque::new(),
+        last_timestamp: -1,
+        coordinator_epoch: -1,
+        current_transaction_first_offset: -1,
+    });
     if producer.epoch != batch.producer_epoch {
         producer.epoch = batch.producer_epoch;
         producer.batches.clear();
@@ -166,10 +160,7 @@ fn parse_entry(entry: &[u8; ENTRY]) -> (i64, Producer) {
     };
     let producer = Producer {
         epoch: i16::from_be_bytes(epoch),
-        batches: (last.last_offset >= 0)
-            .then_some(last)
-            .into_iter()
-            .collect(),
+        batches: (last.last_offset >= 0).then_some(last).into_iter().collect(),
         last_timestamp: timestamp,
         coordinator_epoch: i32::from_be_bytes(coordinator_epoch),
         current_transaction_first_offset: i64::from_be_bytes(current_transaction_first_offset),
@@ -198,15 +189,12 @@ mod tests {
     use super::*;
 
     fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|b| format!("{b:02x}")).collect()
+        bytes.iter().fold(String::new(), |text, b| text + &format!("{b:02x}"))
     }
 
     #[test]
     fn golden() {
-        assert_eq!(
-            hex(&snapshot_bytes(&Producers::new())),
-            "000148674bc700000000"
-        );
+        assert_eq!(hex(&snapshot_bytes(&Producers::new())), "000148674bc700000000");
 
         let batch = ProducedBatch {
             last_sequence: 4,
@@ -241,15 +229,8 @@ mod tests {
     fn sequences_wrap() {
         assert_eq!(last_sequence(i32::MAX, 0), i32::MAX);
         assert_eq!(last_sequence(i32::MAX - 1, 3), 1);
-        let batch = ProducedBatch {
-            last_sequence: 1,
-            last_offset: 10,
-            offset_delta: 3,
-            timestamp: 0,
-        };
-        assert_eq!(
-            (batch.first_sequence(), batch.first_offset()),
-            (i32::MAX - 1, 7)
-        );
+        let batch =
+            ProducedBatch { last_sequence: 1, last_offset: 10, offset_delta: 3, timestamp: 0 };
+        assert_eq!((batch.first_sequence(), batch.first_offset()), (i32::MAX - 1, 7));
     }
 }

@@ -126,9 +126,8 @@ fn escape(out: &mut String, text: &str, every_space: bool) {
 /// Appends the comment lines that Kafka's files begin with: an empty one, and the time (`Date.toString` in UTC).
 pub fn store_header(out: &mut String, unix_seconds: i64) {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let days = unix_seconds.div_euclid(86_400);
     let second = unix_seconds.rem_euclid(86_400);
     // Civil date from days since 1970-01-01, in years that begin in March, so that the leap day is the last one.
@@ -159,11 +158,8 @@ mod tests {
     #[test]
     fn loads_as_java_does() {
         let text = "# comment\n! too\n\n  a = 1 \r\nb:2\rc 3\nd\\=e\\ f==g\nlong=one,\\\n   two\\\\\nempty\nu=\\u0041\\ud83d\\ude00\\q\nlast=\\";
-        let found: Vec<(String, String)> = parse(text)
-            .unwrap()
-            .into_iter()
-            .map(|p| (p.key, p.value))
-            .collect();
+        let found: Vec<(String, String)> =
+            parse(text).unwrap().into_iter().map(|p| (p.key, p.value)).collect();
         let expected = [
             ("a", "1 "),
             ("b", "2"),
@@ -185,10 +181,7 @@ mod tests {
         let mut out = String::new();
         store(&mut out, "directory.id", " x y");
         store(&mut out, "cluster.id", "a b=:#!\\\té中");
-        assert_eq!(
-            out,
-            "directory.id=\\ x y\ncluster.id=a b\\=\\:\\#\\!\\\\\\té中\n"
-        );
+        assert_eq!(out, "directory.id=\\ x y\ncluster.id=a b\\=\\:\\#\\!\\\\\\té中\n");
         let values: Vec<String> = parse(&out).unwrap().into_iter().map(|p| p.value).collect();
         assert_eq!(values, [" x y", "a b=:#!\\\té中"]);
     }

@@ -113,10 +113,7 @@ impl QuorumState {
         if bytes.is_empty() {
             return Err(QuorumStateError::Empty(file()));
         }
-        let syntax = |source| QuorumStateError::Syntax {
-            file: file(),
-            source,
-        };
+        let syntax = |source| QuorumStateError::Syntax { file: file(), source };
         // Only the first line counts, as in Kafka.
         let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
         let VersionField { data_version } = serde_json::from_slice(line).map_err(syntax)?;
@@ -139,16 +136,11 @@ impl QuorumState {
                     leader: optional(v.leader_id),
                     epoch: Epoch(v.leader_epoch),
                     voted: optional(v.voted_id),
-                    version: Version::V1 {
-                        voted_directory: v.voted_directory_id,
-                    },
+                    version: Version::V1 { voted_directory: v.voted_directory_id },
                 }
             }
             version => {
-                return Err(QuorumStateError::Version {
-                    file: file(),
-                    version,
-                });
+                return Err(QuorumStateError::Version { file: file(), version });
             }
         }))
     }
@@ -160,10 +152,8 @@ impl QuorumState {
         let epoch = self.epoch;
         match &self.version {
             Version::V0 { voters } => {
-                let voters: Vec<String> = voters
-                    .iter()
-                    .map(|id| format!("{{\"voterId\":{id}}}"))
-                    .collect();
+                let voters: Vec<String> =
+                    voters.iter().map(|id| format!("{{\"voterId\":{id}}}")).collect();
                 let voters = voters.join(",");
                 format!(
                     "{{\"clusterId\":\"\",\"leaderId\":{leader},\"leaderEpoch\":{epoch},\"votedId\":{voted},\
@@ -201,10 +191,7 @@ mod tests {
             let state = QuorumState::read(directory.path()).unwrap().unwrap();
             assert_eq!(state.to_text(), text);
             state.write(directory.path()).unwrap();
-            assert_eq!(
-                std::fs::read_to_string(directory.path().join(FILE_NAME)).unwrap(),
-                text
-            );
+            assert_eq!(std::fs::read_to_string(directory.path().join(FILE_NAME)).unwrap(), text);
         }
     }
 

@@ -23,11 +23,7 @@ pub struct ReadSlice {
 
 impl ReadSlice {
     pub(crate) fn new(file: Arc<File>, position: u64, len: usize) -> Self {
-        Self {
-            file,
-            position,
-            len,
-        }
+        Self { file, position, len }
     }
 
     /// The segment, for `sendfile`.
@@ -66,7 +62,7 @@ impl ReadSlice {
         self.position + self.len as u64
     }
 
-    fn damaged(&self, position: u64, problem: impl ToString) -> LogError {
+    fn damaged(&self, position: u64, problem: &dyn ToString) -> LogError {
         LogError::Damaged {
             path: self.file.path().to_path_buf(),
             position,
@@ -77,14 +73,13 @@ impl ReadSlice {
     /// The header at `position`, of a batch that ends within the slice.
     fn parse(&self, bytes: &[u8], position: u64) -> Result<BatchHeader, LogError> {
         let header = BatchHeader::parse(bytes).map_err(|e| match e {
-            BatchError::Magic(magic @ 0..=1) if position == 0 => LogError::OldFormat {
-                path: self.file.path().to_path_buf(),
-                magic,
-            },
-            e => self.damaged(position, e),
+            BatchError::Magic(magic @ 0..=1) if position == 0 => {
+                LogError::OldFormat { path: self.file.path().to_path_buf(), magic }
+            }
+            e => self.damaged(position, &e),
         })?;
         if header.size() as u64 > self.end() - position {
-            return Err(self.damaged(position, "the batch is longer than the file"));
+            return Err(self.damaged(position, &"the batch is longer than the file"));
         }
         Ok(header)
     }
@@ -102,12 +97,7 @@ pub(crate) struct Headers {
 impl Headers {
     pub(crate) fn new(slice: ReadSlice) -> Self {
         let next = slice.position;
-        Self {
-            slice,
-            next,
-            buffer: [0; 4096],
-            buffered: 0..0,
-        }
+        Self { slice, next, buffer: [0; 4096], buffered: 0..0 }
     }
 }
 
@@ -121,16 +111,9 @@ impl Iterator for Headers {
             return None;
         }
         if position < self.buffered.start || position + wanted > self.buffered.end {
-            let len = self
-                .slice
-                .end()
-                .saturating_sub(position)
-                .min(self.buffer.len() as u64) as usize;
-            if let Err(e) = self
-                .slice
-                .file
-                .read_exact_at(&mut self.buffer[..len], position)
-            {
+            let len =
+                self.slice.end().saturating_sub(position).min(self.buffer.len() as u64) as usize;
+            if let Err(e) = self.slice.file.read_exact_at(&mut self.buffer[..len], position) {
                 return Some(Err(e.into()));
             }
             self.buffered = position..position + len as u64;
@@ -156,11 +139,7 @@ impl Batches {
     pub(crate) fn new(slices: impl IntoIterator<Item = ReadSlice>) -> Self {
         let slices: std::collections::VecDeque<_> = slices.into_iter().collect();
         let next = slices.front().map_or(0, |slice| slice.position);
-        Self {
-            slices,
-            next,
-            chunk: Bytes::new(),
-        }
+        Self { slices, next, chunk: Bytes::new() }
     }
 
     /// Makes `chunk` hold at least `wanted` bytes from `next` on, of which the slice has at least as many.
@@ -178,7 +157,7 @@ impl Batches {
         self.fill(slice, (HEADER_SIZE as u64).min(slice.end() - position))?;
         let header = slice.parse(&self.chunk, position)?;
         self.fill(slice, header.size() as u64)?;
-        let batch = Batch::parse(&self.chunk).map_err(|e| slice.damaged(position, e))?;
+        let batch = Batch::parse(&self.chunk).map_err(|e| slice.damaged(position, &e))?;
         self.chunk.advance(header.size());
         self.next += header.size() as u64;
         Ok(batch)

@@ -7,18 +7,14 @@ use crate::producers;
 use crate::segment::{Segment, log_path};
 
 impl Log {
-    /// Removes every batch that reaches `offset`, durably, and returns the log's new end: `offset`, or the
-    /// base offset of the batch that held it.
+    /// Removes every batch that reaches `offset`, durably, and returns the log's new end: `offset`, or below
+    /// it where that lies inside of a batch, for a batch goes as a whole.
     pub fn truncate_to(&mut self, offset: i64, now: i64) -> Result<i64, LogError> {
         if offset >= self.end {
             return Ok(self.end);
         }
         if offset < self.start {
-            return Err(LogError::OutOfRange {
-                offset,
-                start: self.start,
-                end: self.end,
-            });
+            return Err(LogError::OutOfRange { offset, start: self.start, end: self.end });
         }
         let index = self.segment_at(offset);
         let cut = self.segments[index].find(&self.directory, offset)?;
@@ -29,7 +25,9 @@ impl Log {
         }
         let segment = &mut self.segments[index];
         let position = cut.map_or(segment.size, |(position, _)| position);
-        self.end = cut.map_or(offset, |(_, header)| header.base_offset.min(offset));
+        let end = cut.map_or(offset, |(_, header)| header.base_offset.min(offset));
+        // A log may begin inside of a batch (DeleteRecords); its end is not before its beginning.
+        self.end = end.max(self.start);
         segment.cut(&self.directory, position, &self.config)?;
         disk::sync_dir(&self.directory)?;
         self.flushed = self.flushed.min(self.end);
@@ -45,11 +43,7 @@ impl Log {
     /// segments that are wholly before it. A start offset never goes back.
     pub fn advance_start_to(&mut self, offset: i64) -> Result<(), LogError> {
         if offset > self.end {
-            return Err(LogError::OutOfRange {
-                offset,
-                start: self.start,
-                end: self.end,
-            });
+            return Err(LogError::OutOfRange { offset, start: self.start, end: self.end });
         }
         if offset <= self.start {
             return Ok(());
@@ -66,10 +60,7 @@ impl Log {
         let mut size = self.size();
         for index in 0..self.segments.len() {
             let segment = &self.segments[index];
-            let end = self
-                .segments
-                .get(index + 1)
-                .map_or(self.end, |next| next.base);
+            let end = self.segments.get(index + 1).map_or(self.end, |next| next.base);
             let too_much = self.config.retention_bytes >= 0
                 && size.saturating_sub(self.config.retention_bytes as u64)
                     >= u64::from(segment.size);

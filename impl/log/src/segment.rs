@@ -71,18 +71,14 @@ impl Segment {
     ) -> Result<Self, DiskError> {
         disk::create(&log_path(directory, base))?;
         Paths::new(directory, base).preallocate(config.index_bytes)?;
-        Ok(Self {
-            indexes: Some(Indexes::default()),
-            ..Self::new(base, now)
-        })
+        Ok(Self { indexes: Some(Indexes::default()), ..Self::new(base, now) })
     }
 
     /// Takes up an existing segment, as a sealed one; nothing is checked but its length.
     pub(crate) fn open(directory: &Path, base: i64, now: i64) -> Result<Self, LogError> {
         let path = log_path(directory, base);
-        let size = u32::try_from(disk::len(&path)?)
-            .ok()
-            .filter(|size| *size <= i32::MAX as u32);
+        let size =
+            u32::try_from(disk::len(&path)?).ok().filter(|size| i32::try_from(*size).is_ok());
         Ok(Self {
             size: size.ok_or_else(|| LogError::Damaged {
                 path,
@@ -111,11 +107,7 @@ impl Segment {
         if len == 0 {
             return Ok(None);
         }
-        Ok(Some(ReadSlice::new(
-            self.file(directory)?.clone(),
-            position.into(),
-            len,
-        )))
+        Ok(Some(ReadSlice::new(self.file(directory)?.clone(), position.into(), len)))
     }
 
     /// `offset` relative to the base: what the indexes hold. Offsets of this segment always fit.
@@ -139,10 +131,7 @@ impl Segment {
         self.size > 0
             && (size > config.segment_bytes.saturating_sub(self.size)
                 || waited > config.segment_ms
-                || self
-                    .indexes
-                    .as_ref()
-                    .is_some_and(|indexes| indexes.is_full(config.index_bytes))
+                || self.indexes.as_ref().is_some_and(|indexes| indexes.is_full(config.index_bytes))
                 || last - self.base > i32::MAX.into())
     }
 
@@ -189,8 +178,7 @@ impl Segment {
     }
 
     fn relative_largest(&self) -> (i64, u32) {
-        self.largest
-            .map_or((-1, 0), |(time, offset)| (time, self.relative(offset)))
+        self.largest.map_or((-1, 0), |(time, offset)| (time, self.relative(offset)))
     }
 
     /// Makes the segment read-only: its indexes get their last entry, go to their files and leave memory.
@@ -198,8 +186,7 @@ impl Segment {
         let largest = self.relative_largest();
         if let Some(mut indexes) = self.indexes.take() {
             indexes.push_time(largest);
-            indexes.write(&Paths::new(directory, self.base))?;
-            self.indexes_unflushed = true;
+            self.indexes_unflushed = indexes.write(&Paths::new(directory, self.base))?;
         }
         Ok(())
     }
@@ -214,10 +201,10 @@ impl Segment {
     /// cannot be right.
     pub(crate) fn load_sealed(&mut self, directory: &Path) -> Result<bool, DiskError> {
         let paths = Paths::new(directory, self.base);
-        let Some(largest) = paths.check_sealed(self.size)? else {
+        let Some((time, offset)) = paths.check_sealed(self.size)? else {
             return Ok(false);
         };
-        self.largest = largest.map(|(time, offset)| (time, self.base + i64::from(offset)));
+        self.largest = (time >= 0).then_some((time, self.base + i64::from(offset)));
         Ok(true)
     }
 
@@ -238,16 +225,10 @@ impl Segment {
             self.first_timestamp = Some(first.max_timestamp);
         }
         let position = indexes.offsets.last().map_or(0, |(_, position)| *position);
-        self.largest = indexes
-            .times
-            .last()
-            .map(|(time, offset)| (*time, self.base + i64::from(*offset)));
+        self.largest =
+            indexes.times.last().map(|(time, offset)| (*time, self.base + i64::from(*offset)));
         let mut end = self.base;
-        for header in self
-            .slice(directory, position)?
-            .into_iter()
-            .flat_map(Headers::new)
-        {
+        for header in self.slice(directory, position)?.into_iter().flat_map(Headers::new) {
             let Ok((_, header)) = header else {
                 return Ok(None);
             };
@@ -319,12 +300,8 @@ impl Segment {
         let relative = self.relative(offset);
         let position = match &self.indexes {
             Some(indexes) => {
-                let after = indexes
-                    .offsets
-                    .partition_point(|(last, _)| *last <= relative);
-                after
-                    .checked_sub(1)
-                    .map_or(0, |index| indexes.offsets[index].1)
+                let after = indexes.offsets.partition_point(|(last, _)| *last <= relative);
+                after.checked_sub(1).map_or(0, |index| indexes.offsets[index].1)
             }
             None => Paths::new(directory, self.base).position(relative)?,
         };
@@ -345,9 +322,7 @@ impl Segment {
         let relative = match &self.indexes {
             Some(indexes) => {
                 let after = indexes.times.partition_point(|(time, _)| *time < timestamp);
-                after
-                    .checked_sub(1)
-                    .map_or(0, |index| indexes.times[index].1)
+                after.checked_sub(1).map_or(0, |index| indexes.times[index].1)
             }
             None => Paths::new(directory, self.base).offset_before(timestamp)?,
         };

@@ -33,10 +33,7 @@ impl FromStr for SnapshotId {
             let digits =
                 |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
             let plain = digits(offset, 20) && digits(epoch, 10);
-            plain.then_some(Self {
-                end_offset: offset.parse().ok()?,
-                epoch: epoch.parse().ok()?,
-            })
+            plain.then_some(Self { end_offset: offset.parse().ok()?, epoch: epoch.parse().ok()? })
         };
         parse().ok_or_else(|| SnapshotIdError(name.to_owned()))
     }
@@ -48,10 +45,7 @@ mod tests {
 
     #[test]
     fn names() {
-        let id = SnapshotId {
-            end_offset: 1569,
-            epoch: 1,
-        };
+        let id = SnapshotId { end_offset: 1569, epoch: 1 };
         assert_eq!(id.to_string(), "00000000000000001569-0000000001.checkpoint");
         assert_eq!(id.to_string().parse(), Ok(id));
         for name in [

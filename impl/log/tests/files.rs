@@ -25,23 +25,14 @@ fn a_new_replica_has_kafkas_files() {
             ("partition.metadata".to_owned(), 43),
         ]
     };
-    assert_eq!(
-        listing(&replica.path()),
-        expected([10_485_760, 0, 10_485_756])
-    );
-    assert_eq!(
-        fs::read_to_string(replica.file("leader-epoch-checkpoint")).unwrap(),
-        "0\n1\n0 0\n"
-    );
+    assert_eq!(listing(&replica.path()), expected([10_485_760, 0, 10_485_756]));
+    assert_eq!(fs::read_to_string(replica.file("leader-epoch-checkpoint")).unwrap(), "0\n1\n0 0\n");
     let metadata = fs::read_to_string(replica.file("partition.metadata")).unwrap();
     assert_eq!(metadata, format!("version: 0\ntopic_id: {TOPIC}"));
     log.close(0).unwrap();
     assert_eq!(listing(&replica.path()), expected([0, 0, 0]));
     let log = replica.open_clean();
-    assert_eq!(
-        (log.start_offset(), log.end_offset(), log.topic_id()),
-        (0, 0, Some(TOPIC))
-    );
+    assert_eq!((log.start_offset(), log.end_offset(), log.topic_id()), (0, 0, Some(TOPIC)));
 }
 
 #[test]
@@ -52,14 +43,8 @@ fn idle_logs_hold_no_descriptors() {
     let before = open();
     let logs: Vec<Log> = (0..500)
         .map(|p| {
-            Log::create(
-                &root.path().join(format!("t-{p}")),
-                TOPIC,
-                Some(0),
-                config.clone(),
-                0,
-            )
-            .unwrap()
+            Log::create(&root.path().join(format!("t-{p}")), TOPIC, Some(0), config.clone(), 0)
+                .unwrap()
         })
         .collect();
     // Other tests of this process open some files meanwhile.
@@ -79,12 +64,7 @@ fn fill(log: &mut Log, epoch: i32) -> Vec<u8> {
     while rolls < 2 {
         // Times go up and down, as clients' clocks do.
         time += if log.end_offset() % 5 == 0 { -30 } else { 20 };
-        let batch = batch(
-            log.end_offset(),
-            1 + (log.end_offset() % 3) as usize,
-            epoch,
-            time,
-        );
+        let batch = batch(log.end_offset(), 1 + (log.end_offset() % 3) as usize, epoch, time);
         rolls += i32::from(log.append(&batch, 0).unwrap().rolled);
         bytes.extend_from_slice(&batch);
     }
@@ -181,10 +161,8 @@ fn reopening_without_a_write_leaves_the_files_as_they_were() {
 
 /// Three batches in one segment of a log whose offsets must all be there; the last one's beginning.
 fn three_batches() -> (Replica, usize) {
-    let replica = Replica::new(LogConfig {
-        index_bytes: 1200,
-        ..LogConfig::metadata(1 << 20, i64::MAX)
-    });
+    let replica =
+        Replica::new(LogConfig { index_bytes: 1200, ..LogConfig::metadata(1 << 20, i64::MAX) });
     let mut log = replica.create();
     log.append(&batch(0, 2, 0, 10), 0).unwrap();
     log.append(&batch(2, 3, 1, 20), 0).unwrap();
@@ -193,12 +171,8 @@ fn three_batches() -> (Replica, usize) {
     (replica, last)
 }
 
-const CONTIGUOUS: Known = Known {
-    clean: false,
-    recovery_point: 0,
-    start_offset: 0,
-    contiguous: true,
-};
+const CONTIGUOUS: Known =
+    Known { clean: false, recovery_point: 0, start_offset: 0, contiguous: true };
 
 #[test]
 fn a_torn_tail_is_cut_at_the_batch_before() {
@@ -272,15 +246,10 @@ fn what_follows_damage_goes() {
     let (log, recovery) = damaged.open(Known::default());
     assert_eq!(log.end_offset(), first.next_offset());
     assert_eq!(recovery.bytes_lost, size - first.size() as u64);
-    assert!(
-        recovery
-            .damage
-            .unwrap()
-            .contains(&format!("{name} at byte {}", first.size()))
-    );
+    assert!(recovery.damage.unwrap().contains(&format!("{name} at byte {}", first.size())));
     let logs = listing(&damaged.path())
         .into_iter()
-        .filter(|(name, _)| name.ends_with(".log"))
+        .filter(|(name, _)| name.strip_suffix(".log").is_some())
         .count();
     assert_eq!(logs, 1);
 
@@ -292,10 +261,7 @@ fn what_follows_damage_goes() {
         .filter_map(|(name, _)| name.strip_suffix(".log")?.parse().ok())
         .nth(1)
         .unwrap();
-    let known = Known {
-        recovery_point: second,
-        ..Known::default()
-    };
+    let known = Known { recovery_point: second, ..Known::default() };
     let (log, recovery) = below.open(known);
     assert_eq!((recovery.segments_read, recovery.damage), (2, None));
     assert_eq!(log.size(), size);
@@ -311,11 +277,9 @@ fn lost_indexes_and_epochs_are_found_again() {
     bytes.extend(fill(&mut log, 7));
     let epochs = log.epoch_boundaries().to_vec();
     log.close(0).unwrap();
-    for lost in [
-        "leader-epoch-checkpoint",
-        &format!("{FIRST}.index"),
-        &format!("{FIRST}.timeindex"),
-    ] {
+    for lost in
+        ["leader-epoch-checkpoint", &format!("{FIRST}.index"), &format!("{FIRST}.timeindex")]
+    {
         for damage in ["removed", "damaged"] {
             let copy = replica.crash();
             if damage == "removed" {
@@ -323,10 +287,7 @@ fn lost_indexes_and_epochs_are_found_again() {
             } else {
                 fs::write(copy.file(lost), "x").unwrap();
             }
-            let known = Known {
-                clean: true,
-                ..Known::default()
-            };
+            let known = Known { clean: true, ..Known::default() };
             let (mut log, recovery) = copy.open(known);
             assert!(
                 recovery.segments_read > 1 && recovery.damage.is_none(),
@@ -345,12 +306,37 @@ fn a_gap_is_damage_only_where_no_offset_may_be_missing() {
         drop(replica.create());
         let bytes = [batch(0, 2, 0, 0), batch(4, 1, 0, 0)].concat();
         fs::write(replica.file(&format!("{FIRST}.log")), &bytes).unwrap();
-        let (log, recovery) = replica.open(Known {
-            contiguous,
-            ..Known::default()
-        });
+        let (log, recovery) = replica.open(Known { contiguous, ..Known::default() });
         let expected = if contiguous { (2, true) } else { (5, false) };
         assert_eq!((log.end_offset(), recovery.damage.is_some()), expected);
+    }
+}
+
+#[test]
+fn an_epoch_without_records_counts_in_a_data_partition_only() {
+    let replica = Replica::new(small());
+    let mut log = replica.create();
+    log.append(&batch(0, 2, 3, 0), 0).unwrap();
+    log.assign_epoch(5).unwrap();
+    log.close(0).unwrap();
+    assert_eq!(replica.open_clean().epoch_boundaries(), [(3, 0), (5, 2)]);
+    let (log, _) = replica.open(CONTIGUOUS);
+    assert_eq!(log.epoch_boundaries(), [(3, 0)]);
+}
+
+#[test]
+fn a_lost_topic_id_is_assigned_again() {
+    for lost in ["", "version: 0\ntopic_id: "] {
+        let replica = Replica::new(small());
+        replica.create().close(0).unwrap();
+        let path = replica.file("partition.metadata");
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, lost).unwrap();
+        let mut log = replica.open_clean();
+        assert_eq!(log.topic_id(), None);
+        log.assign_topic_id(TOPIC).unwrap();
+        assert_eq!(log.topic_id(), Some(TOPIC));
+        assert_eq!(fs::read(&path).unwrap(), whole);
     }
 }
 
@@ -381,15 +367,8 @@ fn leftovers_go_and_strange_things_are_refused() {
     let mut bytes = batch(0, 2, 0, 0).to_vec();
     bytes[16] = 1;
     fs::write(old.file(&format!("{FIRST}.log")), &bytes).unwrap();
-    assert!(matches!(
-        open(&old),
-        Err(LogError::OldFormat { magic: 1, .. })
-    ));
-    assert_eq!(
-        fs::read(old.file(&format!("{FIRST}.log"))).unwrap(),
-        bytes,
-        "nothing is touched"
-    );
+    assert!(matches!(open(&old), Err(LogError::OldFormat { magic: 1, .. })));
+    assert_eq!(fs::read(old.file(&format!("{FIRST}.log"))).unwrap(), bytes, "nothing is touched");
 }
 
 #[test]

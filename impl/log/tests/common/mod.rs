@@ -28,10 +28,7 @@ pub(crate) fn small() -> LogConfig {
 pub(crate) fn batch(base: i64, count: usize, epoch: i32, time: i64) -> Bytes {
     let mut builder = BatchBuilder::new(base, epoch, time);
     for index in 0..count {
-        builder.push(
-            None,
-            Some(format!("record {}", base + index as i64).as_bytes()),
-        );
+        builder.push(None, Some(format!("record {}", base + index as i64).as_bytes()));
     }
     builder.build()
 }
@@ -43,10 +40,7 @@ pub(crate) struct Replica {
 
 impl Replica {
     pub(crate) fn new(config: LogConfig) -> Self {
-        Self {
-            root: tempfile::tempdir().unwrap(),
-            config: Arc::new(config),
-        }
+        Self { root: tempfile::tempdir().unwrap(), config: Arc::new(config) }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -62,25 +56,15 @@ impl Replica {
     }
 
     pub(crate) fn open_clean(&self) -> Log {
-        let known = Known {
-            clean: true,
-            ..Known::default()
-        };
+        let known = Known { clean: true, ..Known::default() };
         let (log, recovery) = self.open(known);
-        assert_eq!(
-            recovery,
-            Recovery::default(),
-            "nothing is read after a clean stop"
-        );
+        assert_eq!(recovery, Recovery::default(), "nothing is read after a clean stop");
         log
     }
 
     /// A copy of the directory as it is: what a killed process leaves behind.
     pub(crate) fn crash(&self) -> Self {
-        let copy = Self {
-            root: tempfile::tempdir().unwrap(),
-            config: self.config.clone(),
-        };
+        let copy = Self { root: tempfile::tempdir().unwrap(), config: self.config.clone() };
         fs::create_dir(copy.path()).unwrap();
         for entry in fs::read_dir(self.path()).unwrap() {
             let entry = entry.unwrap();
@@ -100,10 +84,7 @@ pub(crate) fn listing(directory: &Path) -> Vec<(String, u64)> {
         .unwrap()
         .map(|entry| {
             let entry = entry.unwrap();
-            (
-                entry.file_name().into_string().unwrap(),
-                entry.metadata().unwrap().len(),
-            )
+            (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len())
         })
         .collect();
     files.sort();
@@ -113,8 +94,5 @@ pub(crate) fn listing(directory: &Path) -> Vec<(String, u64)> {
 /// All bytes of a log from its start on.
 pub(crate) fn content(log: &mut Log) -> Vec<u8> {
     let start = log.start_offset();
-    log.batches_from(start)
-        .unwrap()
-        .flat_map(|batch| batch.unwrap().bytes().to_vec())
-        .collect()
+    log.batches_from(start).unwrap().flat_map(|batch| batch.unwrap().bytes().to_vec()).collect()
 }
