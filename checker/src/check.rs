@@ -26,10 +26,7 @@ impl Verdict {
             Self::Violated
         } else if !found.complete {
             Self::Partial
-        } else if Witness::ALL
-            .into_iter()
-            .any(|witness| missed(model, witness))
-        {
+        } else if Witness::ALL.into_iter().any(|witness| missed(model, witness)) {
             Self::Vacuous
         } else {
             Self::Clean
@@ -96,18 +93,10 @@ pub(crate) fn run(
     let mut text = report(&model, &found, verdict, seconds, threads);
     for (property, state) in &found.violations {
         let path = found.path(*state);
-        let _ = write!(
-            text,
-            "\n{}",
-            counterexample::table(&model, *property, &path)
-        );
+        let _ = write!(text, "\n{}", counterexample::table(&model, *property, &path));
     }
     if json {
-        let _ = writeln!(
-            text,
-            "\n{}",
-            machine(&model, &found, verdict, seconds, threads)
-        );
+        let _ = writeln!(text, "\n{}", machine(&model, &found, verdict, seconds, threads));
     }
     // A reader that has seen enough (`| head`) is no error.
     let _ = std::io::stdout().write_all(text.as_bytes());
@@ -121,13 +110,7 @@ fn report(
     seconds: f64,
     threads: usize,
 ) -> String {
-    let Bounds {
-        nodes,
-        epochs,
-        values,
-        crashes,
-        ..
-    } = model.bounds();
+    let Bounds { nodes, epochs, values, crashes, .. } = model.bounds();
     let crashes = crashes.map_or("any number of".to_owned(), |count| count.to_string());
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
@@ -150,19 +133,10 @@ fn report(
         }
         .to_owned(),
     );
-    line(
-        "complete",
-        if found.complete { "yes" } else { "no" }.to_owned(),
-    );
-    line(
-        "unique",
-        format!("{} states, compared whole", grouped(found.unique() as u64)),
-    );
+    line("complete", if found.complete { "yes" } else { "no" }.to_owned());
+    line("unique", format!("{} states, compared whole", grouped(found.unique() as u64)));
     line("generated", format!("{} states", grouped(found.generated)));
-    line(
-        "depth",
-        format!("{} steps from the initial state", found.depth),
-    );
+    line("depth", format!("{} steps from the initial state", found.depth));
     line(
         "time",
         format!(
@@ -173,10 +147,7 @@ fn report(
     line("memory", format!("{} MiB at most", peak_rss_bytes() >> 20));
     let _ = writeln!(text, "\nproperties");
     for property in Property::ALL {
-        let broken = found
-            .violations
-            .iter()
-            .any(|(broken, _)| *broken == property);
+        let broken = found.violations.iter().any(|(broken, _)| *broken == property);
         let state = match (broken, found.complete) {
             (true, _) => "VIOLATED",
             (false, true) => "holds",
@@ -186,10 +157,7 @@ fn report(
     }
     let _ = writeln!(text, "\nwitnesses");
     for witness in Witness::ALL {
-        let state = match (
-            model.witnesses().seen(witness),
-            witness.required(model.bounds()),
-        ) {
+        let state = match (model.witnesses().seen(witness), witness.required(model.bounds())) {
             (true, _) => "seen",
             (false, true) => "NOT SEEN",
             (false, false) => "not seen, not required within these bounds",
@@ -206,25 +174,13 @@ fn machine(
     seconds: f64,
     threads: usize,
 ) -> Value {
-    let Bounds {
-        nodes,
-        epochs,
-        values,
-        crashes,
-        resign,
-    } = model.bounds();
+    let Bounds { nodes, epochs, values, crashes, resign } = model.bounds();
     let crashes = crashes.map_or(json!("any"), |count| json!(count));
     let properties: serde_json::Map<String, Value> = Property::ALL
         .into_iter()
         .map(|property| {
-            let broken = found
-                .violations
-                .iter()
-                .any(|(broken, _)| *broken == property);
-            (
-                property.name().to_owned(),
-                json!(if broken { "violated" } else { "holds" }),
-            )
+            let broken = found.violations.iter().any(|(broken, _)| *broken == property);
+            (property.name().to_owned(), json!(if broken { "violated" } else { "holds" }))
         })
         .collect();
     let witnesses: serde_json::Map<String, Value> = Witness::ALL
@@ -232,10 +188,7 @@ fn machine(
         .map(|witness| {
             let seen = model.witnesses().seen(witness);
             let required = witness.required(model.bounds());
-            (
-                witness.name().to_owned(),
-                json!({ "seen": seen, "required": required }),
-            )
+            (witness.name().to_owned(), json!({ "seen": seen, "required": required }))
         })
         .collect();
     json!({
@@ -259,13 +212,8 @@ fn machine(
 fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = peak.and_then(|text| {
-        text.trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse::<u64>()
-            .ok()
-    });
+    let kilobytes =
+        peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) << 10
 }
 
@@ -288,21 +236,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]
     fn what_says_nothing_is_vacuous() {
-        let bounds = Bounds {
-            nodes: 3,
-            epochs: 1,
-            values: 1,
-            crashes: Some(0),
-            resign: true,
-        };
+        let bounds = Bounds { nodes: 3, epochs: 1, values: 1, crashes: Some(0), resign: true };
         let judge = |bounds, max_depth| {
             let model = QuorumModel::new(bounds).unwrap();
             let found = search(&model, 1, max_depth, |_| {});
@@ -311,11 +250,7 @@ mod tests {
         assert_eq!(judge(bounds, None), "clean");
         assert_eq!(judge(bounds, Some(3)), "partial");
         // Without an epoch nobody can be elected, and the properties hold of nothing.
-        let model = QuorumModel::new(Bounds {
-            epochs: 0,
-            ..bounds
-        })
-        .unwrap();
+        let model = QuorumModel::new(Bounds { epochs: 0, ..bounds }).unwrap();
         let found = search(&model, 1, None, |_| {});
         assert_eq!(found.unique(), 1);
         assert_eq!(Verdict::of(&found, &model).name(), "vacuous");

@@ -24,11 +24,7 @@ pub(crate) fn table(model: &QuorumModel, property: Property, path: &[Packed]) ->
         rows.push(row(action, Some(&world), &step.world));
         world = step.world;
     }
-    let title = format!(
-        "{} is violated in {} steps:\n\n",
-        property.name(),
-        path.len() - 1
-    );
+    let title = format!("{} is violated in {} steps:\n\n", property.name(), path.len() - 1);
     title + &render(&rows)
 }
 
@@ -51,11 +47,7 @@ fn row(action: String, before: Option<&World>, after: &World) -> Vec<String> {
         }
     };
     let same = before.is_some_and(|before| before.committed == after.committed);
-    let committed = if same {
-        String::new()
-    } else {
-        after.committed_text()
-    };
+    let committed = if same { String::new() } else { after.committed_text() };
     [String::new(), action]
         .into_iter()
         .chain((0..after.nodes.len()).map(lane))
@@ -69,16 +61,11 @@ fn render(rows: &[Vec<String>]) -> String {
         let cells = rows.iter().flat_map(|row| row[column].lines());
         cells.map(|line| line.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| if column == 0 { 3 } else { width(column) })
-        .collect();
+    let widths: Vec<usize> =
+        (0..columns).map(|column| if column == 0 { 3 } else { width(column) }).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
-        let height = row
-            .iter()
-            .map(|cell| cell.lines().count())
-            .max()
-            .unwrap_or(1);
+        let height = row.iter().map(|cell| cell.lines().count()).max().unwrap_or(1);
         for line in 0..height {
             let mut out = String::new();
             for (column, cell) in row.iter().enumerate() {
@@ -107,13 +94,7 @@ mod tests {
 
     #[test]
     fn every_path_can_be_walked_again() {
-        let bounds = Bounds {
-            nodes: 3,
-            epochs: 2,
-            values: 1,
-            crashes: Some(1),
-            resign: true,
-        };
+        let bounds = Bounds { nodes: 3, epochs: 2, values: 1, crashes: Some(1), resign: true };
         let model = QuorumModel::new(bounds).unwrap();
         let found = search(&model, 1, Some(12), |_| {});
         let path = found.path(found.unique() - 1);
@@ -121,9 +102,6 @@ mod tests {
         let table = table(&model, Property::ElectionSafety, &path);
         // Every step changes something, and says what.
         assert!(table.lines().any(|line| line.starts_with("12 ")), "{table}");
-        assert!(
-            table.contains("times out") && table.contains("log ["),
-            "{table}"
-        );
+        assert!(table.contains("times out") && table.contains("log ["), "{table}");
     }
 }

@@ -11,18 +11,11 @@ pub(crate) fn run(bounds: Bounds, address: &str) -> Result<ExitCode, String> {
     let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
     let unusable =
         |why: String| format!("--address {address}: {why}; give a free HOST:PORT of this machine");
-    let mut addresses = address
-        .to_socket_addrs()
-        .map_err(|error| unusable(error.to_string()))?;
-    let address = addresses
-        .next()
-        .ok_or_else(|| unusable("names no address".to_owned()))?;
+    let mut addresses = address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?;
+    let address = addresses.next().ok_or_else(|| unusable("names no address".to_owned()))?;
     // The explorer panics where it cannot bind, so look first.
     std::net::TcpListener::bind(address).map_err(|error| unusable(error.to_string()))?;
-    let _ = writeln!(
-        std::io::stderr(),
-        "exploring on http://{address} (stop with Ctrl-C)"
-    );
+    let _ = writeln!(std::io::stderr(), "exploring on http://{address} (stop with Ctrl-C)");
     model.checker().serve(address);
     Ok(ExitCode::SUCCESS)
 }

@@ -115,37 +115,20 @@ fn crashes(text: &str) -> Result<Crashes, String> {
 
 impl From<BoundsArgs> for Bounds {
     fn from(args: BoundsArgs) -> Self {
-        let BoundsArgs {
-            nodes,
-            epochs,
-            values,
-            crashes: Crashes(crashes),
-        } = args;
-        Self {
-            nodes,
-            epochs,
-            values,
-            crashes,
-            resign: true,
-        }
+        let BoundsArgs { nodes, epochs, values, crashes: Crashes(crashes) } = args;
+        Self { nodes, epochs, values, crashes, resign: true }
     }
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List => list::run(),
-        Command::Check {
-            model: ModelName::Quorum,
-            bounds,
-            threads,
-            max_depth,
-            json,
-        } => check::run(bounds.into(), threads.max(1), max_depth, json),
-        Command::Explore {
-            model: ModelName::Quorum,
-            bounds,
-            address,
-        } => explore::run(bounds.into(), &address),
+        Command::Check { model: ModelName::Quorum, bounds, threads, max_depth, json } => {
+            check::run(bounds.into(), threads.max(1), max_depth, json)
+        }
+        Command::Explore { model: ModelName::Quorum, bounds, address } => {
+            explore::run(bounds.into(), &address)
+        }
         Command::Replay { files, dir, json } => replay::run(&files, dir.as_deref(), json),
     };
     done.unwrap_or_else(|message| {

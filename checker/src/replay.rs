@@ -17,58 +17,35 @@ pub(crate) fn run(
     let outcome = match replay(files) {
         Err(error @ ReplayError::Read(..)) => return Err(error.to_string()),
         Err(error) => Err(error.to_string()),
-        Ok(replayed) => match dir
-            .map(|dir| directory::compare(dir, &replayed.disks))
-            .transpose()
-        {
+        Ok(replayed) => match dir.map(|dir| directory::compare(dir, &replayed.disks)).transpose() {
             Err(error @ DirectoryError::Read(..)) => return Err(error.to_string()),
             Err(error) => Err(error.to_string()),
             Ok(compared) => Ok((replayed, compared)),
         },
     };
     let (text, line, code) = match outcome {
-        Ok((replayed, compared)) => (
-            accepted(&replayed, compared),
-            machine(&replayed, compared),
-            0,
-        ),
+        Ok((replayed, compared)) => {
+            (accepted(&replayed, compared), machine(&replayed, compared), 0)
+        }
         Err(why) => {
             let line = json!({ "verdict": "refused", "why": why });
             (format!("verdict      refused\n{why}\n"), line, 1)
         }
     };
-    let text = if as_json {
-        format!("{text}{line}\n")
-    } else {
-        text
-    };
+    let text = if as_json { format!("{text}{line}\n") } else { text };
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(ExitCode::from(code))
 }
 
 fn accepted(replayed: &Replayed, compared: Option<Compared>) -> String {
-    let Replayed {
-        starts,
-        events,
-        effects,
-        torn,
-        high_watermark,
-        ..
-    } = replayed;
-    let end = high_watermark.map_or("nothing".to_owned(), |end| {
-        format!("everything below {end}")
-    });
+    let Replayed { starts, events, effects, torn, high_watermark, .. } = replayed;
+    let end = high_watermark.map_or("nothing".to_owned(), |end| format!("everything below {end}"));
     let mut text = format!(
         "verdict      accepted: every step is the model's, every restart one that a crash can leave
 trace        {starts} starts, {events} events, {effects} effects, {torn} torn lines
 committed    {end}\n"
     );
-    if let Some(Compared {
-        batches,
-        older,
-        end,
-    }) = compared
-    {
+    if let Some(Compared { batches, older, end }) = compared {
         text += &format!(
             "directory    {batches} batches with the trace's epochs and CRCs, {older} older ones, end {end}\n"
         );

@@ -86,9 +86,7 @@ pub(crate) fn search(
                 next.iter().all(|transition| {
                     let hash = hasher.hash_one(transition.next);
                     known
-                        .find(hash, |index| {
-                            found.states[*index as usize] == transition.next
-                        })
+                        .find(hash, |index| found.states[*index as usize] == transition.next)
                         .is_some()
                 })
             });
@@ -152,11 +150,7 @@ fn explore(model: &QuorumModel, states: &[Packed], threads: usize) -> Vec<(usize
             let mut next = Vec::new();
             for (index, state) in states[start..end].iter().enumerate() {
                 let after = model.transitions(state);
-                next.extend(
-                    after
-                        .into_iter()
-                        .map(|transition| (start + index, transition.next)),
-                );
+                next.extend(after.into_iter().map(|transition| (start + index, transition.next)));
             }
             done.push((chunk, next));
         }
@@ -167,9 +161,7 @@ fn explore(model: &QuorumModel, states: &[Packed], threads: usize) -> Vec<(usize
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
             workers.into_iter().flat_map(join).collect()
         })
@@ -186,14 +178,7 @@ mod tests {
     use super::*;
 
     fn model(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>) -> QuorumModel {
-        QuorumModel::new(Bounds {
-            nodes,
-            epochs,
-            values,
-            crashes,
-            resign: true,
-        })
-        .unwrap()
+        QuorumModel::new(Bounds { nodes, epochs, values, crashes, resign: true }).unwrap()
     }
 
     #[test]
@@ -213,10 +198,7 @@ mod tests {
             [(2, 2, 1, None), (3, 1, 1, Some(1)), (3, 2, 0, None)]
         {
             let ours = search(&model(nodes, epochs, values, crashes), 2, None, |_| {});
-            let theirs = model(nodes, epochs, values, crashes)
-                .checker()
-                .spawn_bfs()
-                .join();
+            let theirs = model(nodes, epochs, values, crashes).checker().spawn_bfs().join();
             assert_eq!(ours.unique(), theirs.unique_state_count());
             assert_eq!(ours.generated, theirs.state_count() as u64);
             assert!(theirs.discoveries().is_empty());

@@ -68,18 +68,12 @@ fn differs(
     election: Option<&QuorumState>,
     epochs: &[(i32, i64)],
 ) -> Result<Compared, DirectoryError> {
-    let error = |file: &str, why: String| DirectoryError::Differs {
-        file: directory.join(file),
-        why,
-    };
-    let found = election.map_or((Epoch(0), None, None), |file| {
-        (file.epoch, file.leader, file.voted)
-    });
-    let traced = (
-        disk.election.epoch,
-        disk.election.leader,
-        disk.election.voted.map(|voted| voted.id),
-    );
+    let error =
+        |file: &str, why: String| DirectoryError::Differs { file: directory.join(file), why };
+    let found =
+        election.map_or((Epoch(0), None, None), |file| (file.epoch, file.leader, file.voted));
+    let traced =
+        (disk.election.epoch, disk.election.leader, disk.election.voted.map(|voted| voted.id));
     if found != traced {
         let why = format!("holds (epoch, leader, vote) {found:?}, but {traced:?} was written");
         return Err(error("quorum-state", why));
@@ -92,11 +86,7 @@ fn differs(
     let unknown = disk.unknown_below();
     let older = log.iter().take_while(|entry| entry.end <= unknown).count();
     let traced = disk.log.iter().filter(|entry| entry.end > unknown);
-    let mut compared = Compared {
-        batches: 0,
-        older,
-        end,
-    };
+    let mut compared = Compared { batches: 0, older, end };
     for (found, traced) in log[older..].iter().zip(traced.clone()) {
         if found != traced {
             let why = format!("holds {found:?}, but {traced:?} was written");
@@ -105,16 +95,11 @@ fn differs(
         compared.batches += 1;
     }
     if log.len() - older != traced.count() {
-        return Err(error(
-            "*.log",
-            "holds another number of batches than were written".to_owned(),
-        ));
+        return Err(error("*.log", "holds another number of batches than were written".to_owned()));
     }
     let LogSummary { epochs: traced, .. } = disk.summary(end);
-    let traced: Vec<(i32, i64)> = traced
-        .iter()
-        .map(|known| (known.epoch.0, known.start.0))
-        .collect();
+    let traced: Vec<(i32, i64)> =
+        traced.iter().map(|known| (known.epoch.0, known.start.0)).collect();
     if epochs != traced {
         let why = format!("holds {epochs:?}, but the epochs {traced:?} were written");
         return Err(error("leader-epoch-checkpoint", why));
@@ -138,10 +123,7 @@ fn read_log(directory: &Path) -> Result<Vec<Entry<Content>>, DirectoryError> {
         let bytes =
             std::fs::read(&path).map_err(|error| DirectoryError::Read(path.clone(), error))?;
         for batch in batches(Bytes::from(bytes)) {
-            let damaged = |why: String| DirectoryError::Differs {
-                file: path.clone(),
-                why,
-            };
+            let damaged = |why: String| DirectoryError::Differs { file: path.clone(), why };
             let batch = batch.map_err(|error| damaged(error.to_string()))?;
             let end = log.last().map_or(0, |entry: &Entry<Content>| entry.end.0);
             if batch.header().base_offset != end {
@@ -163,26 +145,13 @@ fn entry(batch: &Batch) -> Result<Entry<Content>, String> {
     batch.verify_crc().map_err(|error| at(&error))?;
     let (value, leader) = if header.is_control() {
         let records = batch.records(LARGEST).map_err(|error| at(&error))?;
-        let record = records
-            .iter()
-            .next()
-            .ok_or_else(|| at(&"an empty control batch"))?;
+        let record = records.iter().next().ok_or_else(|| at(&"an empty control batch"))?;
         let record = record.map_err(|error| at(&error))?;
-        let (key, value) = (
-            record.key.unwrap_or_default(),
-            record.value.unwrap_or_default(),
-        );
+        let (key, value) = (record.key.unwrap_or_default(), record.value.unwrap_or_default());
         match ControlRecord::decode(key, value).map_err(|error| at(&error))? {
             ControlRecord::LeaderChange(change) => {
-                let voters = change
-                    .voters
-                    .iter()
-                    .map(|voter| NodeId(voter.voter_id))
-                    .collect();
-                (
-                    Content::LeaderChange(voters),
-                    Some(NodeId(change.leader_id)),
-                )
+                let voters = change.voters.iter().map(|voter| NodeId(voter.voter_id)).collect();
+                (Content::LeaderChange(voters), Some(NodeId(change.leader_id)))
             }
             _ => (Content::Unknown, None),
         }
@@ -206,8 +175,5 @@ fn read_epochs(directory: &Path) -> Result<Vec<(i32, i64)>, DirectoryError> {
         Some((epoch.parse().ok()?, start.parse().ok()?))
     };
     let entries: Option<Vec<_>> = text.lines().skip(2).map(line).collect();
-    entries.ok_or(DirectoryError::Differs {
-        file: path,
-        why: "is not a checkpoint".to_owned(),
-    })
+    entries.ok_or(DirectoryError::Differs { file: path, why: "is not a checkpoint".to_owned() })
 }

@@ -41,11 +41,7 @@ impl Disk {
                 leader: None,
             })
             .collect();
-        Self {
-            election: restored.election,
-            log,
-            flushed: *end,
-        }
+        Self { election: restored.election, log, flushed: *end }
     }
 
     /// The log's end.
@@ -55,10 +51,7 @@ impl Disk {
 
     /// The offset at which the log was known only by its epochs, if it was.
     pub fn unknown_below(&self) -> Offset {
-        let unknown = self
-            .log
-            .iter()
-            .take_while(|entry| entry.value == Content::Unknown);
+        let unknown = self.log.iter().take_while(|entry| entry.value == Content::Unknown);
         unknown.last().map_or(Offset::ZERO, |entry| entry.end)
     }
 
@@ -80,9 +73,7 @@ impl Disk {
     pub fn cannot_leave(&self, found: &Restored) -> Option<String> {
         if found.election != self.election {
             let (found, held) = (found.election, self.election);
-            return Some(format!(
-                "found the election state {found:?} where {held:?} was written"
-            ));
+            return Some(format!("found the election state {found:?} where {held:?} was written"));
         }
         let end = found.log.end;
         if end < self.flushed {
@@ -93,9 +84,7 @@ impl Disk {
         }
         let boundary = |entry: &Entry<Content>| entry.end == end;
         if end != Offset::ZERO && !self.log.iter().any(boundary) {
-            return Some(format!(
-                "found a log that ends at {end}, where no batch ends"
-            ));
+            return Some(format!("found a log that ends at {end}, where no batch ends"));
         }
         let expected = self.summary(end);
         (found.log.epochs != expected.epochs).then(|| {
@@ -114,22 +103,11 @@ impl Disk {
 
     /// The log up to `end` as the core knows it.
     pub fn summary(&self, end: Offset) -> LogSummary {
-        let mut summary = LogSummary {
-            end,
-            flushed: end,
-            ..LogSummary::default()
-        };
+        let mut summary = LogSummary { end, flushed: end, ..LogSummary::default() };
         let mut start = Offset::ZERO;
         for entry in self.log.iter().take_while(|entry| entry.end <= end) {
-            if summary
-                .epochs
-                .last()
-                .is_none_or(|last| last.epoch < entry.epoch)
-            {
-                summary.epochs.push(kraftig_spec::quorum::EpochStart {
-                    epoch: entry.epoch,
-                    start,
-                });
+            if summary.epochs.last().is_none_or(|last| last.epoch < entry.epoch) {
+                summary.epochs.push(kraftig_spec::quorum::EpochStart { epoch: entry.epoch, start });
             }
             start = entry.end;
         }
@@ -144,10 +122,5 @@ fn entry(batch: &Batch<Payload<u32>>) -> Entry<Content> {
         }
         Payload::Records(crc) => (Content::Records(*crc), None),
     };
-    Entry {
-        end: batch.end(),
-        epoch: batch.epoch,
-        value,
-        leader,
-    }
+    Entry { end: batch.end(), epoch: batch.epoch, value, leader }
 }

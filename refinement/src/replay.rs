@@ -55,11 +55,7 @@ pub fn replay(files: &[PathBuf]) -> Result<Replayed, ReplayError> {
     let mut node = Node::default();
     for file in files {
         read(file, |line, text| {
-            let refused = |why| ReplayError::Refused {
-                file: file.clone(),
-                line,
-                why,
-            };
+            let refused = |why| ReplayError::Refused { file: file.clone(), line, why };
             match serde_json::from_str(text) {
                 Ok(record) => node.take(record).map_err(refused),
                 // Whether that is legal is seen at the next line: only a start may follow.
@@ -99,33 +95,18 @@ struct Node {
 /// What it takes to have the disk as it was before an effect.
 enum Before {
     Election(ElectionState),
-    Appended {
-        batches: usize,
-    },
-    Truncated {
-        removed: Vec<Entry<Content>>,
-        flushed: Offset,
-    },
+    Appended { batches: usize },
+    Truncated { removed: Vec<Entry<Content>>, flushed: Offset },
 }
 
 impl Before {
     fn of(effect: &Effect<u32>, disk: &Disk) -> Option<Self> {
         match effect {
             Effect::WriteElectionState { .. } => Some(Self::Election(disk.election)),
-            Effect::Append { .. } => Some(Self::Appended {
-                batches: disk.log.len(),
-            }),
+            Effect::Append { .. } => Some(Self::Appended { batches: disk.log.len() }),
             Effect::Truncate { to } => {
-                let removed = disk
-                    .log
-                    .iter()
-                    .filter(|entry| entry.end > *to)
-                    .cloned()
-                    .collect();
-                Some(Self::Truncated {
-                    removed,
-                    flushed: disk.flushed,
-                })
+                let removed = disk.log.iter().filter(|entry| entry.end > *to).cloned().collect();
+                Some(Self::Truncated { removed, flushed: disk.flushed })
             }
             _ => None,
         }
@@ -176,10 +157,7 @@ impl Node {
         if let Some(torn) = self.torn.take() {
             return Err(torn);
         }
-        let running = self
-            .running
-            .as_mut()
-            .ok_or("the trace does not begin with a start")?;
+        let running = self.running.as_mut().ok_or("the trace does not begin with a start")?;
         match record {
             TraceRecord::Event(event) => {
                 self.done.events += 1;
@@ -223,13 +201,7 @@ impl Node {
     /// The properties, at this cut. Of other voters nothing is known here, so what is on a majority can be
     /// judged only where this node is one.
     fn judge(&self) -> Result<(), String> {
-        let Some(Running {
-            config,
-            state,
-            disk,
-            ..
-        }) = &self.running
-        else {
+        let Some(Running { config, state, disk, .. }) = &self.running else {
             return Ok(());
         };
         let view = NodeView {
@@ -242,20 +214,13 @@ impl Node {
         };
         let alone = config.voters.len() == 1;
         let found = properties::violations(config.voters.len(), &[view], &self.committed);
-        let judged = if alone {
-            found
-        } else {
-            found & !Property::Durability.bit()
-        };
+        let judged = if alone { found } else { found & !Property::Durability.bit() };
         broken(judged)
     }
 }
 
 fn broken(violations: Violations) -> Result<(), String> {
-    match Property::ALL
-        .into_iter()
-        .find(|property| violations & property.bit() != 0)
-    {
+    match Property::ALL.into_iter().find(|property| violations & property.bit() != 0) {
         Some(property) => Err(format!("{} does not hold here", property.name())),
         None => Ok(()),
     }
@@ -339,12 +304,15 @@ impl Running {
             }
             Effect::Flush => self.flush_asked = true,
             Effect::AdvanceHighWatermark { to } => {
-                if !properties::commit(committed, &self.disk.log, *to) {
+                let agrees = properties::commit(committed, &self.disk.log, *to);
+                if !agrees {
                     broken(Property::CommittedImmutable.bit())?;
                 }
             }
             Effect::Truncate { to } => {
-                if !properties::truncation_keeps_committed(&self.disk.log, *to, committed) {
+                let log = &self.disk.log;
+                let keeps = properties::truncation_keeps_committed(log, *to, committed);
+                if !keeps {
                     broken(Property::NoTruncationBelowHighWatermark.bit())?;
                 }
             }

@@ -15,16 +15,9 @@ const METADATA: &str = "__cluster_metadata-0";
 
 /// Runs the quorum once: commits `batches`, refuses a lie, and stops.
 async fn run(directory: &Path, trace: &Path, batches: usize) {
-    let local = ReplicaKey {
-        id: NodeId(1),
-        directory: DirectoryId::ABSENT,
-    };
+    let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     let options = QuorumOptions {
-        config: Config {
-            local,
-            voters: [NodeId(1)].into(),
-            timeouts: Timeouts::default(),
-        },
+        config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
         directory: directory.join(METADATA),
         log: LogConfig::metadata(1 << 30, i64::MAX),
         trace: Some(trace.to_owned()),
@@ -41,20 +34,11 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
         let base = handle.append(epoch, vec![records]).await.unwrap().unwrap();
         end = base.plus(1);
     }
-    let lie = BeginQuorumEpoch {
-        epoch,
-        leader: NodeId(2),
-        voter: local,
-    };
-    handle
-        .request(Request::BeginQuorumEpoch(lie))
-        .await
-        .unwrap();
+    let lie = BeginQuorumEpoch { epoch, leader: NodeId(2), voter: local };
+    handle.request(Request::BeginQuorumEpoch(lie)).await.unwrap();
     while batches > 0 {
         if let QuorumEvent::Committed(committed) = events.recv().await.unwrap()
-            && committed
-                .last()
-                .is_some_and(|batch| batch.last_offset >= end)
+            && committed.last().is_some_and(|batch| batch.last_offset >= end)
         {
             break;
         }
@@ -154,17 +138,12 @@ async fn no_change_of_a_trace_goes_unseen() {
             let mut lines = lines.clone();
             lines[index] = changed.to_string();
             let verdict = check(&write(directory.path(), &lines));
-            assert!(
-                verdict.is_err(),
-                "line {} with another {path}: {line}",
-                index + 1
-            );
+            assert!(verdict.is_err(), "line {} with another {path}: {line}", index + 1);
             changes += 1;
         }
         // A life's last line may be missing: the crash came before it.
-        let ends_life = lines
-            .get(index + 1)
-            .is_none_or(|next| next.contains(r#""record":"start""#));
+        let ends_life =
+            lines.get(index + 1).is_none_or(|next| next.contains(r#""record":"start""#));
         if !ends_life {
             let mut lines = lines.clone();
             lines.remove(index);
@@ -181,8 +160,7 @@ fn numbers(value: &Value, path: &str) -> Vec<String> {
         Value::Number(_) => vec![path.to_owned()],
         Value::Array(items) => {
             let each = items.iter().enumerate();
-            each.flat_map(|(index, item)| numbers(item, &format!("{path}/{index}")))
-                .collect()
+            each.flat_map(|(index, item)| numbers(item, &format!("{path}/{index}"))).collect()
         }
         Value::Object(fields) => fields
             .iter()
@@ -195,14 +173,6 @@ fn numbers(value: &Value, path: &str) -> Vec<String> {
 #[test]
 fn a_trace_that_is_none_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let path = write(
-        directory.path(),
-        &[r#"{"record":"event","event":"resign"}"#.to_owned()],
-    );
-    assert!(
-        check(&path)
-            .unwrap_err()
-            .to_string()
-            .contains("does not begin with a start")
-    );
+    let path = write(directory.path(), &[r#"{"record":"event","event":"resign"}"#.to_owned()]);
+    assert!(check(&path).unwrap_err().to_string().contains("does not begin with a start"));
 }

@@ -22,53 +22,30 @@ pub fn start<P>(
 ) -> Result<(State, Vec<Effect<P>>), ConfigError> {
     let config: Arc<Config> = config.into();
     config.check()?;
-    let Restored {
-        mut election,
-        mut log,
-    } = restored;
+    let Restored { mut election, mut log } = restored;
     log.flushed = log.end;
     let role = if election.epoch < log.last_epoch() {
-        election = ElectionState {
-            epoch: log.last_epoch(),
-            leader: None,
-            voted: None,
-        };
+        election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
         Role::Unattached
     } else if election.leader == Some(config.local.id) {
         Role::Resigned
     } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
         election.leader = None;
-        Role::Candidate {
-            granted: BTreeSet::from([config.local.id]),
-            refused: BTreeSet::new(),
-        }
-    } else if election
-        .leader
-        .is_some_and(|leader| config.voters.contains(&leader))
-    {
+        Role::Candidate { granted: BTreeSet::from([config.local.id]), refused: BTreeSet::new() }
+    } else if election.leader.is_some_and(|leader| config.voters.contains(&leader)) {
         Role::Follower
     } else {
         Role::Unattached
     };
-    let mut state = State {
-        config,
-        election,
-        role,
-        log,
-        high_watermark: None,
-    };
-    let mut step = Step {
-        state: &mut state,
-        found: None,
-        effects: Vec::new(),
-    };
+    let mut state = State { config, election, role, log, high_watermark: None };
+    let mut step = Step { state: &mut state, found: None, effects: Vec::new() };
     step.set_timers();
     if step.state.config.voters.len() == 1 {
         // The only voter need not wait for anybody.
-        if !matches!(step.state.role, Role::Candidate { .. }) {
-            step.become_candidate();
-        } else {
+        if matches!(step.state.role, Role::Candidate { .. }) {
             step.lead_if_elected();
+        } else {
+            step.become_candidate();
         }
     }
     let effects = step.finish();
@@ -78,29 +55,15 @@ pub fn start<P>(
 /// Takes one event. The effects must be carried out in their order.
 pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
     let found = Some(state.election);
-    let mut step = Step {
-        state,
-        found,
-        effects: Vec::new(),
-    };
+    let mut step = Step { state, found, effects: Vec::new() };
     match event {
         Event::TimerFired { timer } => step.timer_fired(timer),
-        Event::Requested {
-            request: Request::Vote(vote),
-        } => step.vote_requested(&vote),
-        Event::Requested {
-            request: Request::BeginQuorumEpoch(begin),
-        } => {
+        Event::Requested { request: Request::Vote(vote) } => step.vote_requested(&vote),
+        Event::Requested { request: Request::BeginQuorumEpoch(begin) } => {
             step.begin_requested(&begin);
         }
-        Event::Requested {
-            request: Request::Fetch(fetch),
-        } => step.fetch_requested(&fetch),
-        Event::Answered {
-            from,
-            request,
-            response,
-        } => step.answered(from, &request, response),
+        Event::Requested { request: Request::Fetch(fetch) } => step.fetch_requested(&fetch),
+        Event::Answered { from, request, response } => step.answered(from, &request, response),
         Event::Append { epoch, batches } => step.append(epoch, batches),
         Event::Flushed { end } => step.flushed(end),
         Event::Resign => step.resign(),
@@ -111,17 +74,8 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
 /// What the node has to say now, and to whom. A pure function of its state: an answer is current as
 /// long as its request is among these.
 pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
-    let State {
-        config,
-        election,
-        role,
-        log,
-        ..
-    } = state;
-    let anyone = |id| ReplicaKey {
-        id,
-        directory: DirectoryId::ABSENT,
-    };
+    let State { config, election, role, log, .. } = state;
+    let anyone = |id| ReplicaKey { id, directory: DirectoryId::ABSENT };
     // What a node says of its own log must outlive a crash: a candidate would else be granted a vote
     // for entries that it loses, and a leader would count them.
     let all_flushed = log.flushed == log.end;
@@ -184,9 +138,7 @@ impl<P> Step<'_, P> {
     /// epoch and the vote in it are one write, and no answer leaves before it.
     fn finish(mut self) -> Vec<Effect<P>> {
         if self.found != Some(self.state.election) {
-            let write = Effect::WriteElectionState {
-                state: self.state.election,
-            };
+            let write = Effect::WriteElectionState { state: self.state.election };
             self.effects.insert(0, write);
         }
         self.effects
@@ -237,12 +189,7 @@ impl<P> Step<'_, P> {
     /// Only a node that follows nobody votes, at most once in an epoch, and never for a log that is
     /// behind its own.
     fn grants(&self, vote: &Vote) -> bool {
-        let State {
-            role,
-            election,
-            log,
-            ..
-        } = &*self.state;
+        let State { role, election, log, .. } = &*self.state;
         match (role, election.voted, election.leader) {
             (Role::Unattached, None, None) => {
                 (vote.last_epoch, vote.last_end) >= (log.last_epoch(), log.end)
@@ -254,9 +201,7 @@ impl<P> Step<'_, P> {
     }
 
     fn begin_requested(&mut self, begin: &BeginQuorumEpoch) {
-        let State {
-            config, election, ..
-        } = &*self.state;
+        let State { config, election, .. } = &*self.state;
         if begin.epoch < election.epoch {
             return self.respond_begin(Error::FencedLeaderEpoch);
         }
@@ -268,19 +213,13 @@ impl<P> Step<'_, P> {
         if begin.epoch > election.epoch || election.leader.is_none() {
             self.become_follower(begin.epoch, begin.leader);
         }
-        self.respond_begin(if for_me {
-            Error::None
-        } else {
-            Error::InvalidVoterKey
-        });
+        self.respond_begin(if for_me { Error::None } else { Error::InvalidVoterKey });
     }
 
     /// Why no node can lead `epoch` that is said to, judged by what this node knows. Apache Kafka stops
     /// the process here, so that one message ends it; it is the message that is wrong.
     fn unbelievable(&self, epoch: Epoch, leader: NodeId) -> Option<Refusal> {
-        let State {
-            config, election, ..
-        } = &*self.state;
+        let State { config, election, .. } = &*self.state;
         if epoch.next().is_none() {
             Some(Refusal::LastEpoch)
         } else if epoch == election.epoch && election.leader.is_some_and(|known| known != leader) {
@@ -314,9 +253,7 @@ impl<P> Step<'_, P> {
             return self.effects.push(Effect::Refuse { refusal });
         }
         if response.epoch.next().is_none() {
-            return self.effects.push(Effect::Refuse {
-                refusal: Refusal::LastEpoch,
-            });
+            return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
         }
         let newer = response.epoch > self.state.election.epoch;
         match response.leader {
@@ -341,11 +278,7 @@ impl<P> Step<'_, P> {
     }
 
     fn vote_answered(&mut self, from: NodeId, answer: VoteAnswer) {
-        let State {
-            role: Role::Candidate { granted, refused },
-            config,
-            ..
-        } = &mut *self.state
+        let State { role: Role::Candidate { granted, refused }, config, .. } = &mut *self.state
         else {
             return;
         };
@@ -357,11 +290,7 @@ impl<P> Step<'_, P> {
         if !config.is_majority(config.voters.len() - refused.len()) {
             // Lost. Not everybody who lost may try again at the same moment.
             let max_ms = config.timeouts.election_backoff_max_ms;
-            self.effects.push(Effect::SetTimer {
-                timer: Timer::Election,
-                min_ms: 0,
-                max_ms,
-            });
+            self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
         }
     }
 
@@ -376,16 +305,10 @@ impl<P> Step<'_, P> {
 
     fn become_candidate(&mut self) {
         let Some(epoch) = self.state.election.epoch.next() else {
-            return self.effects.push(Effect::Refuse {
-                refusal: Refusal::LastEpoch,
-            });
+            return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
         };
         let local = self.state.config.local;
-        self.state.election = ElectionState {
-            epoch,
-            leader: None,
-            voted: Some(local),
-        };
+        self.state.election = ElectionState { epoch, leader: None, voted: Some(local) };
         self.change_role(Role::Candidate {
             granted: BTreeSet::from([local.id]),
             refused: BTreeSet::new(),
@@ -394,20 +317,11 @@ impl<P> Step<'_, P> {
     }
 
     fn become_leader(&mut self, granting: Vec<NodeId>) {
-        let State {
-            config,
-            election,
-            log,
-            ..
-        } = &mut *self.state;
+        let State { config, election, log, .. } = &mut *self.state;
         let (leader, epoch, epoch_start) = (config.local.id, election.epoch, log.end);
         let voters = config.voters.iter().copied().collect();
         // The vote for itself has done its work: as leader it can never campaign in this epoch again.
-        *election = ElectionState {
-            epoch,
-            leader: Some(leader),
-            voted: None,
-        };
+        *election = ElectionState { epoch, leader: Some(leader), voted: None };
         self.change_role(Role::Leader {
             epoch_start,
             progress: BTreeMap::new(),
@@ -416,17 +330,8 @@ impl<P> Step<'_, P> {
         });
         // Nothing of this epoch is committed yet, and nothing older counts before that (Raft, figure 8).
         self.state.high_watermark = None;
-        self.effects
-            .push(Effect::BecameLeader { epoch, epoch_start });
-        self.append_records(
-            epoch,
-            1,
-            Payload::LeaderChange {
-                leader,
-                voters,
-                granting,
-            },
-        );
+        self.effects.push(Effect::BecameLeader { epoch, epoch_start });
+        self.append_records(epoch, 1, Payload::LeaderChange { leader, voters, granting });
         self.effects.push(Effect::Flush);
     }
 
@@ -438,31 +343,18 @@ impl<P> Step<'_, P> {
     }
 
     fn become_unattached(&mut self, epoch: Epoch) {
-        assert!(
-            epoch > self.state.election.epoch,
-            "an epoch is left only for a later one"
-        );
-        self.state.election = ElectionState {
-            epoch,
-            leader: None,
-            voted: None,
-        };
+        assert!(epoch > self.state.election.epoch, "an epoch is left only for a later one");
+        self.state.election = ElectionState { epoch, leader: None, voted: None };
         self.change_role(Role::Unattached);
     }
 
     fn become_follower(&mut self, epoch: Epoch, leader: NodeId) {
-        let State {
-            config, election, ..
-        } = &mut *self.state;
+        let State { config, election, .. } = &mut *self.state;
         // A vote for another is kept beside the leader, as stock nodes keep it. One for itself is not: it
         // has lost, and a restart would campaign again in an epoch that has its leader.
         let in_epoch = election.voted.filter(|_| epoch == election.epoch);
         let voted = in_epoch.filter(|voted| !config.is_local(*voted));
-        *election = ElectionState {
-            epoch,
-            leader: Some(leader),
-            voted,
-        };
+        *election = ElectionState { epoch, leader: Some(leader), voted };
         self.change_role(Role::Follower);
     }
 
@@ -513,11 +405,7 @@ impl<P> Step<'_, P> {
             Timer::CheckQuorum => (timeouts.fetch_ms * 3 / 2, timeouts.fetch_ms * 3 / 2),
             Timer::BeginQuorumEpoch => (timeouts.fetch_ms / 2, timeouts.fetch_ms / 2),
         };
-        self.effects.push(Effect::SetTimer {
-            timer,
-            min_ms,
-            max_ms,
-        });
+        self.effects.push(Effect::SetTimer { timer, min_ms, max_ms });
     }
 
     fn refuse_vote(&mut self, refusal: Refusal) {
@@ -539,14 +427,7 @@ impl<P> Step<'_, P> {
 
     fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
         let ElectionState { epoch, leader, .. } = self.state.election;
-        self.effects.push(Effect::Respond {
-            response: Response {
-                epoch,
-                leader,
-                error,
-                answer,
-            },
-        });
+        self.effects.push(Effect::Respond { response: Response { epoch, leader, error, answer } });
     }
 }
 
@@ -554,10 +435,7 @@ impl<P> Step<'_, P> {
 fn asked_the_same(asked: &Request, request: &Request) -> bool {
     match (asked, request) {
         (Request::Fetch(asked), Request::Fetch(request)) => {
-            let same_wait = Fetch {
-                may_park: asked.may_park,
-                ..request.clone()
-            };
+            let same_wait = Fetch { may_park: asked.may_park, ..request.clone() };
             *asked == same_wait
         }
         _ => asked == request,

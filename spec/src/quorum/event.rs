@@ -148,7 +148,7 @@ pub struct Vote {
     pub last_end: Offset,
 }
 
-/// A leader tells that it leads (BeginQuorumEpoch, key 53).
+/// A leader tells that it leads (`BeginQuorumEpoch`, key 53).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BeginQuorumEpoch {

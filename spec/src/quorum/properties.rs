@@ -102,10 +102,7 @@ pub fn violations<V: PartialEq>(
     for (holds, property) in [
         (election_safety(nodes), Property::ElectionSafety),
         (log_matching(nodes), Property::LogMatching),
-        (
-            leader_completeness(nodes, committed),
-            Property::LeaderCompleteness,
-        ),
+        (leader_completeness(nodes, committed), Property::LeaderCompleteness),
         (durability(voters, nodes, committed), Property::Durability),
     ] {
         if !holds {
@@ -134,20 +131,15 @@ fn election_safety<V>(nodes: &[NodeView<'_, V>]) -> bool {
         leaders.extend(opened(node));
     }
     leaders.iter().enumerate().all(|(index, (epoch, leader))| {
-        leaders[index + 1..]
-            .iter()
-            .all(|(other, by)| other != epoch || by == leader)
+        leaders[index + 1..].iter().all(|(other, by)| other != epoch || by == leader)
     })
 }
 
 fn log_matching<V: PartialEq>(nodes: &[NodeView<'_, V>]) -> bool {
     nodes.iter().enumerate().all(|(index, a)| {
         nodes[index + 1..].iter().all(|b| {
-            let same = a
-                .log
-                .iter()
-                .zip(b.log)
-                .rposition(|(x, y)| x.end == y.end && x.epoch == y.epoch);
+            let same =
+                a.log.iter().zip(b.log).rposition(|(x, y)| x.end == y.end && x.epoch == y.epoch);
             same.is_none_or(|last| a.log[..=last] == b.log[..=last])
         })
     })
@@ -181,10 +173,7 @@ pub fn commit<V: PartialEq + Clone>(
     log: &[Entry<V>],
     high_watermark: Offset,
 ) -> bool {
-    let known = log
-        .iter()
-        .take_while(|entry| entry.end <= high_watermark)
-        .count();
+    let known = log.iter().take_while(|entry| entry.end <= high_watermark).count();
     let shared = known.min(committed.len());
     if log[..shared] != committed[..shared] {
         return false;

@@ -8,11 +8,8 @@ use super::event::{
 use super::state::{Progress, Role, State};
 use crate::types::{Epoch, Offset};
 
-const NOTHING_FETCHED: FetchAnswer<ReadFrom> = FetchAnswer {
-    high_watermark: None,
-    diverging: None,
-    records: None,
-};
+const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
+    FetchAnswer { high_watermark: None, diverging: None, records: None };
 
 impl<P> Step<'_, P> {
     pub(super) fn append(&mut self, epoch: Epoch, batches: Vec<NewBatch<P>>) {
@@ -30,18 +27,11 @@ impl<P> Step<'_, P> {
 
     /// Appends one batch, to the batches that this step appends already if there are any.
     pub(super) fn append_records(&mut self, epoch: Epoch, records: u32, payload: Payload<P>) {
-        let batch = Batch {
-            base_offset: self.state.log.end,
-            records,
-            epoch,
-            payload,
-        };
+        let batch = Batch { base_offset: self.state.log.end, records, epoch, payload };
         self.state.log.append(epoch, batch.end());
         match self.effects.last_mut() {
             Some(Effect::Append { batches }) => batches.push(batch),
-            _ => self.effects.push(Effect::Append {
-                batches: vec![batch],
-            }),
+            _ => self.effects.push(Effect::Append { batches: vec![batch] }),
         }
     }
 
@@ -57,9 +47,7 @@ impl<P> Step<'_, P> {
             || fetch.last_fetched_epoch.0 < 0
             || fetch.last_fetched_epoch > fetch.epoch;
         if malformed {
-            self.effects.push(Effect::Refuse {
-                refusal: Refusal::MalformedRequest,
-            });
+            self.effects.push(Effect::Refuse { refusal: Refusal::MalformedRequest });
             return self.respond_fetch(Error::InvalidRequest, NOTHING_FETCHED);
         }
         if fetch.epoch < election.epoch {
@@ -81,51 +69,28 @@ impl<P> Step<'_, P> {
             self.advance_leader_high_watermark();
         }
         let high_watermark = self.state.high_watermark;
-        let records = (!diverges && fetch.offset < end).then_some(ReadFrom {
-            offset: fetch.offset,
-            end,
-        });
+        let records =
+            (!diverges && fetch.offset < end).then_some(ReadFrom { offset: fetch.offset, end });
         let news = high_watermark.is_some_and(|to| to > fetch.high_watermark);
         if fetch.may_park && !diverges && records.is_none() && !news {
             return self.effects.push(Effect::Park);
         }
         let diverging = diverges.then_some(agreed);
-        self.respond_fetch(
-            Error::None,
-            FetchAnswer {
-                high_watermark,
-                diverging,
-                records,
-            },
-        );
+        self.respond_fetch(Error::None, FetchAnswer { high_watermark, diverging, records });
     }
 
     /// A fetch from an offset says that everything before it is flushed, and that the follower lives.
     fn note_progress(&mut self, fetch: &Fetch) {
-        let State {
-            config,
-            role:
-                Role::Leader {
-                    progress,
-                    heard,
-                    acknowledged,
-                    ..
-                },
-            ..
-        } = &mut *self.state
+        let State { config, role: Role::Leader { progress, heard, acknowledged, .. }, .. } =
+            &mut *self.state
         else {
             return;
         };
-        let Fetch {
-            replica, offset, ..
-        } = *fetch;
+        let Fetch { replica, offset, .. } = *fetch;
         if replica.id == config.local.id || !config.voters.contains(&replica.id) {
             return;
         }
-        let anew = Progress {
-            directory: replica.directory,
-            end: Offset::ZERO,
-        };
+        let anew = Progress { directory: replica.directory, end: Offset::ZERO };
         let known = progress.entry(replica.id).or_insert(anew);
         if known.directory != replica.directory {
             *known = anew;
@@ -143,12 +108,7 @@ impl<P> Step<'_, P> {
     fn advance_leader_high_watermark(&mut self) {
         let State {
             config,
-            role:
-                Role::Leader {
-                    epoch_start,
-                    progress,
-                    ..
-                },
+            role: Role::Leader { epoch_start, progress, .. },
             log,
             high_watermark,
             ..
@@ -181,20 +141,14 @@ impl<P> Step<'_, P> {
         }
         if let Some(batches) = answer.records {
             if !self.fits(&batches) {
-                return self.effects.push(Effect::Refuse {
-                    refusal: Refusal::UnfitBatch,
-                });
+                return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitBatch });
             }
             for batch in batches {
                 self.append_records(batch.epoch, batch.records, Payload::Records(batch.payload));
             }
             self.effects.push(Effect::Flush);
         }
-        let State {
-            log,
-            high_watermark,
-            ..
-        } = &mut *self.state;
+        let State { log, high_watermark, .. } = &mut *self.state;
         let to = answer.high_watermark.unwrap_or(Offset::ZERO).min(log.end);
         if to > high_watermark.unwrap_or(Offset::ZERO) {
             *high_watermark = Some(to);
@@ -219,26 +173,16 @@ impl<P> Step<'_, P> {
 
     /// Cuts the log to the largest offset at which it can still agree with the leader's.
     fn truncate(&mut self, diverging: Diverging) {
-        let State {
-            log,
-            high_watermark,
-            ..
-        } = &mut *self.state;
+        let State { log, high_watermark, .. } = &mut *self.state;
         let own = log.end_of_epoch(diverging.epoch);
-        let to = if own.epoch == diverging.epoch {
-            own.end.min(diverging.end)
-        } else {
-            own.end
-        };
+        let to = if own.epoch == diverging.epoch { own.end.min(diverging.end) } else { own.end };
         // Never what was said to be committed (KAFKA-12460).
         if to < high_watermark.unwrap_or(Offset::ZERO) {
             let refusal = Refusal::TruncationBelowHighWatermark;
             return self.effects.push(Effect::Refuse { refusal });
         }
         if !(log.start..log.end).contains(&to) {
-            return self.effects.push(Effect::Refuse {
-                refusal: Refusal::UnfitTruncation,
-            });
+            return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitTruncation });
         }
         log.truncate(to);
         self.effects.push(Effect::Truncate { to });

@@ -34,11 +34,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            election_ms: 1000,
-            fetch_ms: 2000,
-            election_backoff_max_ms: 1000,
-        }
+        Self { election_ms: 1000, fetch_ms: 2000, election_backoff_max_ms: 1000 }
     }
 }
 
@@ -75,10 +71,7 @@ impl Config {
     }
 
     pub(super) fn others(&self) -> impl Iterator<Item = NodeId> {
-        self.voters
-            .iter()
-            .copied()
-            .filter(|id| *id != self.local.id)
+        self.voters.iter().copied().filter(|id| *id != self.local.id)
     }
 }
 
@@ -133,20 +126,14 @@ impl LogSummary {
         let after = self.epochs.partition_point(|known| known.epoch <= epoch);
         let end = self.epochs.get(after).map_or(self.end, |next| next.start);
         match after.checked_sub(1) {
-            Some(floor) => Diverging {
-                epoch: self.epochs[floor].epoch,
-                end,
-            },
+            Some(floor) => Diverging { epoch: self.epochs[floor].epoch, end },
             None => Diverging { epoch, end },
         }
     }
 
     pub(crate) fn append(&mut self, epoch: Epoch, end: Offset) {
         if epoch > self.last_epoch() {
-            self.epochs.push(EpochStart {
-                epoch,
-                start: self.end,
-            });
+            self.epochs.push(EpochStart { epoch, start: self.end });
         }
         self.end = end;
     }

@@ -8,10 +8,7 @@ use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 type Effects = Vec<Effect<u8>>;
 
 fn key(id: i32) -> ReplicaKey {
-    ReplicaKey {
-        id: NodeId(id),
-        directory: DirectoryId::ABSENT,
-    }
+    ReplicaKey { id: NodeId(id), directory: DirectoryId::ABSENT }
 }
 
 fn config(voters: i32) -> Config {
@@ -23,11 +20,7 @@ fn config(voters: i32) -> Config {
 }
 
 fn elected(epoch: i32, leader: Option<i32>, voted: Option<i32>) -> ElectionState {
-    ElectionState {
-        epoch: Epoch(epoch),
-        leader: leader.map(NodeId),
-        voted: voted.map(key),
-    }
+    ElectionState { epoch: Epoch(epoch), leader: leader.map(NodeId), voted: voted.map(key) }
 }
 
 /// A log of so many records in each epoch, all flushed.
@@ -41,9 +34,7 @@ fn log(epochs: &[(i32, i64)]) -> LogSummary {
 }
 
 fn node(voters: i32, election: ElectionState, log: LogSummary) -> State {
-    start::<u8>(config(voters), Restored { election, log })
-        .unwrap()
-        .0
+    start::<u8>(config(voters), Restored { election, log }).unwrap().0
 }
 
 fn respond(effects: &Effects) -> &Response<ReadFrom> {
@@ -105,132 +96,46 @@ fn leader() -> State {
         error: Error::None,
         answer: Answer::Vote(VoteAnswer { granted: true }),
     };
-    step::<u8>(
-        &mut state,
-        Event::Answered {
-            from: to,
-            request,
-            response,
-        },
-    );
+    step::<u8>(&mut state, Event::Answered { from: to, request, response });
     assert!(state.is_leader());
     state
 }
 
 #[test]
 fn start_up_order() {
-    let candidate = Role::Candidate {
-        granted: BTreeSet::from([NodeId(1)]),
-        refused: BTreeSet::new(),
-    };
+    let candidate =
+        Role::Candidate { granted: BTreeSet::from([NodeId(1)]), refused: BTreeSet::new() };
     for (found, epochs, role, written) in [
-        (
-            elected(0, None, None),
-            &[][..],
-            Role::Unattached,
-            elected(0, None, None),
-        ),
+        (elected(0, None, None), &[][..], Role::Unattached, elected(0, None, None)),
         // The log is ahead of the file: the file was lost.
-        (
-            elected(2, Some(1), None),
-            &[(3, 1)],
-            Role::Unattached,
-            elected(3, None, None),
-        ),
-        (
-            elected(3, Some(1), None),
-            &[(3, 1)],
-            Role::Resigned,
-            elected(3, Some(1), None),
-        ),
-        (
-            elected(3, None, Some(1)),
-            &[],
-            candidate.clone(),
-            elected(3, None, Some(1)),
-        ),
-        (
-            elected(3, Some(3), Some(1)),
-            &[],
-            candidate,
-            elected(3, None, Some(1)),
-        ),
-        (
-            elected(3, Some(3), Some(2)),
-            &[],
-            Role::Follower,
-            elected(3, Some(3), Some(2)),
-        ),
-        (
-            elected(3, Some(3), None),
-            &[],
-            Role::Follower,
-            elected(3, Some(3), None),
-        ),
-        (
-            elected(3, None, Some(2)),
-            &[],
-            Role::Unattached,
-            elected(3, None, Some(2)),
-        ),
+        (elected(2, Some(1), None), &[(3, 1)], Role::Unattached, elected(3, None, None)),
+        (elected(3, Some(1), None), &[(3, 1)], Role::Resigned, elected(3, Some(1), None)),
+        (elected(3, None, Some(1)), &[], candidate.clone(), elected(3, None, Some(1))),
+        (elected(3, Some(3), Some(1)), &[], candidate, elected(3, None, Some(1))),
+        (elected(3, Some(3), Some(2)), &[], Role::Follower, elected(3, Some(3), Some(2))),
+        (elected(3, Some(3), None), &[], Role::Follower, elected(3, Some(3), None)),
+        (elected(3, None, Some(2)), &[], Role::Unattached, elected(3, None, Some(2))),
         // A leader that is no voter cannot be followed.
-        (
-            elected(3, Some(9), None),
-            &[],
-            Role::Unattached,
-            elected(3, Some(9), None),
-        ),
+        (elected(3, Some(9), None), &[], Role::Unattached, elected(3, Some(9), None)),
     ] {
-        let restored = Restored {
-            election: found,
-            log: log(epochs),
-        };
+        let restored = Restored { election: found, log: log(epochs) };
         let (state, effects) = start::<u8>(config(3), restored).unwrap();
-        assert_eq!(
-            (state.role(), state.election()),
-            (&role, written),
-            "{found:?}"
-        );
-        assert_eq!(
-            effects[0],
-            Effect::WriteElectionState { state: written },
-            "{found:?}"
-        );
+        assert_eq!((state.role(), state.election()), (&role, written), "{found:?}");
+        assert_eq!(effects[0], Effect::WriteElectionState { state: written }, "{found:?}");
     }
 }
 
 #[test]
 fn the_only_voter_leads_at_once_and_commits_only_what_is_flushed() {
-    let restored = Restored {
-        election: elected(4, Some(1), None),
-        log: log(&[(4, 7)]),
-    };
+    let restored = Restored { election: elected(4, Some(1), None), log: log(&[(4, 7)]) };
     let (mut state, effects) = start::<u8>(config(1), restored).unwrap();
-    assert_eq!(
-        effects[0],
-        Effect::WriteElectionState {
-            state: elected(5, Some(1), None)
-        }
-    );
+    assert_eq!(effects[0], Effect::WriteElectionState { state: elected(5, Some(1), None) });
     assert!(state.is_leader() && state.high_watermark().is_none());
-    assert!(
-        effects
-            .iter()
-            .all(|effect| !matches!(effect, Effect::AdvanceHighWatermark { .. }))
-    );
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::AdvanceHighWatermark { .. })));
     let effects: Effects = step(&mut state, Event::Flushed { end: Offset(8) });
     assert_eq!(effects[0], Effect::AdvanceHighWatermark { to: Offset(8) });
-    let batches = vec![NewBatch {
-        records: 3,
-        payload: 7,
-    }];
-    step::<u8>(
-        &mut state,
-        Event::Append {
-            epoch: Epoch(5),
-            batches,
-        },
-    );
+    let batches = vec![NewBatch { records: 3, payload: 7 }];
+    step::<u8>(&mut state, Event::Append { epoch: Epoch(5), batches });
     assert_eq!(state.high_watermark(), Some(Offset(8)));
     step::<u8>(&mut state, Event::Flushed { end: Offset(11) });
     assert_eq!(state.high_watermark(), Some(Offset(11)));
@@ -251,44 +156,17 @@ fn votes() {
         (Error::InvalidRequest, false),
         "malformed before stale"
     );
-    assert_eq!(
-        granted(&mut state, vote(2, 2, 1, 4)),
-        (Error::None, false),
-        "a shorter log"
-    );
-    assert_eq!(
-        state.election(),
-        elected(2, None, None),
-        "the epoch counts all the same"
-    );
-    assert_eq!(
-        granted(&mut state, vote(1, 2, 0, 9)),
-        (Error::FencedLeaderEpoch, false)
-    );
+    assert_eq!(granted(&mut state, vote(2, 2, 1, 4)), (Error::None, false), "a shorter log");
+    assert_eq!(state.election(), elected(2, None, None), "the epoch counts all the same");
+    assert_eq!(granted(&mut state, vote(1, 2, 0, 9)), (Error::FencedLeaderEpoch, false));
     assert_eq!(granted(&mut state, vote(2, 2, 1, 5)), (Error::None, true));
-    assert_eq!(
-        granted(&mut state, vote(2, 3, 1, 9)),
-        (Error::None, false),
-        "one vote in an epoch"
-    );
-    assert_eq!(
-        granted(&mut state, vote(2, 2, 1, 5)),
-        (Error::None, true),
-        "the answer was lost"
-    );
-    assert_eq!(
-        granted(&mut state, vote(2, -1, 1, 5)),
-        (Error::InvalidRequest, false)
-    );
-    assert_eq!(
-        granted(&mut state, vote(i32::MAX, 2, 1, 5)),
-        (Error::InvalidRequest, false)
-    );
+    assert_eq!(granted(&mut state, vote(2, 3, 1, 9)), (Error::None, false), "one vote in an epoch");
+    assert_eq!(granted(&mut state, vote(2, 2, 1, 5)), (Error::None, true), "the answer was lost");
+    assert_eq!(granted(&mut state, vote(2, -1, 1, 5)), (Error::InvalidRequest, false));
+    assert_eq!(granted(&mut state, vote(i32::MAX, 2, 1, 5)), (Error::InvalidRequest, false));
     assert_eq!(state.election(), elected(2, None, Some(2)));
 
-    let Request::Vote(mut other) = vote(3, 2, 1, 9) else {
-        unreachable!()
-    };
+    let Request::Vote(mut other) = vote(3, 2, 1, 9) else { unreachable!() };
     other.voter = key(2);
     let effects = ask(&mut state, Request::Vote(other));
     assert_eq!(respond(&effects).error, Error::InvalidVoterKey);
@@ -298,16 +176,10 @@ fn votes() {
 fn a_grant_is_written_before_it_is_said_and_in_one_write() {
     let mut state = node(3, elected(1, None, None), log(&[]));
     let effects = ask(&mut state, vote(7, 2, 0, 0));
-    assert_eq!(
-        effects[0],
-        Effect::WriteElectionState {
-            state: elected(7, None, Some(2))
-        }
-    );
+    assert_eq!(effects[0], Effect::WriteElectionState { state: elected(7, None, Some(2)) });
     assert!(matches!(effects.last(), Some(Effect::Respond { .. })));
-    let writes = effects
-        .iter()
-        .filter(|effect| matches!(effect, Effect::WriteElectionState { .. }));
+    let writes =
+        effects.iter().filter(|effect| matches!(effect, Effect::WriteElectionState { .. }));
     assert_eq!(writes.count(), 1);
 }
 
@@ -320,21 +192,14 @@ fn no_message_ends_a_node() {
         (begin(9, 1), Refusal::ImpossibleLeader),
         (begin(9, 77), Refusal::ImpossibleLeader),
         (begin(i32::MAX, 3), Refusal::LastEpoch),
-        (
-            Request::Fetch(fetch(4, 2, -1, 0)),
-            Refusal::MalformedRequest,
-        ),
+        (Request::Fetch(fetch(4, 2, -1, 0)), Refusal::MalformedRequest),
         (Request::Fetch(fetch(4, 2, 0, 5)), Refusal::MalformedRequest),
         (vote(5, 2, 5, 0), Refusal::MalformedRequest),
     ] {
         let before = state.clone();
         let effects = ask(&mut state, request.clone());
         assert_eq!(refusals(&effects), [refusal], "{request:?}");
-        assert_eq!(
-            respond(&effects).error,
-            Error::InvalidRequest,
-            "{request:?}"
-        );
+        assert_eq!(respond(&effects).error, Error::InvalidRequest, "{request:?}");
         assert_eq!(state, before, "{request:?}");
     }
 }
@@ -345,10 +210,7 @@ fn a_restarted_leader_is_named_by_those_who_still_follow_it() {
     let mut state = node(3, elected(4, Some(1), None), log(&[(4, 5)]));
     assert_eq!(state.role(), &Role::Resigned);
     let effects = ask(&mut state, vote(4, 2, 3, 9));
-    assert_eq!(
-        respond(&effects).answer,
-        Answer::Vote(VoteAnswer { granted: false })
-    );
+    assert_eq!(respond(&effects).answer, Answer::Vote(VoteAnswer { granted: false }));
     assert!(refusals(&ask(&mut state, begin(4, 1))).is_empty());
 }
 
@@ -358,54 +220,28 @@ fn a_leader_counts_flushed_majorities_of_its_own_epoch() {
     let park = ask(&mut state, Request::Fetch(fetch(1, 2, 1, 1)));
     assert_eq!(
         park,
-        [
-            Effect::SetTimer {
-                timer: Timer::CheckQuorum,
-                min_ms: 3000,
-                max_ms: 3000
-            },
-            Effect::Park
-        ]
+        [Effect::SetTimer { timer: Timer::CheckQuorum, min_ms: 3000, max_ms: 3000 }, Effect::Park]
     );
     assert_eq!(state.high_watermark(), None, "its own entry is not flushed");
     let effects: Effects = step(&mut state, Event::Flushed { end: Offset(1) });
-    assert_eq!(
-        effects,
-        [
-            Effect::AdvanceHighWatermark { to: Offset(1) },
-            Effect::WakeParked
-        ]
-    );
+    assert_eq!(effects, [Effect::AdvanceHighWatermark { to: Offset(1) }, Effect::WakeParked]);
     // A late fetch from further back takes nothing away.
     ask(&mut state, Request::Fetch(fetch(1, 2, 0, 0)));
-    let Role::Leader { progress, .. } = state.role() else {
-        panic!()
-    };
+    let Role::Leader { progress, .. } = state.role() else { panic!() };
     assert_eq!(progress[&NodeId(2)].end, Offset(1));
     // Another directory is another replica.
     let mut wiped = fetch(1, 2, 0, 0);
     wiped.replica.directory = DirectoryId::LOST;
     ask(&mut state, Request::Fetch(wiped));
-    let Role::Leader { progress, .. } = state.role() else {
-        panic!()
-    };
+    let Role::Leader { progress, .. } = state.role() else { panic!() };
     assert_eq!(progress[&NodeId(2)].end, Offset(0));
 }
 
 #[test]
 fn a_fetch_that_diverges_is_told_where() {
     let mut state = leader();
-    let batches = vec![NewBatch {
-        records: 9,
-        payload: 1,
-    }];
-    step::<u8>(
-        &mut state,
-        Event::Append {
-            epoch: Epoch(1),
-            batches,
-        },
-    );
+    let batches = vec![NewBatch { records: 9, payload: 1 }];
+    step::<u8>(&mut state, Event::Append { epoch: Epoch(1), batches });
     let mut answer = |epoch, offset, last| {
         let effects = ask(&mut state, Request::Fetch(fetch(epoch, 2, offset, last)));
         let response = respond(&effects).clone();
@@ -414,28 +250,10 @@ fn a_fetch_that_diverges_is_told_where() {
             other => panic!("{other:?}"),
         }
     };
-    let diverging = |epoch, end| {
-        Some(Diverging {
-            epoch: Epoch(epoch),
-            end: Offset(end),
-        })
-    };
-    let read = |offset| {
-        Some(ReadFrom {
-            offset: Offset(offset),
-            end: Offset(10),
-        })
-    };
-    assert_eq!(
-        answer(1, 11, 1),
-        (Error::None, diverging(1, 10), None),
-        "beyond the end"
-    );
-    assert_eq!(
-        answer(1, 5, 0),
-        (Error::None, diverging(0, 0), None),
-        "before the first epoch"
-    );
+    let diverging = |epoch, end| Some(Diverging { epoch: Epoch(epoch), end: Offset(end) });
+    let read = |offset| Some(ReadFrom { offset: Offset(offset), end: Offset(10) });
+    assert_eq!(answer(1, 11, 1), (Error::None, diverging(1, 10), None), "beyond the end");
+    assert_eq!(answer(1, 5, 0), (Error::None, diverging(0, 0), None), "before the first epoch");
     assert_eq!(answer(1, 0, 0), (Error::None, None, read(0)));
     assert_eq!(answer(1, 4, 1), (Error::None, None, read(4)));
     assert_eq!(answer(0, 0, 0).0, Error::FencedLeaderEpoch);
@@ -451,23 +269,11 @@ fn answered(state: &mut State, answer: FetchAnswer<Vec<Batch<u8>>>) -> Effects {
         error: Error::None,
         answer: Answer::Fetch(answer),
     };
-    step(
-        state,
-        Event::Answered {
-            from,
-            request,
-            response,
-        },
-    )
+    step(state, Event::Answered { from, request, response })
 }
 
 fn brings(base: i64, records: u32, epoch: i32, high_watermark: i64) -> FetchAnswer<Vec<Batch<u8>>> {
-    let batch = Batch {
-        base_offset: Offset(base),
-        records,
-        epoch: Epoch(epoch),
-        payload: 1,
-    };
+    let batch = Batch { base_offset: Offset(base), records, epoch: Epoch(epoch), payload: 1 };
     FetchAnswer {
         high_watermark: Some(Offset(high_watermark)),
         diverging: None,
@@ -478,25 +284,14 @@ fn brings(base: i64, records: u32, epoch: i32, high_watermark: i64) -> FetchAnsw
 #[test]
 fn a_follower_appends_what_fits_and_fetches_again_when_it_is_flushed() {
     let mut state = node(3, elected(4, Some(2), None), log(&[(2, 5)]));
-    for unfit in [
-        brings(4, 1, 4, 0),
-        brings(5, 0, 4, 0),
-        brings(5, 1, 1, 0),
-        brings(5, 1, 5, 0),
-    ] {
+    for unfit in [brings(4, 1, 4, 0), brings(5, 0, 4, 0), brings(5, 1, 1, 0), brings(5, 1, 5, 0)] {
         let effects = answered(&mut state, unfit.clone());
         assert_eq!(refusals(&effects), [Refusal::UnfitBatch], "{unfit:?}");
         assert_eq!(state.log().end, Offset(5));
     }
     answered(&mut state, brings(5, 2, 4, 6));
-    assert_eq!(
-        (state.log().end, state.high_watermark()),
-        (Offset(7), Some(Offset(6)))
-    );
-    assert!(
-        requests(&state).is_empty(),
-        "a fetch says that all before it is flushed"
-    );
+    assert_eq!((state.log().end, state.high_watermark()), (Offset(7), Some(Offset(6))));
+    assert!(requests(&state).is_empty(), "a fetch says that all before it is flushed");
     step::<u8>(&mut state, Event::Flushed { end: Offset(7) });
     assert_eq!(requests(&state).len(), 1);
 }
@@ -505,29 +300,17 @@ fn a_follower_appends_what_fits_and_fetches_again_when_it_is_flushed() {
 fn a_follower_cuts_what_differs_but_never_what_is_committed() {
     let diverging = |epoch, end| FetchAnswer {
         high_watermark: None,
-        diverging: Some(Diverging {
-            epoch: Epoch(epoch),
-            end: Offset(end),
-        }),
+        diverging: Some(Diverging { epoch: Epoch(epoch), end: Offset(end) }),
         records: None,
     };
     let follower = || node(3, elected(4, Some(2), None), log(&[(1, 3), (3, 2)]));
-    for (told, end) in [
-        (diverging(3, 4), 4),
-        (diverging(2, 9), 3),
-        (diverging(1, 2), 2),
-        (diverging(0, 0), 0),
-    ] {
+    for (told, end) in
+        [(diverging(3, 4), 4), (diverging(2, 9), 3), (diverging(1, 2), 2), (diverging(0, 0), 0)]
+    {
         let mut state = follower();
         let effects = answered(&mut state, told.clone());
-        assert!(
-            effects.contains(&Effect::Truncate { to: Offset(end) }),
-            "{told:?}: {effects:?}"
-        );
-        assert_eq!(
-            (state.log().end, state.log().flushed),
-            (Offset(end), Offset(end))
-        );
+        assert!(effects.contains(&Effect::Truncate { to: Offset(end) }), "{told:?}: {effects:?}");
+        assert_eq!((state.log().end, state.log().flushed), (Offset(end), Offset(end)));
     }
     let mut state = follower();
     answered(&mut state, brings(5, 1, 4, 4));
@@ -551,59 +334,26 @@ fn an_answer_that_was_overtaken_changes_nothing() {
         answer: Answer::Fetch(brings(6, 1, 4, 9)),
     };
     let before = state.clone();
-    assert!(
-        step(
-            &mut state,
-            Event::Answered {
-                from,
-                request,
-                response: late
-            }
-        )
-        .is_empty()
-    );
+    assert!(step(&mut state, Event::Answered { from, request, response: late }).is_empty());
     assert_eq!(state, before);
 }
 
 #[test]
 fn a_leader_that_no_majority_fetches_from_resigns() {
     let mut state = leader();
-    let effects: Effects = step(
-        &mut state,
-        Event::TimerFired {
-            timer: Timer::CheckQuorum,
-        },
-    );
+    let effects: Effects = step(&mut state, Event::TimerFired { timer: Timer::CheckQuorum });
     assert_eq!(state.role(), &Role::Resigned);
     assert!(effects.contains(&Effect::LostLeader { epoch: Epoch(1) }));
-    assert!(
-        !effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::WriteElectionState { .. }))
-    );
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::WriteElectionState { .. })));
     // It comes back as candidate of the next epoch, never as leader of this one.
-    step::<u8>(
-        &mut state,
-        Event::TimerFired {
-            timer: Timer::Election,
-        },
-    );
+    step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
     assert_eq!(state.election(), elected(2, None, Some(1)));
 }
 
 #[test]
 fn the_last_epoch_is_no_trap() {
     let mut state = node(3, elected(i32::MAX, None, Some(2)), log(&[]));
-    let effects: Effects = step(
-        &mut state,
-        Event::TimerFired {
-            timer: Timer::Election,
-        },
-    );
+    let effects: Effects = step(&mut state, Event::TimerFired { timer: Timer::Election });
     assert_eq!(refusals(&effects), [Refusal::LastEpoch]);
-    assert_eq!(
-        state.election(),
-        elected(i32::MAX, None, Some(2)),
-        "the vote stands"
-    );
+    assert_eq!(state.election(), elected(i32::MAX, None, Some(2)), "the vote stands");
 }

@@ -33,14 +33,8 @@ impl<P> Event<P> {
     pub fn map<Q>(&self, digest: impl Fn(&P) -> Q) -> Event<Q> {
         match self {
             Self::TimerFired { timer } => Event::TimerFired { timer: *timer },
-            Self::Requested { request } => Event::Requested {
-                request: request.clone(),
-            },
-            Self::Answered {
-                from,
-                request,
-                response,
-            } => Event::Answered {
+            Self::Requested { request } => Event::Requested { request: request.clone() },
+            Self::Answered { from, request, response } => Event::Answered {
                 from: *from,
                 request: request.clone(),
                 response: response
@@ -51,10 +45,7 @@ impl<P> Event<P> {
                     records: batch.records,
                     payload: digest(&batch.payload),
                 };
-                Event::Append {
-                    epoch: *epoch,
-                    batches: batches.iter().map(digested).collect(),
-                }
+                Event::Append { epoch: *epoch, batches: batches.iter().map(digested).collect() }
             }
             Self::Flushed { end } => Event::Flushed { end: *end },
             Self::Resign => Event::Resign,
@@ -69,45 +60,32 @@ impl<P> Effect<P> {
             Self::Append { batches } => {
                 let digested = |batch: &Batch<Payload<P>>| {
                     batch.map(|payload| match payload {
-                        Payload::LeaderChange {
-                            leader,
-                            voters,
-                            granting,
-                        } => Payload::LeaderChange {
-                            leader: *leader,
-                            voters: voters.clone(),
-                            granting: granting.clone(),
-                        },
+                        Payload::LeaderChange { leader, voters, granting } => {
+                            Payload::LeaderChange {
+                                leader: *leader,
+                                voters: voters.clone(),
+                                granting: granting.clone(),
+                            }
+                        }
                         Payload::Records(payload) => Payload::Records(digest(payload)),
                     })
                 };
-                Effect::Append {
-                    batches: batches.iter().map(digested).collect(),
-                }
+                Effect::Append { batches: batches.iter().map(digested).collect() }
             }
             Self::WriteElectionState { state } => Effect::WriteElectionState { state: *state },
             Self::Truncate { to } => Effect::Truncate { to: *to },
             Self::Flush => Effect::Flush,
-            Self::SetTimer {
-                timer,
-                min_ms,
-                max_ms,
-            } => Effect::SetTimer {
-                timer: *timer,
-                min_ms: *min_ms,
-                max_ms: *max_ms,
-            },
+            Self::SetTimer { timer, min_ms, max_ms } => {
+                Effect::SetTimer { timer: *timer, min_ms: *min_ms, max_ms: *max_ms }
+            }
             Self::CancelTimer { timer } => Effect::CancelTimer { timer: *timer },
-            Self::BecameLeader { epoch, epoch_start } => Effect::BecameLeader {
-                epoch: *epoch,
-                epoch_start: *epoch_start,
-            },
+            Self::BecameLeader { epoch, epoch_start } => {
+                Effect::BecameLeader { epoch: *epoch, epoch_start: *epoch_start }
+            }
             Self::LostLeader { epoch } => Effect::LostLeader { epoch: *epoch },
             Self::AdvanceHighWatermark { to } => Effect::AdvanceHighWatermark { to: *to },
             Self::WakeParked => Effect::WakeParked,
-            Self::Respond { response } => Effect::Respond {
-                response: response.clone(),
-            },
+            Self::Respond { response } => Effect::Respond { response: response.clone() },
             Self::Park => Effect::Park,
             Self::Refuse { refusal } => Effect::Refuse { refusal: *refusal },
         }
@@ -137,11 +115,6 @@ impl<R> Response<R> {
                 records: answer.records.as_ref().map(records),
             }),
         };
-        Response {
-            epoch: self.epoch,
-            leader: self.leader,
-            error: self.error,
-            answer,
-        }
+        Response { epoch: self.epoch, leader: self.leader, error: self.error, answer }
     }
 }

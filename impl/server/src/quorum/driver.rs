@@ -31,12 +31,7 @@ const COMMITTED_BYTES: usize = 4 << 20;
 pub fn start(
     options: QuorumOptions,
 ) -> Result<(QuorumHandle, UnboundedReceiver<QuorumEvent>), QuorumError> {
-    let QuorumOptions {
-        config,
-        directory,
-        log,
-        trace,
-    } = options;
+    let QuorumOptions { config, directory, log, trace } = options;
     if config.voters.len() > 1 {
         return Err(QuorumError::SeveralVoters(config.voters.len()));
     }
@@ -69,14 +64,7 @@ pub fn start(
         .spawn(move || driver.run(effects, &queue))
         .map_err(QuorumError::Thread)?;
     let thread = Arc::new(Mutex::new(Some(thread)));
-    Ok((
-        QuorumHandle {
-            commands,
-            status: watched,
-            thread,
-        },
-        told,
-    ))
+    Ok((QuorumHandle { commands, status: watched, thread }, told))
 }
 
 struct Driver {
@@ -143,9 +131,7 @@ impl Driver {
         loop {
             self.flush_if_due()?;
             let mut next = match self.next_deadline() {
-                None => queue
-                    .recv()
-                    .map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
                 Some(at) => queue.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             // What is waiting already shares one flush.
@@ -170,19 +156,12 @@ impl Driver {
 
     fn obey(&mut self, command: Command) -> Result<(), QuorumError> {
         match command {
-            Command::Append {
-                epoch,
-                batches,
-                reply,
-            } => {
+            Command::Append { epoch, batches, reply } => {
                 let batches = batches.iter().map(|records| NewBatch {
                     records: records.len() as u32,
                     payload: data_batch(records),
                 });
-                let event = Event::Append {
-                    epoch,
-                    batches: batches.collect(),
-                };
+                let event = Event::Append { epoch, batches: batches.collect() };
                 let appended = self.step(event)?.appended;
                 let _ = reply.send(appended.ok_or(NotLeader));
             }
@@ -204,19 +183,13 @@ impl Driver {
         if let Request::Fetch(fetch) = &mut request {
             fetch.may_park &= self.parked.len() < MOST_PARKED;
         }
-        let outcome = self.step(Event::Requested {
-            request: request.clone(),
-        })?;
+        let outcome = self.step(Event::Requested { request: request.clone() })?;
         match (outcome.response, request) {
             (Some(response), _) => {
                 let _ = reply.send(response);
             }
             (None, Request::Fetch(fetch)) if outcome.parked => {
-                self.parked.push_back(Parked {
-                    fetch,
-                    until: Instant::now() + wait,
-                    reply,
-                });
+                self.parked.push_back(Parked { fetch, until: Instant::now() + wait, reply });
             }
             // The core answers or parks every request; a dropped reply closes the connection.
             (None, _) => {}
@@ -255,23 +228,16 @@ impl Driver {
                     outcome.appended = batches.first().map(|batch| batch.base_offset);
                 }
                 Effect::Flush => self.flush = true,
-                Effect::SetTimer {
-                    timer,
-                    min_ms,
-                    max_ms,
-                } => {
+                Effect::SetTimer { timer, min_ms, max_ms } => {
                     let delay = min_ms + random_below(max_ms - min_ms + 1);
-                    self.timers
-                        .insert(timer, Instant::now() + Duration::from_millis(delay));
+                    self.timers.insert(timer, Instant::now() + Duration::from_millis(delay));
                 }
                 Effect::CancelTimer { timer } => {
                     self.timers.remove(&timer);
                 }
                 Effect::BecameLeader { epoch, epoch_start } => {
                     tracing::info!("leading the quorum in epoch {epoch} from offset {epoch_start}");
-                    let _ = self
-                        .events
-                        .send(QuorumEvent::BecameLeader { epoch, epoch_start });
+                    let _ = self.events.send(QuorumEvent::BecameLeader { epoch, epoch_start });
                 }
                 Effect::LostLeader { epoch } => {
                     tracing::info!("no longer leading the quorum in epoch {epoch}");
@@ -293,9 +259,7 @@ impl Driver {
 
     fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
         while self.delivered < to {
-            let batches = self
-                .storage
-                .committed(self.delivered, to, COMMITTED_BYTES)?;
+            let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
             let Some(last) = batches.last() else { break };
             self.delivered = last.last_offset.plus(1);
             let _ = self.events.send(QuorumEvent::Committed(batches));
@@ -318,11 +282,8 @@ impl Driver {
 
     fn fire_timers(&mut self) -> Result<(), QuorumError> {
         let now = Instant::now();
-        while let Some(timer) = self
-            .timers
-            .iter()
-            .find(|(_, at)| **at <= now)
-            .map(|(timer, _)| *timer)
+        while let Some(timer) =
+            self.timers.iter().find(|(_, at)| **at <= now).map(|(timer, _)| *timer)
         {
             self.timers.remove(&timer);
             self.step(Event::TimerFired { timer })?;
@@ -331,10 +292,7 @@ impl Driver {
             if parked.until > now {
                 self.parked.push_back(parked);
             } else {
-                let fetch = Fetch {
-                    may_park: false,
-                    ..parked.fetch
-                };
+                let fetch = Fetch { may_park: false, ..parked.fetch };
                 self.ask(Request::Fetch(fetch), Duration::ZERO, parked.reply)?;
             }
         }
@@ -350,8 +308,7 @@ impl Driver {
             end: state.log().end,
             refused: self.refused,
         };
-        self.status
-            .send_if_modified(|known| std::mem::replace(known, status) != status);
+        self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
     }
 }
 

@@ -162,11 +162,7 @@ impl QuorumHandle {
         batches: Vec<Vec<Bytes>>,
     ) -> oneshot::Receiver<Result<Offset, NotLeader>> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Append {
-            epoch,
-            batches,
-            reply,
-        });
+        self.send(Command::Append { epoch, batches, reply });
         answer
     }
 
@@ -193,11 +189,7 @@ impl QuorumHandle {
         self.send(Command::Stop { reply });
         // An error means that the thread is gone already.
         let _ = done.await;
-        let thread = self
-            .thread
-            .lock()
-            .expect("nobody panics while holding it")
-            .take();
+        let thread = self.thread.lock().expect("nobody panics while holding it").take();
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }

@@ -34,14 +34,9 @@ impl Storage {
     ) -> Result<(Self, Restored), QuorumError> {
         let config = Arc::new(config);
         let has_log = disk::exists(directory)?
-            && disk::list(directory)?
-                .iter()
-                .any(|name| name.ends_with(".log"));
+            && disk::list(directory)?.iter().any(|name| name.ends_with(".log"));
         let mut log = if has_log {
-            let known = Known {
-                contiguous: true,
-                ..Known::default()
-            };
+            let known = Known { contiguous: true, ..Known::default() };
             let (log, recovery) = Log::open(directory, known, config, now_ms())?;
             if let Some(damage) = recovery.damage {
                 let lost = recovery.bytes_lost;
@@ -66,24 +61,11 @@ impl Storage {
             end: Offset(log.end_offset()),
             flushed: Offset(log.end_offset()),
             epochs: epochs
-                .map(|(epoch, start)| EpochStart {
-                    epoch: Epoch(*epoch),
-                    start: Offset(*start),
-                })
+                .map(|(epoch, start)| EpochStart { epoch: Epoch(*epoch), start: Offset(*start) })
                 .collect(),
         };
-        let storage = Self {
-            directory: directory.to_owned(),
-            voters,
-            log,
-        };
-        Ok((
-            storage,
-            Restored {
-                election,
-                log: summary,
-            },
-        ))
+        let storage = Self { directory: directory.to_owned(), voters, log };
+        Ok((storage, Restored { election, log: summary }))
     }
 
     pub(super) fn write_election_state(&self, state: ElectionState) -> Result<(), QuorumError> {
@@ -91,9 +73,7 @@ impl Storage {
             leader: state.leader,
             epoch: state.epoch,
             voted: state.voted.map(|voted| voted.id),
-            version: Version::V0 {
-                voters: self.voters.clone(),
-            },
+            version: Version::V0 { voters: self.voters.clone() },
         };
         file.write(&self.directory)?;
         Ok(())
@@ -106,11 +86,7 @@ impl Storage {
             let start = bytes.len();
             match &batch.payload {
                 Payload::Records(records) => bytes.extend_from_slice(records),
-                Payload::LeaderChange {
-                    leader,
-                    voters,
-                    granting,
-                } => {
+                Payload::LeaderChange { leader, voters, granting } => {
                     bytes.extend_from_slice(&leader_change(*leader, voters, granting, now));
                 }
             }
@@ -152,10 +128,7 @@ impl Storage {
             if header.base_offset >= to.0 || size >= bytes {
                 break;
             }
-            let damaged = |source| QuorumError::Batch {
-                offset: header.base_offset,
-                source,
-            };
+            let damaged = |source| QuorumError::Batch { offset: header.base_offset, source };
             let records = if header.is_control() {
                 None
             } else {
@@ -190,10 +163,7 @@ pub(super) fn data_batch(records: &[Bytes]) -> Bytes {
 }
 
 fn leader_change(leader: NodeId, voters: &[NodeId], granting: &[NodeId], now: i64) -> Bytes {
-    let voter = |id: &NodeId| Voter {
-        voter_id: id.0,
-        ..Voter::default()
-    };
+    let voter = |id: &NodeId| Voter { voter_id: id.0, ..Voter::default() };
     let message = LeaderChangeMessage {
         leader_id: leader.0,
         voters: voters.iter().map(voter).collect(),
@@ -213,15 +183,9 @@ fn election(file: QuorumState) -> ElectionState {
         Version::V1 { voted_directory } => voted_directory,
     };
     let voted = file.voted.map(|id| ReplicaKey { id, directory });
-    ElectionState {
-        epoch: file.epoch,
-        leader: file.leader,
-        voted,
-    }
+    ElectionState { epoch: file.epoch, leader: file.leader, voted }
 }
 
 pub(super) fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -11,16 +11,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::{CommittedBatch, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, start};
 
 fn options(directory: &Path) -> QuorumOptions {
-    let local = ReplicaKey {
-        id: NodeId(1),
-        directory: DirectoryId::ABSENT,
-    };
+    let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     QuorumOptions {
-        config: Config {
-            local,
-            voters: [NodeId(1)].into(),
-            timeouts: Timeouts::default(),
-        },
+        config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 30, i64::MAX),
         trace: Some(directory.join("trace")),
@@ -36,9 +29,7 @@ async fn lead(events: &mut UnboundedReceiver<QuorumEvent>) -> (Epoch, Vec<Commit
             QuorumEvent::Committed(batches) => committed.extend(batches),
             other => panic!("{other:?}"),
         }
-        let last = committed
-            .last()
-            .map(|batch: &CommittedBatch| batch.last_offset);
+        let last = committed.last().map(|batch: &CommittedBatch| batch.last_offset);
         if let Some((epoch, start)) = leads
             && last >= Some(start)
         {
@@ -75,25 +66,12 @@ async fn leads_commits_and_comes_back_in_a_later_epoch() {
     let (epoch, committed) = lead(&mut events).await;
     assert_eq!((epoch, committed.len()), (Epoch(1), 1));
     assert_eq!(commit(&handle, &mut events, epoch, "a").await, Offset(1));
-    assert!(
-        handle
-            .append(Epoch(7), vec![vec![Bytes::from_static(b"b")]])
-            .await
-            .unwrap()
-            .is_err()
-    );
+    assert!(handle.append(Epoch(7), vec![vec![Bytes::from_static(b"b")]]).await.unwrap().is_err());
 
     // What a power failure would leave, as far as it was flushed: a copy of the directory as it is now.
     let crashed = tempfile::tempdir().unwrap();
     let copied = std::process::Command::new("cp")
-        .args([
-            "-r",
-            directory
-                .path()
-                .join("__cluster_metadata-0")
-                .to_str()
-                .unwrap(),
-        ])
+        .args(["-r", directory.path().join("__cluster_metadata-0").to_str().unwrap()])
         .arg(crashed.path())
         .status();
     assert!(copied.unwrap().success());
@@ -103,16 +81,9 @@ async fn leads_commits_and_comes_back_in_a_later_epoch() {
         let (handle, mut events) = start(options(directory.path())).unwrap();
         let (epoch, committed) = lead(&mut events).await;
         assert_eq!(epoch, Epoch(2), "{what}: an epoch is led once");
-        let values: Vec<_> = committed
-            .iter()
-            .filter_map(|batch| batch.records.clone())
-            .collect();
+        let values: Vec<_> = committed.iter().filter_map(|batch| batch.records.clone()).collect();
         assert_eq!(values, [vec![Bytes::from_static(b"a")]], "{what}");
-        assert_eq!(
-            commit(&handle, &mut events, epoch, "c").await,
-            Offset(3),
-            "{what}"
-        );
+        assert_eq!(commit(&handle, &mut events, epoch, "c").await, Offset(3), "{what}");
         handle.stop().await;
     }
 }
@@ -122,31 +93,13 @@ async fn what_the_network_says_is_refused_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let (handle, mut events) = start(options(directory.path())).unwrap();
     let (epoch, _) = lead(&mut events).await;
-    let voter = ReplicaKey {
-        id: NodeId(1),
-        directory: DirectoryId::ABSENT,
-    };
+    let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     for begin in [
-        BeginQuorumEpoch {
-            epoch,
-            leader: NodeId(9),
-            voter,
-        },
-        BeginQuorumEpoch {
-            epoch: Epoch(5),
-            leader: NodeId(9),
-            voter,
-        },
-        BeginQuorumEpoch {
-            epoch: Epoch(i32::MAX),
-            leader: NodeId(1),
-            voter,
-        },
+        BeginQuorumEpoch { epoch, leader: NodeId(9), voter },
+        BeginQuorumEpoch { epoch: Epoch(5), leader: NodeId(9), voter },
+        BeginQuorumEpoch { epoch: Epoch(i32::MAX), leader: NodeId(1), voter },
     ] {
-        let answer = handle
-            .request(Request::BeginQuorumEpoch(begin))
-            .await
-            .unwrap();
+        let answer = handle.request(Request::BeginQuorumEpoch(begin)).await.unwrap();
         assert_eq!((answer.error, answer.epoch), (Error::InvalidRequest, epoch));
     }
     commit(&handle, &mut events, epoch, "still here").await;
@@ -161,10 +114,7 @@ async fn a_parked_fetch_wakes_when_something_is_committed() {
     let (epoch, _) = lead(&mut events).await;
     let fetch = Fetch {
         epoch,
-        replica: ReplicaKey {
-            id: NodeId(2),
-            directory: DirectoryId::ABSENT,
-        },
+        replica: ReplicaKey { id: NodeId(2), directory: DirectoryId::ABSENT },
         offset: Offset(1),
         last_fetched_epoch: epoch,
         high_watermark: Offset(1),
@@ -173,13 +123,8 @@ async fn a_parked_fetch_wakes_when_something_is_committed() {
     let answer = handle.request(Request::Fetch(fetch));
     commit(&handle, &mut events, epoch, "news").await;
     let answer = answer.await.unwrap();
-    let Answer::Fetch(fetched) = answer.answer else {
-        panic!("{answer:?}")
-    };
-    assert_eq!(
-        fetched.records.map(|read| (read.offset, read.end)),
-        Some((Offset(1), Offset(2)))
-    );
+    let Answer::Fetch(fetched) = answer.answer else { panic!("{answer:?}") };
+    assert_eq!(fetched.records.map(|read| (read.offset, read.end)), Some((Offset(1), Offset(2))));
     handle.stop().await;
 }
 

@@ -21,11 +21,7 @@ impl Tracer {
     /// Goes on with the trace at `path`. A torn last line stays as it is: it ends here.
     pub(super) fn open(path: &Path) -> Result<Self, QuorumError> {
         let open = || {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .append(true)
-                .create(true)
-                .open(path)?;
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             let mut last = [b'\n'];
             if file.seek(SeekFrom::End(0))? > 0 {
                 file.seek(SeekFrom::End(-1))?;
@@ -37,11 +33,7 @@ impl Tracer {
             Ok(file)
         };
         let file = open().map_err(|error| QuorumError::Trace(path.to_owned(), error))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            lines: Vec::new(),
-        })
+        Ok(Self { path: path.to_owned(), file, lines: Vec::new() })
     }
 
     pub(super) fn start(&mut self, config: &Config, restored: &Restored) {

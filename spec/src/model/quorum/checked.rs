@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::action::{Action, Rpc};
 use super::pack::Packed;
-use super::world::{Action, Bounds, BoundsError, Rpc, Successor, World};
+use super::world::{Bounds, BoundsError, Successor, World};
 use crate::quorum::Role;
 use crate::quorum::properties::Property;
 
@@ -110,13 +111,7 @@ impl Witness {
 
     /// Whether a complete search of these bounds must see it.
     pub fn required(self, bounds: Bounds) -> bool {
-        let Bounds {
-            nodes,
-            epochs,
-            values,
-            crashes,
-            resign,
-        } = bounds;
+        let Bounds { nodes, epochs, values, crashes, resign } = bounds;
         let crash = crashes != Some(0);
         let elects = epochs >= 1;
         let several = nodes >= 2;
@@ -131,15 +126,16 @@ impl Witness {
             }
             Self::Crash => crash,
             Self::CrashInsideStep => crash && elects,
-            Self::Vote | Self::BeginQuorumEpoch | Self::Fetch | Self::AnswerLost => {
-                elects && several
-            }
             Self::PartialFetch => elects && several && (values >= 1 || epochs >= 2),
             Self::Unattached => several,
-            Self::Follower => elects && several,
             Self::Timeout => elects && (several || epochs >= 2),
             // The only voter leads in the step in which it campaigns.
-            Self::Candidate => elects && several,
+            Self::Vote
+            | Self::BeginQuorumEpoch
+            | Self::Fetch
+            | Self::AnswerLost
+            | Self::Follower
+            | Self::Candidate => elects && several,
             Self::LeaderElected | Self::Flush | Self::Leader => elects,
         }
     }
@@ -173,14 +169,7 @@ fn witnessed(successor: &Successor) -> u64 {
             seen |= bit(witness);
         }
     };
-    let Successor {
-        action,
-        world,
-        truncated,
-        lost,
-        partial,
-        ..
-    } = successor;
+    let Successor { action, world, truncated, lost, partial, .. } = successor;
     let inside = match action {
         Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => {
             cut.is_some()
@@ -191,10 +180,7 @@ fn witnessed(successor: &Successor) -> u64 {
     see(inside, Witness::CrashInsideStep);
     see(*partial, Witness::PartialFetch);
     see(*truncated, Witness::DivergentSuffixTruncated);
-    see(
-        *lost && !world.committed.is_empty(),
-        Witness::UnflushedSuffixLost,
-    );
+    see(*lost && !world.committed.is_empty(), Witness::UnflushedSuffixLost);
     match action {
         Action::Timeout(..) => see(true, Witness::Timeout),
         Action::Propose(..) => see(true, Witness::Propose),
@@ -208,10 +194,7 @@ fn witnessed(successor: &Successor) -> u64 {
             see(arrives.is_none(), Witness::AnswerLost);
         }
     }
-    see(
-        world.committed.iter().any(|entry| entry.leader.is_none()),
-        Witness::ValueCommitted,
-    );
+    see(world.committed.iter().any(|entry| entry.leader.is_none()), Witness::ValueCommitted);
     seen | roles(world)
 }
 
@@ -262,10 +245,7 @@ impl QuorumModel {
             .map(|successor| {
                 self.witnesses.note(witnessed(successor));
                 let next = Packed::canonical(&successor.world, successor.violations);
-                Transition {
-                    action: successor.action,
-                    next,
-                }
+                Transition { action: successor.action, next }
             })
             .collect()
     }

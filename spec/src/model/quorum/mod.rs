@@ -12,13 +12,16 @@
 //!
 //! `papers/quorum.md` argues why each of these forms loses no reachable state of a node.
 
+mod action;
 mod checked;
+mod draft;
 mod pack;
 mod world;
 
+pub use action::{Action, Cut, Rpc};
 pub use checked::{QuorumModel, Transition, Witness, Witnesses};
 pub use pack::Packed;
-pub use world::{Action, Bounds, BoundsError, Cut, Node, Rpc, Successor, Value, World};
+pub use world::{Bounds, BoundsError, Node, Successor, Value, World};
 
 #[cfg(test)]
 mod tests;

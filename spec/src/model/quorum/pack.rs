@@ -1,5 +1,6 @@
 //! Worlds as a few words of bits, the same for all worlds that differ only in names.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
@@ -33,13 +34,7 @@ const ANY: u64 = 15;
 impl Bounds {
     /// Whether a state has room for such worlds.
     pub fn check(self) -> Result<(), BoundsError> {
-        let Self {
-            nodes,
-            epochs,
-            values,
-            crashes,
-            ..
-        } = self;
+        let Self { nodes, epochs, values, crashes, .. } = self;
         if !(1..=MOST_NODES).contains(&nodes) {
             return Err(BoundsError::Nodes(nodes));
         }
@@ -49,12 +44,7 @@ impl Bounds {
         let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (ENTRY * (n + 1))).min(15);
         // A log holds at most one record that opens an epoch for each, and each value once.
         if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 15 {
-            return Err(BoundsError::Logs {
-                nodes,
-                epochs,
-                values,
-                room,
-            });
+            return Err(BoundsError::Logs { nodes, epochs, values, room });
         }
         match crashes {
             Some(count) if u64::from(count) >= ANY => Err(BoundsError::Crashes(count)),
@@ -123,16 +113,12 @@ impl Renaming<'_> {
         to.put(log.len() as u64, OFFSET);
         for entry in log {
             to.put(entry.epoch.0 as u64, EPOCH);
-            match entry.leader {
-                Some(leader) => {
-                    to.put(1, 1);
-                    to.put(self.node(Some(leader)), VALUE);
-                }
-                None => {
-                    to.put(0, 1);
-                    to.put(self.value(entry.value), VALUE);
-                }
-            }
+            to.put(u64::from(entry.leader.is_some()), 1);
+            let content = match entry.leader {
+                None => self.value(entry.value),
+                leader => self.node(leader),
+            };
+            to.put(content, VALUE);
         }
     }
 }
@@ -150,32 +136,19 @@ impl Packed {
                 smallest = Some(bits);
             }
         });
-        Self {
-            bits: smallest.unwrap_or_default(),
-            violations,
-        }
+        Self { bits: smallest.unwrap_or_default(), violations }
     }
 
     /// The world that these bits stand for. Its step's violations are not part of it.
     pub fn world(&self) -> World {
-        let mut from = Reader {
-            bits: &self.bits,
-            at: 0,
-        };
+        let mut from = Reader { bits: &self.bits, at: 0 };
         let count = from.get(ID) as u8;
         let crashes = from.get(CRASHES);
         let used = from.get(OFFSET) as u8;
         let committed = read_log(&mut from);
-        let nodes = (0..count)
-            .map(|index| Rc::new(read_node(&mut from, count, index)))
-            .collect();
+        let nodes = (0..count).map(|index| Rc::new(read_node(&mut from, count, index))).collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
-        World {
-            nodes,
-            committed,
-            used,
-            crashes_left,
-        }
+        World { nodes, committed, used, crashes_left }
     }
 }
 
@@ -199,13 +172,7 @@ fn permute_ties(order: &mut [u8], signatures: &[u64], from: usize, visit: &mut i
 /// signatures; that others might have them too costs time and no more.
 fn signature(node: &Node) -> u64 {
     let Node { state, log } = node;
-    let State {
-        config,
-        election,
-        role,
-        log: summary,
-        high_watermark,
-    } = state;
+    let State { config, election, role, log: summary, high_watermark } = state;
     let mut mix = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |value: u64| mix = (mix ^ value).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
     let whom = |id: Option<NodeId>| id.map_or(0, |id| if id == config.local.id { 1 } else { 2 });
@@ -219,7 +186,9 @@ fn signature(node: &Node) -> u64 {
         Role::Leader { progress, .. } => {
             let mut ends: Vec<i64> = progress.values().map(|known| known.end.0).collect();
             ends.sort_unstable();
-            ends.into_iter().for_each(|end| add(end as u64));
+            for end in ends {
+                add(end as u64);
+            }
         }
         _ => {}
     }
@@ -244,15 +213,8 @@ fn pack(world: &World, order: &[u8]) -> [u64; WORDS] {
     for (place, node) in order.iter().enumerate() {
         places[usize::from(*node)] = place as u8;
     }
-    let mut names = Renaming {
-        nodes: &places,
-        values: [0; 16],
-        named: 0,
-    };
-    let mut to = Writer {
-        bits: [0; WORDS],
-        at: 0,
-    };
+    let mut names = Renaming { nodes: &places, values: [0; 16], named: 0 };
+    let mut to = Writer { bits: [0; WORDS], at: 0 };
     to.put(world.nodes.len() as u64, ID);
     to.put(world.crashes_left.map_or(ANY, u64::from), CRASHES);
     to.put(u64::from(world.used), OFFSET);
@@ -269,15 +231,13 @@ fn pack(world: &World, order: &[u8]) -> [u64; WORDS] {
         let id = |place: &u8| NodeId(i32::from(*place) + 1);
         match &state.role {
             Role::Candidate { granted, .. } => {
-                order
-                    .iter()
-                    .for_each(|other| to.put(u64::from(granted.contains(&id(other))), 1));
+                for other in order {
+                    to.put(u64::from(granted.contains(&id(other))), 1);
+                }
             }
             Role::Leader { progress, .. } => {
                 for other in order.iter().filter(|other| *other != node) {
-                    let end = progress
-                        .get(&id(other))
-                        .map_or(0, |known| known.end.0 as u64);
+                    let end = progress.get(&id(other)).map_or(0, |known| known.end.0 as u64);
                     to.put(end, OFFSET);
                 }
             }
@@ -299,12 +259,7 @@ fn read_log(from: &mut Reader<'_>) -> Vec<Entry<Value>> {
             let opens = from.get(1) == 1;
             let value = from.get(VALUE) as u8;
             let leader = opens.then_some(NodeId(i32::from(value)));
-            Entry {
-                end: Offset(end),
-                epoch,
-                value: if opens { 0 } else { value },
-                leader,
-            }
+            Entry { end: Offset(end), epoch, value: if opens { 0 } else { value }, leader }
         })
         .collect()
 }
@@ -314,10 +269,7 @@ fn read_node(from: &mut Reader<'_>, count: u8, index: u8) -> Node {
     let role = from.get(ROLE);
     let epoch = Epoch(from.get(EPOCH) as i32);
     let leader = read_id(from);
-    let voted = read_id(from).map(|id| ReplicaKey {
-        id,
-        directory: DirectoryId::ABSENT,
-    });
+    let voted = read_id(from).map(|id| ReplicaKey { id, directory: DirectoryId::ABSENT });
     let flushed = Offset(from.get(OFFSET) as i64);
     let high_watermark = Offset(from.get(OFFSET) as i64);
     let log = read_log(from);
@@ -328,7 +280,7 @@ fn read_node(from: &mut Reader<'_>, count: u8, index: u8) -> Node {
         1 => Role::Follower,
         2 => Role::Candidate {
             granted: ids().filter(|_| from.get(1) == 1).collect(),
-            refused: Default::default(),
+            refused: BTreeSet::new(),
         },
         3 => Role::Leader {
             epoch_start: summary
@@ -340,28 +292,18 @@ fn read_node(from: &mut Reader<'_>, count: u8, index: u8) -> Node {
                 .filter(|id| *id != config.local.id)
                 .map(|id| {
                     let end = Offset(from.get(OFFSET) as i64);
-                    (
-                        id,
-                        Progress {
-                            directory: DirectoryId::ABSENT,
-                            end,
-                        },
-                    )
+                    (id, Progress { directory: DirectoryId::ABSENT, end })
                 })
                 .filter(|(_, known)| known.end > Offset::ZERO)
                 .collect(),
-            heard: Default::default(),
-            acknowledged: Default::default(),
+            heard: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
         },
         _ => Role::Resigned,
     };
     let state = State {
         config,
-        election: ElectionState {
-            epoch,
-            leader,
-            voted,
-        },
+        election: ElectionState { epoch, leader, voted },
         role,
         log: summary,
         high_watermark: (high_watermark > Offset::ZERO).then_some(high_watermark),
@@ -412,13 +354,7 @@ impl fmt::Display for Log<'_> {
 impl fmt::Display for Node {
     /// `Leader e2 log [1:L1 2:L2|2:v1] hw 1`: entries as epoch and content, a bar where the flushed part ends.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let State {
-            election,
-            role,
-            log,
-            high_watermark,
-            ..
-        } = &self.state;
+        let State { election, role, log, high_watermark, .. } = &self.state;
         let name = match role {
             Role::Unattached => "Unattached",
             Role::Follower => "Follower",
@@ -433,24 +369,17 @@ impl fmt::Display for Node {
         if let Some(voted) = election.voted {
             write!(f, " voted {}", voted.id)?;
         }
-        let (safe, rest) = self
-            .log
-            .split_at((log.flushed.0 as usize).min(self.log.len()));
+        let (safe, rest) = self.log.split_at((log.flushed.0 as usize).min(self.log.len()));
         let (safe, rest) = (Log(safe).to_string(), Log(rest).to_string());
-        write!(
-            f,
-            " log {}|{}",
-            safe.trim_end_matches(']'),
-            rest.trim_start_matches('[')
-        )?;
+        write!(f, " log {}|{}", safe.trim_end_matches(']'), rest.trim_start_matches('['))?;
         if let Some(high_watermark) = high_watermark {
             write!(f, " hw {high_watermark}")?;
         }
         match role {
             Role::Candidate { granted, .. } => write!(f, " votes {}", granted.len()),
-            Role::Leader { progress, .. } => progress
-                .iter()
-                .try_for_each(|(id, known)| write!(f, " {id}@{}", known.end)),
+            Role::Leader { progress, .. } => {
+                progress.iter().try_for_each(|(id, known)| write!(f, " {id}@{}", known.end))
+            }
             _ => Ok(()),
         }
     }

@@ -8,13 +8,7 @@ use crate::quorum::Role;
 use crate::types::{NodeId, ReplicaKey};
 
 fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) -> Bounds {
-    Bounds {
-        nodes,
-        epochs,
-        values,
-        crashes,
-        resign,
-    }
+    Bounds { nodes, epochs, values, crashes, resign }
 }
 
 /// Every state that can be reached.
@@ -64,18 +58,8 @@ fn a_state_stands_for_its_world() {
 /// All ways to rename three nodes, done to the world itself.
 #[test]
 fn renamed_worlds_are_one_state() {
-    let orders = [
-        [1, 2, 3],
-        [1, 3, 2],
-        [2, 1, 3],
-        [2, 3, 1],
-        [3, 1, 2],
-        [3, 2, 1],
-    ];
-    for state in reachable(bounds(3, 2, 1, Some(0), true))
-        .into_iter()
-        .step_by(7)
-    {
+    let orders = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
+    for state in reachable(bounds(3, 2, 1, Some(0), true)).into_iter().step_by(7) {
         for names in orders {
             assert_eq!(Packed::canonical(&renamed(&state.world(), names), 0), state);
         }
@@ -84,10 +68,7 @@ fn renamed_worlds_are_one_state() {
 
 fn renamed(world: &World, names: [i32; 3]) -> World {
     let name = |id: NodeId| NodeId(names[id.0 as usize - 1]);
-    let key = |key: ReplicaKey| ReplicaKey {
-        id: name(key.id),
-        ..key
-    };
+    let key = |key: ReplicaKey| ReplicaKey { id: name(key.id), ..key };
     let mut nodes: HashMap<NodeId, Node> = HashMap::new();
     for node in &world.nodes {
         let mut node = (**node).clone();
@@ -97,42 +78,21 @@ fn renamed(world: &World, names: [i32; 3]) -> World {
         election.leader = election.leader.map(name);
         election.voted = election.voted.map(key);
         node.state.role = match node.state.role {
-            Role::Candidate { granted, refused } => Role::Candidate {
-                granted: granted.into_iter().map(name).collect(),
-                refused,
-            },
-            Role::Leader {
-                epoch_start,
-                progress,
-                heard,
-                acknowledged,
-            } => {
-                let progress = progress
-                    .into_iter()
-                    .map(|(id, end)| (name(id), end))
-                    .collect();
-                Role::Leader {
-                    epoch_start,
-                    progress,
-                    heard,
-                    acknowledged,
-                }
+            Role::Candidate { granted, refused } => {
+                Role::Candidate { granted: granted.into_iter().map(name).collect(), refused }
+            }
+            Role::Leader { epoch_start, progress, heard, acknowledged } => {
+                let progress = progress.into_iter().map(|(id, end)| (name(id), end)).collect();
+                Role::Leader { epoch_start, progress, heard, acknowledged }
             }
             role => role,
         };
-        node.log
-            .iter_mut()
-            .for_each(|entry| entry.leader = entry.leader.map(name));
+        node.log.iter_mut().for_each(|entry| entry.leader = entry.leader.map(name));
         nodes.insert(id, node);
     }
     let mut world = world.clone();
-    world
-        .committed
-        .iter_mut()
-        .for_each(|entry| entry.leader = entry.leader.map(name));
-    world.nodes = (1..=3)
-        .map(|id| Rc::new(nodes.remove(&NodeId(id)).unwrap()))
-        .collect();
+    world.committed.iter_mut().for_each(|entry| entry.leader = entry.leader.map(name));
+    world.nodes = (1..=3).map(|id| Rc::new(nodes.remove(&NodeId(id)).unwrap())).collect();
     world
 }
 
@@ -143,31 +103,16 @@ fn the_search_reaches_worlds_in_which_all_is_committed() {
     let states = reachable(bounds(3, 1, 1, Some(0), false));
     let done = states.iter().any(|state| {
         let world = state.world();
-        world
-            .nodes
-            .iter()
-            .all(|node| node.state.high_watermark() == Some(crate::types::Offset(2)))
+        world.nodes.iter().all(|node| node.state.high_watermark() == Some(crate::types::Offset(2)))
     });
     assert!(done);
 }
 
 #[test]
 fn bounds_that_do_not_fit_are_refused() {
-    assert_eq!(
-        bounds(0, 1, 1, None, true).check(),
-        Err(BoundsError::Nodes(0))
-    );
-    assert_eq!(
-        bounds(8, 1, 1, None, true).check(),
-        Err(BoundsError::Nodes(8))
-    );
-    assert!(matches!(
-        bounds(5, 9, 7, None, true).check(),
-        Err(BoundsError::Logs { .. })
-    ));
-    assert_eq!(
-        bounds(3, 2, 1, Some(15), true).check(),
-        Err(BoundsError::Crashes(15))
-    );
+    assert_eq!(bounds(0, 1, 1, None, true).check(), Err(BoundsError::Nodes(0)));
+    assert_eq!(bounds(8, 1, 1, None, true).check(), Err(BoundsError::Nodes(8)));
+    assert!(matches!(bounds(5, 9, 7, None, true).check(), Err(BoundsError::Logs { .. })));
+    assert_eq!(bounds(3, 2, 1, Some(15), true).check(), Err(BoundsError::Crashes(15)));
     assert_eq!(bounds(5, 3, 2, None, true).check(), Ok(()));
 }

@@ -1,0 +1,85 @@
+//! What can happen, and how it is told.
+
+use std::fmt;
+
+use crate::types::{NodeId, Offset};
+
+/// A crash inside a step: after which of its effects, and how many entries the log keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cut {
+    /// The effects that were done.
+    pub effects: u8,
+    /// The entries that the log came back with.
+    pub keeps: u8,
+}
+
+/// Which request an RPC carries, and how the RPC ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rpc {
+    /// Who asks.
+    pub from: NodeId,
+    /// Who is asked.
+    pub to: NodeId,
+    /// `Vote`, `BeginQuorumEpoch` or `Fetch`.
+    pub kind: &'static str,
+    /// Whether the receiver crashed while it acted.
+    pub receiver: Option<Cut>,
+    /// `None`: the answer was lost, or never sent. Else how many entries it brought.
+    pub arrives: Option<u8>,
+    /// Whether the asking node crashed while it acted on the answer.
+    pub sender: Option<Cut>,
+}
+
+/// Something that can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The timer of a node that does not lead fires, and it campaigns.
+    Timeout(NodeId, Option<Cut>),
+    /// A client proposes the next value to a leader.
+    Propose(NodeId, Option<Cut>),
+    /// A flush completes: everything below the offset is on the disk.
+    Flush(NodeId, Offset, Option<Cut>),
+    /// The power goes and comes back; the log keeps that many entries.
+    Crash(NodeId, u8),
+    /// A leader gives up, by its own will or as no majority fetched from it.
+    Resign(NodeId),
+    /// A request acts, and its answer arrives or is lost.
+    Rpc(Rpc),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let crash = |f: &mut fmt::Formatter<'_>, node: NodeId, cut: Option<Cut>| match cut {
+            Some(cut) => {
+                write!(f, "; {node} crashes after effect {} and keeps {}", cut.effects, cut.keeps)
+            }
+            None => Ok(()),
+        };
+        match *self {
+            Self::Timeout(node, cut) => {
+                write!(f, "{node} times out")?;
+                crash(f, node, cut)
+            }
+            Self::Propose(node, cut) => {
+                write!(f, "{node} appends a value")?;
+                crash(f, node, cut)
+            }
+            Self::Flush(node, end, cut) => {
+                write!(f, "{node} has flushed up to {end}")?;
+                crash(f, node, cut)
+            }
+            Self::Crash(node, keeps) => write!(f, "{node} crashes, keeps {keeps}, restarts"),
+            Self::Resign(node) => write!(f, "{node} resigns"),
+            Self::Rpc(rpc) => {
+                write!(f, "{} {} -> {}", rpc.kind, rpc.from, rpc.to)?;
+                crash(f, rpc.to, rpc.receiver)?;
+                match rpc.arrives {
+                    None => f.write_str(", answer lost")?,
+                    Some(0) => f.write_str(", answered")?,
+                    Some(entries) => write!(f, ", brings {entries}")?,
+                }
+                crash(f, rpc.from, rpc.sender)
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One world on its way to the next: effects carried out, crashes in the middle of them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::action::Cut;
+use super::world::{Node, Value, World, summary};
+use crate::quorum::properties::{self, Property, Violations};
+use crate::quorum::{Effect, ElectionState, Event, ReadFrom, Response, Restored, State, step};
+use crate::types::Offset;
+
+/// A world in the making.
+#[derive(Clone)]
+pub(super) struct Draft {
+    pub(super) world: World,
+    pub(super) violations: Violations,
+    pub(super) truncated: bool,
+    pub(super) lost: bool,
+    pub(super) partial: bool,
+    pub(super) answer: Option<Response<ReadFrom>>,
+}
+
+impl Draft {
+    pub(super) fn of(world: &World) -> Self {
+        Self {
+            world: world.clone(),
+            violations: 0,
+            truncated: false,
+            lost: false,
+            partial: false,
+            answer: None,
+        }
+    }
+
+    /// Does the first `done` effects of a step of `node`, and judges them.
+    fn carry_out(&mut self, node: usize, after: &State, effects: &[Effect<Value>], done: usize) {
+        let World { nodes, committed, .. } = &mut self.world;
+        let actor = Rc::make_mut(&mut nodes[node]);
+        for effect in &effects[..done] {
+            match effect {
+                Effect::Truncate { to } => {
+                    self.truncated = true;
+                    if !properties::truncation_keeps_committed(&actor.log, *to, committed) {
+                        self.violations |= Property::NoTruncationBelowHighWatermark.bit();
+                    }
+                    if actor.state.is_leader() && after.is_leader() {
+                        self.violations |= Property::LeaderAppendOnly.bit();
+                    }
+                }
+                Effect::AdvanceHighWatermark { to } => {
+                    let agrees = properties::commit(committed, &actor.log, *to);
+                    if !agrees {
+                        self.violations |= Property::CommittedImmutable.bit();
+                    }
+                }
+                Effect::Respond { response } => self.answer = Some(response.clone()),
+                _ => {}
+            }
+            actor.carry_out(std::slice::from_ref(effect));
+        }
+        let same_role =
+            std::mem::discriminant(&actor.state.role) == std::mem::discriminant(&after.role);
+        if same_role && done == effects.len() && after.high_watermark < actor.state.high_watermark {
+            self.violations |= Property::HighWatermarkMonotonic.bit();
+        }
+    }
+
+    /// The power goes at `node` and comes back. The log keeps `keeps` entries.
+    pub(super) fn crash(&mut self, node: usize, election: ElectionState, keeps: usize) {
+        let actor = &self.world.nodes[node];
+        self.lost |= keeps < actor.log.len();
+        let kept = &actor.log[..keeps];
+        let log = summary(kept, Offset(keeps as i64));
+        let config = Arc::clone(&actor.state.config);
+        let restarted = Node::restart(config, Restored { election, log }, kept);
+        self.world.nodes[node] = Rc::new(restarted);
+        if let Some(left) = &mut self.world.crashes_left {
+            *left -= 1;
+        }
+    }
+
+    /// Every way in which a step of `node` can go: to its end, or to a crash after any effect.
+    pub(super) fn outcomes(&self, node: usize, event: &Event<Value>) -> Vec<(Self, Option<Cut>)> {
+        let old = &self.world.nodes[node];
+        let mut after = old.state.clone();
+        let effects = step(&mut after, event.clone());
+        let mut outcomes = Vec::new();
+        if self.world.crashes_left != Some(0) {
+            for done in 1..effects.len() {
+                // After an effect that neither the disk nor anybody else sees, it is as before it.
+                if !matches!(
+                    effects[done - 1],
+                    Effect::WriteElectionState { .. }
+                        | Effect::Truncate { .. }
+                        | Effect::Append { .. }
+                        | Effect::AdvanceHighWatermark { .. }
+                        | Effect::Respond { .. }
+                ) {
+                    continue;
+                }
+                let mut cut = self.clone();
+                cut.carry_out(node, &after, &effects, done);
+                let election = effects[..done]
+                    .iter()
+                    .find_map(|effect| match effect {
+                        Effect::WriteElectionState { state } => Some(*state),
+                        _ => None,
+                    })
+                    .unwrap_or(old.state.election);
+                let length = cut.world.nodes[node].log.len();
+                // That a flush is complete is heard only when it is.
+                let flushed = match event {
+                    Event::Flushed { end } => old.state.log.flushed.max(*end),
+                    _ => old.state.log.flushed,
+                };
+                let flushed = (flushed.0 as usize).min(length);
+                for keeps in flushed..=length {
+                    let mut crashed = cut.clone();
+                    crashed.crash(node, election, keeps);
+                    let cut = Cut { effects: done as u8, keeps: keeps as u8 };
+                    outcomes.push((crashed, Some(cut)));
+                }
+            }
+        }
+        let mut whole = self.clone();
+        whole.carry_out(node, &after, &effects, effects.len());
+        let actor = Rc::make_mut(&mut whole.world.nodes[node]);
+        actor.state = after;
+        actor.forget_idle();
+        outcomes.push((whole, None));
+        outcomes
+    }
+}
