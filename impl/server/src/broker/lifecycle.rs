@@ -23,7 +23,7 @@ const MOST_SHUTDOWN: Duration = Duration::from_secs(5 * 60);
     "Shutting down because we were unable to register with the controller quorum within {timeout_ms} ms \
      (initial.broker.registration.timeout.ms): {last}"
 )]
-pub(crate) struct RegistrationError {
+pub struct RegistrationError {
     timeout_ms: u64,
     last: ControllerError,
 }
