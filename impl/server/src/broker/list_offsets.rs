@@ -43,17 +43,11 @@ pub fn handle(
                 Some(2..) => Err(ErrorCode::INVALID_REQUEST),
                 _ => return None,
             };
-            Some(response(asked.partition_index, found))
+            Some(response(version, asked.partition_index, found))
         });
-        ListOffsetsTopicResponse {
-            partitions: responses.collect(),
-            name: name.detach(),
-        }
+        ListOffsetsTopicResponse { partitions: responses.collect(), name: name.detach() }
     });
-    ListOffsetsResponse {
-        topics: topics.collect(),
-        ..ListOffsetsResponse::default()
-    }
+    ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }
 }
 
 type Found = Option<kraftig_log::TimestampedOffset>;
@@ -79,7 +73,11 @@ fn find(
     }
 }
 
-fn response(partition_index: i32, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionResponse {
+fn response(
+    version: i16,
+    partition_index: i32,
+    found: Result<Found, ErrorCode>,
+) -> ListOffsetsPartitionResponse {
     let (error, found) = match found {
         Ok(found) => (ErrorCode::NONE, found),
         Err(error) => (error, None),
@@ -89,6 +87,7 @@ fn response(partition_index: i32, found: Result<Found, ErrorCode>) -> ListOffset
         error_code: error.0,
         timestamp: found.map_or(-1, |found| found.timestamp),
         offset: found.map_or(-1, |found| found.offset),
-        leader_epoch: found.map_or(-1, |found| found.leader_epoch),
+        // Earlier versions do not carry it.
+        leader_epoch: found.filter(|_| version >= 4).map_or(-1, |found| found.leader_epoch),
     }
 }

@@ -49,10 +49,7 @@ impl ReplicaManager {
         for change in &changes {
             let (before, topic) = match change {
                 DiffItem::Add(_, topic) => (None, topic),
-                DiffItem::Update {
-                    old: (_, before),
-                    new: (_, topic),
-                } => (Some(before), topic),
+                DiffItem::Update { old: (_, before), new: (_, topic) } => (Some(before), topic),
                 DiffItem::Remove(..) => continue,
             };
             let config = self.topic_config(new, &topic.name, &defaults);
@@ -67,25 +64,14 @@ impl ReplicaManager {
                     here.set_leadership(Leadership::of(partition, self.node_id));
                     continue;
                 }
-                let log = found
-                    .as_mut()
-                    .and_then(|found| take_log(found, topic, *index));
-                to_make.push(New {
-                    topic,
-                    index: *index,
-                    partition,
-                    config: config.clone(),
-                    log,
-                });
+                let log = found.as_mut().and_then(|found| take_log(found, topic, *index));
+                to_make.push(New { topic, index: *index, partition, config: config.clone(), log });
             }
         }
         let made = self.make(to_make);
         self.publish(
             changes.iter().filter_map(|change| match change {
-                DiffItem::Add(_, topic)
-                | DiffItem::Update {
-                    new: (_, topic), ..
-                } => Some(*topic),
+                DiffItem::Add(_, topic) | DiffItem::Update { new: (_, topic), .. } => Some(*topic),
                 DiffItem::Remove(..) => None,
             }),
             made,
@@ -103,10 +89,7 @@ impl ReplicaManager {
         topic: &str,
         defaults: &Arc<TopicConfig>,
     ) -> Arc<TopicConfig> {
-        if image
-            .configs
-            .contains_key(&controller::ConfigResource::topic(topic))
-        {
+        if image.configs.contains_key(&controller::ConfigResource::topic(topic)) {
             Arc::new(TopicConfig::of(image, &self.settings, topic))
         } else {
             defaults.clone()
@@ -152,23 +135,13 @@ impl ReplicaManager {
         if let Some(named) = self.directories.iter().find(|directory| directory.id == id) {
             return named.clone();
         }
-        let online = self
-            .directories
-            .iter()
-            .filter(|directory| !directory.is_offline());
+        let online = self.directories.iter().filter(|directory| !directory.is_offline());
         let topics = self.topics();
         let held = |directory: &Arc<LogDirectory>| {
-            let all = topics
-                .by_id
-                .values()
-                .flat_map(|topic| topic.partitions.values());
-            all.filter(|partition| Arc::ptr_eq(&partition.directory, directory))
-                .count()
+            let all = topics.by_id.values().flat_map(|topic| topic.partitions.values());
+            all.filter(|partition| Arc::ptr_eq(&partition.directory, directory)).count()
         };
-        online
-            .min_by_key(|directory| held(directory))
-            .unwrap_or(&self.directories[0])
-            .clone()
+        online.min_by_key(|directory| held(directory)).unwrap_or(&self.directories[0]).clone()
     }
 
     /// Lets requests find `made`, and the topics as they are now.
@@ -200,9 +173,7 @@ impl ReplicaManager {
         for change in old.configs.diff(&new.configs) {
             let (DiffItem::Add(resource, _)
             | DiffItem::Remove(resource, _)
-            | DiffItem::Update {
-                new: (resource, _), ..
-            }) = change;
+            | DiffItem::Update { new: (resource, _), .. }) = change;
             if resource.resource_type == TOPIC_RESOURCE {
                 changed.push(resource.name.clone());
             } else {
@@ -211,11 +182,7 @@ impl ReplicaManager {
         }
         let topics = self.topics();
         let ids = changed.iter().filter_map(|name| topics.ids.get(name));
-        let ids: Vec<_> = if all {
-            topics.by_id.keys().collect()
-        } else {
-            ids.collect()
-        };
+        let ids: Vec<_> = if all { topics.by_id.keys().collect() } else { ids.collect() };
         for topic in ids.into_iter().filter_map(|id| topics.by_id.get(id)) {
             let config = self.topic_config(new, &topic.name, defaults);
             for partition in topic.partitions.values() {
@@ -232,10 +199,7 @@ impl ReplicaManager {
             }
             topics.by_id.remove(&topic.id)
         };
-        for partition in hosted
-            .into_iter()
-            .flat_map(|hosted| hosted.partitions.into_values())
-        {
+        for partition in hosted.into_iter().flat_map(|hosted| hosted.partitions.into_values()) {
             let delay = Duration::from_millis(partition.config().file_delete_delay_ms);
             match partition.take_log().map(Log::delete) {
                 Some(Ok(path)) => lock(&self.deleted).push((Instant::now() + delay, path)),
@@ -265,12 +229,8 @@ fn take_log(
 }
 
 fn create(new: &New<'_>, directory: &LogDirectory, now: i64) -> Option<Log> {
-    let path = directory
-        .path
-        .join(kraftig_log::partition_dir::replica_name(
-            &new.topic.name,
-            new.index,
-        ));
+    let path =
+        directory.path.join(kraftig_log::partition_dir::replica_name(&new.topic.name, new.index));
     let epoch = Some(new.partition.leader_epoch);
     match Log::create(&path, new.topic.id, epoch, new.config.log.clone(), now) {
         Ok(log) => Some(log),

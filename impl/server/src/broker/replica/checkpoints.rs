@@ -34,21 +34,14 @@ impl Checkpoints {
         directories: &[Arc<LogDirectory>],
         partitions: &[(Arc<Partition>, Offsets)],
     ) {
-        for directory in directories
-            .iter()
-            .filter(|directory| !directory.is_offline())
-        {
+        for directory in directories.iter().filter(|directory| !directory.is_offline()) {
             let here = partitions
                 .iter()
                 .filter(|(partition, _)| Arc::ptr_eq(&partition.directory, directory));
             let mut entries: Entries = here
                 .filter(|(_, offsets)| kind != Kind::LogStart || offsets.start > 0)
                 .map(|(partition, offsets)| {
-                    (
-                        partition.topic.clone(),
-                        partition.index,
-                        kind.offset(offsets),
-                    )
+                    (partition.topic.clone(), partition.index, kind.offset(offsets))
                 })
                 .collect();
             entries.sort_unstable();
@@ -58,9 +51,7 @@ impl Checkpoints {
             if known.as_ref().is_some_and(|(_, known)| *known == entries) {
                 continue;
             }
-            let lines = entries
-                .iter()
-                .map(|(topic, index, offset)| (&**topic, *index, *offset));
+            let lines = entries.iter().map(|(topic, index, offset)| (&**topic, *index, *offset));
             if let Err(e) = checkpoint::write_offsets(&path, lines) {
                 directory.fail(&e);
                 continue;

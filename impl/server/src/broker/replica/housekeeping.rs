@@ -73,11 +73,7 @@ impl ReplicaManager {
         let checkpoint = |kind, interval| due(Job::Checkpoint(kind), interval, interval);
         let jobs = vec![
             due(Job::Clean, intervals.initial_delay, intervals.retention),
-            due(
-                Job::Flush,
-                intervals.initial_delay.max(intervals.flush),
-                intervals.flush,
-            ),
+            due(Job::Flush, intervals.initial_delay.max(intervals.flush), intervals.flush),
             checkpoint(Kind::RecoveryPoint, intervals.recovery_point),
             checkpoint(Kind::LogStart, intervals.log_start),
             checkpoint(Kind::HighWatermark, intervals.high_watermark),
@@ -97,14 +93,11 @@ impl ReplicaManager {
         match job {
             Job::Clean => {
                 let before = now - self.intervals.producer_expiration_ms;
-                self.partitions()
-                    .iter()
-                    .for_each(|partition| partition.clean(now, before));
+                self.partitions().iter().for_each(|partition| partition.clean(now, before));
             }
-            Job::Flush => self
-                .partitions()
-                .iter()
-                .for_each(|partition| partition.flush_if_due(now)),
+            Job::Flush => {
+                self.partitions().iter().for_each(|partition| partition.flush_if_due(now))
+            }
             Job::Checkpoint(kind) => {
                 let offsets =
                     |partition: Arc<Partition>| Some((partition.clone(), partition.offsets()?));
@@ -120,9 +113,7 @@ impl ReplicaManager {
 
 async fn keep_house(manager: Weak<ReplicaManager>, mut jobs: Vec<Due>) {
     loop {
-        let Some(more_deleted) = manager
-            .upgrade()
-            .map(|manager| manager.more_deleted.clone())
+        let Some(more_deleted) = manager.upgrade().map(|manager| manager.more_deleted.clone())
         else {
             return;
         };

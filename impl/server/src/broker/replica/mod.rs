@@ -103,9 +103,7 @@ pub(crate) enum TopicRef<'a> {
 
 /// The time in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 impl ReplicaManager {
@@ -153,19 +151,12 @@ impl ReplicaManager {
         let topics = self.topics();
         let topic = match topic {
             TopicRef::Name(name) => {
-                let id = topics
-                    .ids
-                    .get(name)
-                    .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-                topics
-                    .by_id
-                    .get(id)
-                    .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
+                let id = topics.ids.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+                topics.by_id.get(id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
             }
-            TopicRef::Id(id) => topics
-                .by_id
-                .get(&TopicId(id))
-                .ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?,
+            TopicRef::Id(id) => {
+                topics.by_id.get(&TopicId(id)).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?
+            }
         };
         match topic.partitions.get(&index) {
             Some(partition) => Ok(partition.clone()),
@@ -183,11 +174,7 @@ impl ReplicaManager {
 
     /// Returns when no log directory is left that can be used: the node must stop.
     pub async fn all_directories_offline(&self) {
-        while self
-            .directories
-            .iter()
-            .any(|directory| !directory.is_offline())
-        {
+        while self.directories.iter().any(|directory| !directory.is_offline()) {
             self.directory_gone.notified().await;
         }
     }
@@ -209,9 +196,7 @@ impl ReplicaManager {
         }
         let partitions = self.partitions();
         let closed = in_parallel(&partitions, |partition| {
-            partition
-                .close(now)
-                .map(|offsets| (partition.clone(), offsets))
+            partition.close(now).map(|offsets| (partition.clone(), offsets))
         });
         let closed: Vec<_> = closed.into_iter().flatten().collect();
         self.checkpoints.write_all(&self.directories, &closed);
@@ -223,21 +208,12 @@ impl ReplicaManager {
     }
 
     fn hosted(&self, topic: TopicId, index: i32) -> Option<Arc<Partition>> {
-        self.topics()
-            .by_id
-            .get(&topic)?
-            .partitions
-            .get(&index)
-            .cloned()
+        self.topics().by_id.get(&topic)?.partitions.get(&index).cloned()
     }
 
     /// Every partition that is here.
     fn partitions(&self) -> Vec<Arc<Partition>> {
-        self.topics()
-            .by_id
-            .values()
-            .flat_map(|topic| topic.partitions.values().cloned())
-            .collect()
+        self.topics().by_id.values().flat_map(|topic| topic.partitions.values().cloned()).collect()
     }
 
     /// Removes the files of deleted partitions whose time has come; gives when the next one's comes. Blocks.
@@ -278,11 +254,9 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
         let running: Vec<_> = chunks
             .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
             .collect();
-        let results = running.into_iter().map(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
+        let results = running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         results.flatten().collect()
     })
 }

@@ -29,12 +29,7 @@ pub(crate) struct LogDirectory {
 
 impl LogDirectory {
     pub(crate) fn new(path: &Path, id: DirectoryId, gone: Arc<Notify>) -> Self {
-        Self {
-            path: path.into(),
-            id,
-            offline: AtomicBool::new(false),
-            gone,
-        }
+        Self { path: path.into(), id, offline: AtomicBool::new(false), gone }
     }
 
     pub(crate) fn is_offline(&self) -> bool {
@@ -148,20 +143,8 @@ impl Partition {
         leadership: Leadership,
     ) -> Self {
         let high_watermark = log.as_ref().map_or(0, Log::end_offset);
-        let state = State {
-            log,
-            config,
-            leadership,
-            high_watermark,
-            waiting: Vec::new(),
-        };
-        Self {
-            topic,
-            topic_id,
-            index,
-            directory,
-            state: Mutex::new(state),
-        }
+        let state = State { log, config, leadership, high_watermark, waiting: Vec::new() };
+        Self { topic, topic_id, index, directory, state: Mutex::new(state) }
     }
 
     /// No method panics while it holds the lock, but one that did would leave a log that is as it was.
@@ -235,10 +218,7 @@ impl Partition {
         if acks == -1 && leadership.in_sync < min_in_sync {
             return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
         }
-        let with_start = |error| Refusal {
-            with_start: true,
-            ..Refusal::from(error)
-        };
+        let with_start = |error| Refusal { with_start: true, ..Refusal::from(error) };
         let log_start = log.start_offset();
         let id = batch.header.producer_id;
         if id >= 0
@@ -297,11 +277,7 @@ impl Partition {
 
     /// Flushes if `flush.messages` or `flush.ms` says so. Blocks.
     pub(crate) fn flush_if_due(&self, now: i64) {
-        let due = self
-            .lock()
-            .log
-            .as_ref()
-            .is_some_and(|log| log.flush_due(now));
+        let due = self.lock().log.as_ref().is_some_and(|log| log.flush_due(now));
         if due && !self.directory.is_offline() {
             // The failure has been logged, and the directory is offline.
             let _ = self.flush(now);
@@ -327,11 +303,7 @@ impl Partition {
         let slice = log
             .read(offset, max_bytes, min_one_batch, high_watermark)
             .map_err(|e| self.failed(e))?;
-        Ok(Readable {
-            slice,
-            high_watermark,
-            log_start: log.start_offset(),
-        })
+        Ok(Readable { slice, high_watermark, log_start: log.start_offset() })
     }
 
     /// Finds an offset; `None` where there is no such record.
@@ -348,13 +320,8 @@ impl Partition {
         if epoch != -1 {
             check_epoch(epoch, current)?;
         }
-        let at = |offset, leader_epoch| {
-            Some(TimestampedOffset {
-                offset,
-                timestamp: -1,
-                leader_epoch,
-            })
-        };
+        let at =
+            |offset, leader_epoch| Some(TimestampedOffset { offset, timestamp: -1, leader_epoch });
         let found = match wanted {
             Wanted::Earliest => {
                 let start = log.start_offset();
@@ -362,9 +329,9 @@ impl Partition {
             }
             Wanted::Latest => at(high_watermark, current),
             Wanted::MaxTimestamp => log.max_timestamp_offset().map_err(|e| self.failed(e))?,
-            Wanted::Timestamp(timestamp) => log
-                .offset_for_timestamp(timestamp)
-                .map_err(|e| self.failed(e))?,
+            Wanted::Timestamp(timestamp) => {
+                log.offset_for_timestamp(timestamp).map_err(|e| self.failed(e))?
+            }
         };
         Ok(found.filter(|found| {
             wanted == Wanted::Latest || found.timestamp < 0 || found.offset < high_watermark
@@ -406,11 +373,9 @@ impl Partition {
         log.expire_producers(forget_producers_before);
         match log.delete_expired(high_watermark, now) {
             Ok(0) => {}
-            Ok(count) => tracing::info!(
-                "{}-{}: {count} segments have expired",
-                self.topic,
-                self.index
-            ),
+            Ok(count) => {
+                tracing::info!("{}-{}: {count} segments have expired", self.topic, self.index)
+            }
             Err(e) => {
                 self.failed(e);
             }
@@ -429,11 +394,7 @@ impl Partition {
             self.failed(e);
             return None;
         }
-        Some(Offsets {
-            flushed: end,
-            high_watermark: end,
-            ..offsets
-        })
+        Some(Offsets { flushed: end, high_watermark: end, ..offsets })
     }
 
     /// Takes the log away: to close it, or to delete it. Whoever waits is woken.

@@ -69,12 +69,7 @@ pub(super) fn open(
                 recovery.bytes_lost
             );
         }
-        found.push(Found {
-            topic,
-            index,
-            directory: directory.clone(),
-            log,
-        });
+        found.push(Found { topic, index, directory: directory.clone(), log });
     }
     Ok(deleted)
 }

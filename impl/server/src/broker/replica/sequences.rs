@@ -93,21 +93,13 @@ mod tests {
     fn turns() {
         let order = Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         let fenced = Err(ErrorCode::INVALID_PRODUCER_EPOCH);
-        assert_eq!(
-            check(None, &batch(0, 5, 2)),
-            Ok(Turn::Next),
-            "unknown: any sequence"
-        );
+        assert_eq!(check(None, &batch(0, 5, 2)), Ok(Turn::Next), "unknown: any sequence");
 
         let known = producer(0, &[(2, 1), (3, 2), (5, 1)]);
         let check_known = |epoch, first, count| check(Some(&known), &batch(epoch, first, count));
         assert_eq!(check_known(0, 6, 3), Ok(Turn::Next));
         assert_eq!(check_known(0, 3, 2), Ok(Turn::Duplicate(known.batches[1])));
-        assert_eq!(
-            check_known(0, 3, 1),
-            order,
-            "a part of a batch is no duplicate"
-        );
+        assert_eq!(check_known(0, 3, 1), order, "a part of a batch is no duplicate");
         assert_eq!(check_known(0, 0, 2), order, "before what is remembered");
         assert_eq!(check_known(0, 7, 1), order, "a gap");
         assert_eq!(check_known(1, 3, 1), order, "a new epoch begins with 0");
@@ -115,11 +107,7 @@ mod tests {
         assert_eq!(check_known(-1, 6, 1), fenced);
 
         let known = producer(2, &[(i32::MAX, 1)]);
-        assert_eq!(
-            check(Some(&known), &batch(2, 0, 1)),
-            Ok(Turn::Next),
-            "sequences wrap"
-        );
+        assert_eq!(check(Some(&known), &batch(2, 0, 1)), Ok(Turn::Next), "sequences wrap");
         assert_eq!(check(Some(&known), &batch(1, 0, 1)), fenced);
         let known = producer(2, &[]);
         assert_eq!(

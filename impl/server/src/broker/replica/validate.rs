@@ -42,30 +42,19 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// An error with its text.
     pub(crate) fn new(error: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            message: Some(message.into()),
-            ..error.into()
-        }
+        Self { message: Some(message.into()), ..error.into() }
     }
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(error: ErrorCode) -> Self {
-        Self {
-            error,
-            message: None,
-            records: Vec::new(),
-            with_start: false,
-        }
+        Self { error, message: None, records: Vec::new(), with_start: false }
     }
 }
 
 /// The batch was looked at and is wrong.
 fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal {
-        with_start: true,
-        ..Refusal::new(ErrorCode::INVALID_RECORD, message)
-    }
+    Refusal { with_start: true, ..Refusal::new(ErrorCode::INVALID_RECORD, message) }
 }
 
 /// Checks what a Produce request of `version` holds for one partition of `topic`, in Kafka's order, and gives
@@ -97,9 +86,7 @@ pub(crate) fn prepare(
     }
     let batch = Batch::parse(&records)
         .map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
-    batch
-        .verify_crc()
-        .map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
+    batch.verify_crc().map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
     if header.is_control() {
         return Err(invalid("Clients are not allowed to write control records"));
     }
@@ -114,9 +101,7 @@ pub(crate) fn prepare(
         e => invalid(e.to_string()),
     })?;
     if is_suspect(&header, &seen, config, now) {
-        let records = batch
-            .records(MAX_DECOMPRESSED)
-            .map_err(|e| invalid(e.to_string()))?;
+        let records = batch.records(MAX_DECOMPRESSED).map_err(|e| invalid(e.to_string()))?;
         check_records(&records, &header, topic, partition, config, now)?;
     }
     if records.len() > config.log.segment_bytes as usize {
@@ -143,16 +128,8 @@ pub(crate) fn prepare(
         set_max_timestamp(&mut bytes, kind, max_timestamp).map_err(|e| invalid(e.to_string()))?;
         header = BatchHeader::parse(&bytes).map_err(|e| invalid(e.to_string()))?;
     }
-    let log_append_time = if config.log_append_time {
-        now
-    } else {
-        NO_TIMESTAMP
-    };
-    Ok(Prepared {
-        bytes,
-        header,
-        log_append_time,
-    })
+    let log_append_time = if config.log_append_time { now } else { NO_TIMESTAMP };
+    Ok(Prepared { bytes, header, log_append_time })
 }
 
 /// Leaves the one batch in `records`. What follows it and is no whole batch is ignored, as it is by Kafka.
@@ -270,10 +247,5 @@ fn check_records(
             wrong.len()
         )
     };
-    Err(Refusal {
-        error,
-        message: Some(message),
-        records: wrong,
-        with_start: true,
-    })
+    Err(Refusal { error, message: Some(message), records: wrong, with_start: true })
 }

@@ -1,3 +1,5 @@
+//! Produce, and what a crash leaves of it.
+
 use super::*;
 
 #[tokio::test]
@@ -7,14 +9,7 @@ async fn produced_records_are_fetched() {
     assert_eq!(outcome(&node.produce("t", batch(2)).await), (0, 3, 0));
     let read = node.fetch_from("t", 0).await;
     assert_eq!(found(&read), [(0, LEADER_EPOCH, 3), (3, LEADER_EPOCH, 2)]);
-    assert_eq!(
-        (
-            read.high_watermark,
-            read.last_stable_offset,
-            read.log_start_offset
-        ),
-        (5, 5, 0)
-    );
+    assert_eq!((read.high_watermark, read.last_stable_offset, read.log_start_offset), (5, 5, 0));
     assert_eq!(
         found(&node.fetch_from("t", 4).await),
         [(3, LEADER_EPOCH, 2)],
@@ -23,10 +18,7 @@ async fn produced_records_are_fetched() {
     assert_eq!(node.fetch_from("t", 5).await.records, Some(Bytes::new()));
 
     assert_eq!(node.send("t", 0, batch(1)).await, Answer::Silence);
-    assert_eq!(
-        node.send("t", 0, batch(1)[..30].to_vec()).await,
-        Answer::Close
-    );
+    assert_eq!(node.send("t", 0, batch(1)[..30].to_vec()).await, Answer::Close);
     assert_eq!(node.fetch_from("t", 0).await.high_watermark, 6);
 }
 
@@ -58,36 +50,17 @@ async fn wrong_batches_are_refused() {
         ("no length", no_length, 2, -1),
         ("a base offset", based, 87, 0),
         ("no records", with(57, &[0; 4]), 87, 0),
-        (
-            "more records than offsets",
-            with(57, &2i32.to_be_bytes()),
-            87,
-            0,
-        ),
-        (
-            "a count that the records do not have",
-            with(23, &[0, 0, 0, 1]),
-            87,
-            0,
-        ),
+        ("more records than offsets", with(57, &2i32.to_be_bytes()), 87, 0),
+        ("a count that the records do not have", with(23, &[0, 0, 0, 1]), 87, 0),
         ("a control batch", with(21, &[0, 0x20]), 87, 0),
         ("a transaction without an id", with(21, &[0, 0x10]), 53, -1),
         ("a codec that does not exist", with(21, &[0, 5]), 87, 0),
         ("records that are no gzip", with(21, &[0, 1]), 87, 0),
         ("a producer without a sequence", with(43, &[0; 8]), 87, 0),
-        (
-            "a record with a length that it does not have",
-            with(61, &[0x30]),
-            87,
-            0,
-        ),
+        ("a record with a length that it does not have", with(61, &[0x30]), 87, 0),
         ("a time to come", batch_at(1, now_ms() + 2 * hour), 32, 0),
     ] {
-        assert_eq!(
-            outcome(&node.produce("t", batch).await),
-            (error, -1, start),
-            "{what}"
-        );
+        assert_eq!(outcome(&node.produce("t", batch).await), (error, -1, start), "{what}");
     }
     assert_eq!(outcome(&node.produce("nope", batch(1)).await), (3, -1, -1));
     match node.send("t", 2, batch(1)).await {
@@ -96,17 +69,9 @@ async fn wrong_batches_are_refused() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        node.fetch_from("t", 0).await.high_watermark,
-        0,
-        "nothing of it is there"
-    );
+    assert_eq!(node.fetch_from("t", 0).await.high_watermark, 0, "nothing of it is there");
     let trailing = [&batch(1)[..], b"xx"].concat();
-    assert_eq!(
-        outcome(&node.produce("t", trailing).await),
-        (0, 0, 0),
-        "what follows is cut off"
-    );
+    assert_eq!(outcome(&node.produce("t", trailing).await), (0, 0, 0), "what follows is cut off");
     assert_eq!(found(&node.fetch_from("t", 0).await).len(), 1);
 
     node.config("t", &[("max.message.bytes", "100")]);
@@ -116,20 +81,10 @@ async fn wrong_batches_are_refused() {
     node.config("t", &[("cleanup.policy", "compact")]);
     let keyless = node.produce("t", batch(2)).await;
     assert_eq!(outcome(&keyless), (87, -1, 0));
-    let indexes: Vec<_> = keyless
-        .record_errors
-        .iter()
-        .map(|error| error.batch_index)
-        .collect();
+    let indexes: Vec<_> = keyless.record_errors.iter().map(|error| error.batch_index).collect();
     assert_eq!(indexes, [0, 1]);
     node.config("t", &[("message.timestamp.before.max.ms", "1000")]);
-    assert_eq!(
-        node.produce("t", batch_at(2, now_ms() - hour))
-            .await
-            .record_errors
-            .len(),
-        2
-    );
+    assert_eq!(node.produce("t", batch_at(2, now_ms() - hour)).await.record_errors.len(), 2);
     assert_eq!(
         outcome(&node.produce("t", batch_at(2, -1)).await),
         (0, 1, 0),
@@ -147,30 +102,15 @@ async fn log_append_time() {
     let records = node.fetch_from("t", 0).await.records.unwrap();
     let batch = batches(records).next().unwrap().unwrap();
     batch.verify_crc().unwrap();
-    assert_eq!(
-        batch.header().timestamp_type(),
-        TimestampType::LogAppendTime
-    );
-    assert!(
-        batch
-            .records(1000)
-            .unwrap()
-            .iter()
-            .all(|record| record.unwrap().timestamp == given)
-    );
+    assert_eq!(batch.header().timestamp_type(), TimestampType::LogAppendTime);
+    assert!(batch.records(1000).unwrap().iter().all(|record| record.unwrap().timestamp == given));
 }
 
 #[tokio::test]
 async fn sequences_survive_a_crash_and_a_stop() {
     let mut node = Node::new();
-    assert_eq!(
-        outcome(&node.produce("t", sequenced(2, 9, 0, 0)).await),
-        (0, 0, 0)
-    );
-    assert_eq!(
-        outcome(&node.produce("t", sequenced(1, 9, 0, 2)).await),
-        (0, 2, 0)
-    );
+    assert_eq!(outcome(&node.produce("t", sequenced(2, 9, 0, 0)).await), (0, 0, 0));
+    assert_eq!(outcome(&node.produce("t", sequenced(1, 9, 0, 2)).await), (0, 2, 0));
     for how in ["running", "killed", "stopped"] {
         if how == "killed" {
             node = node.after_crash();
@@ -178,11 +118,7 @@ async fn sequences_survive_a_crash_and_a_stop() {
             node = node.after_stop();
         }
         let again = node.produce("t", sequenced(1, 9, 0, 2)).await;
-        assert_eq!(
-            outcome(&again),
-            (0, 2, 0),
-            "{how}: a duplicate has the first offset"
-        );
+        assert_eq!(outcome(&again), (0, 2, 0), "{how}: a duplicate has the first offset");
         assert_eq!(
             outcome(&node.produce("t", sequenced(1, 9, 0, 5)).await),
             (45, -1, 0),
@@ -195,42 +131,22 @@ async fn sequences_survive_a_crash_and_a_stop() {
         );
         assert_eq!(node.fetch_from("t", 0).await.high_watermark, 3, "{how}");
     }
-    assert_eq!(
-        outcome(&node.produce("t", sequenced(1, 9, 0, 3)).await),
-        (0, 3, 0)
-    );
-    assert_eq!(
-        found(&node.fetch_from("t", 0).await),
-        [(0, 3, 2), (2, 3, 1), (3, 3, 1)]
-    );
+    assert_eq!(outcome(&node.produce("t", sequenced(1, 9, 0, 3)).await), (0, 3, 0));
+    assert_eq!(found(&node.fetch_from("t", 0).await), [(0, 3, 2), (2, 3, 1), (3, 3, 1)]);
 }
 
 #[tokio::test]
 async fn flush_messages_is_waited_for() {
     let mut node = Node::new();
     node.produce("t", batch(1)).await;
-    let offsets = |node: &Node| {
-        node.replicas
-            .find(TopicRef::Name("t"), 0)
-            .unwrap()
-            .offsets()
-            .unwrap()
-    };
-    assert_eq!(
-        (offsets(&node).flushed, offsets(&node).high_watermark),
-        (0, 1)
-    );
+    let offsets =
+        |node: &Node| node.replicas.find(TopicRef::Name("t"), 0).unwrap().offsets().unwrap();
+    assert_eq!((offsets(&node).flushed, offsets(&node).high_watermark), (0, 1));
     node.config("t", &[("flush.messages", "3")]);
     node.produce("t", batch(1)).await;
-    assert_eq!(
-        (offsets(&node).flushed, offsets(&node).high_watermark),
-        (0, 2)
-    );
+    assert_eq!((offsets(&node).flushed, offsets(&node).high_watermark), (0, 2));
     node.produce("t", batch(1)).await;
-    assert_eq!(
-        (offsets(&node).flushed, offsets(&node).high_watermark),
-        (3, 3)
-    );
+    assert_eq!((offsets(&node).flushed, offsets(&node).high_watermark), (3, 3));
 }
 
 #[tokio::test]
@@ -249,11 +165,7 @@ async fn who_leads_counts() {
     };
     lead(|partition| partition.replicas.push(NodeId(2)));
     assert_eq!(outcome(&node.produce("t", batch(1)).await), (19, -1, -1));
-    assert_eq!(
-        node.send("t", 0, batch(1)).await,
-        Answer::Silence,
-        "only acks=all asks for it"
-    );
+    assert_eq!(node.send("t", 0, batch(1)).await, Answer::Silence, "only acks=all asks for it");
     let mut lead = |change: fn(&mut controller::Partition)| {
         let mut topic = topic("t", 1, 2);
         change(Arc::make_mut(topic.partitions.get_mut(&0).unwrap()));

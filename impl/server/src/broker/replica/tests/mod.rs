@@ -47,16 +47,11 @@ fn open(directory: &Path, clean: bool) -> Arc<ReplicaManager> {
         ("process.roles", "broker,controller"),
         ("node.id", "1"),
         ("controller.quorum.voters", "1@localhost:9093"),
-        (
-            "listeners",
-            "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
-        ),
+        ("listeners", "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093"),
         ("controller.listener.names", "CONTROLLER"),
     ];
-    let properties: BTreeMap<_, _> = properties
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
+    let properties: BTreeMap<_, _> =
+        properties.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let config = Config::from_properties(properties.clone()).unwrap();
     let settings = Settings {
         cluster_id: String::new(),
@@ -67,11 +62,7 @@ fn open(directory: &Path, clean: bool) -> Arc<ReplicaManager> {
         static_config: properties,
         kraft_version: 0,
     };
-    let dir = LogDir {
-        path: directory.to_owned(),
-        id: DirectoryId(Uuid([7; 16])),
-        clean,
-    };
+    let dir = LogDir { path: directory.to_owned(), id: DirectoryId(Uuid([7; 16])), clean };
     ReplicaManager::open(&config, Arc::new(settings), &[dir]).unwrap()
 }
 
@@ -92,9 +83,7 @@ fn topic(name: &str, id: u8, partitions: i32) -> Topic {
     Topic {
         name: name.into(),
         id: TopicId(Uuid([id; 16])),
-        partitions: (0..partitions)
-            .map(|index| (index, Arc::new(partition.clone())))
-            .collect(),
+        partitions: (0..partitions).map(|index| (index, Arc::new(partition.clone()))).collect(),
     }
 }
 
@@ -102,11 +91,8 @@ impl Node {
     /// A node with the topic "t" of two partitions.
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut node = Self {
-            replicas: open(directory.path(), true),
-            directory,
-            image: Image::default(),
-        };
+        let mut node =
+            Self { replicas: open(directory.path(), true), directory, image: Image::default() };
         node.change(|image| put(image, topic("t", 1, 2)));
         node
     }
@@ -118,10 +104,8 @@ impl Node {
     }
 
     fn config(&mut self, topic: &str, configs: &[(&str, &str)]) {
-        let configs = configs
-            .iter()
-            .map(|(key, value)| (Arc::from(*key), Arc::from(*value)))
-            .collect();
+        let configs =
+            configs.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect();
         self.change(|image| {
             image.configs.insert(ConfigResource::topic(topic), configs);
         });
@@ -133,11 +117,7 @@ impl Node {
         copy(self.directory.path(), directory.path());
         let replicas = open(directory.path(), false);
         replicas.apply(&Image::default(), &self.image);
-        Self {
-            directory,
-            replicas,
-            image: self.image.clone(),
-        }
+        Self { directory, replicas, image: self.image.clone() }
     }
 
     fn after_stop(self) -> Self {
@@ -148,20 +128,13 @@ impl Node {
     }
 
     async fn send(&self, topic: &str, acks: i16, batch: impl Into<Bytes>) -> Answer {
-        let data = PartitionProduceData {
-            index: 0,
-            records: Some(batch.into()),
-        };
+        let data = PartitionProduceData { index: 0, records: Some(batch.into()) };
         let topic = TopicProduceData {
             name: topic.into(),
             partition_data: vec![data],
             ..Default::default()
         };
-        let request = ProduceRequest {
-            acks,
-            topic_data: vec![topic],
-            ..Default::default()
-        };
+        let request = ProduceRequest { acks, topic_data: vec![topic], ..Default::default() };
         produce::handle(&self.replicas, None, 8, request).await
     }
 
@@ -184,27 +157,13 @@ impl Node {
     }
 
     fn list(&self, version: i16, timestamp: i64, epoch: i32) -> (i16, i64, i64, i32) {
-        let partition = ListOffsetsPartition {
-            partition_index: 0,
-            current_leader_epoch: epoch,
-            timestamp,
-        };
-        let topic = ListOffsetsTopic {
-            name: "t".into(),
-            partitions: vec![partition],
-        };
-        let request = ListOffsetsRequest {
-            topics: vec![topic],
-            ..Default::default()
-        };
+        let partition =
+            ListOffsetsPartition { partition_index: 0, current_leader_epoch: epoch, timestamp };
+        let topic = ListOffsetsTopic { name: "t".into(), partitions: vec![partition] };
+        let request = ListOffsetsRequest { topics: vec![topic], ..Default::default() };
         let response = list_offsets::handle(&self.replicas, version, request);
         let found = &response.topics[0].partitions[0];
-        (
-            found.error_code,
-            found.timestamp,
-            found.offset,
-            found.leader_epoch,
-        )
+        (found.error_code, found.timestamp, found.offset, found.leader_epoch)
     }
 }
 
@@ -254,32 +213,22 @@ fn patched(mut batch: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
 
 /// A batch of an idempotent producer.
 fn sequenced(count: usize, id: i64, epoch: i16, sequence: i32) -> Vec<u8> {
-    let fields = [
-        &id.to_be_bytes()[..],
-        &epoch.to_be_bytes(),
-        &sequence.to_be_bytes(),
-    ]
-    .concat();
+    let fields = [&id.to_be_bytes()[..], &epoch.to_be_bytes(), &sequence.to_be_bytes()].concat();
     patched(batch(count), 43, &fields)
 }
 
 /// A Fetch of (partition, offset, bytes) that does not wait.
 fn request(topic: &str, partitions: &[(i32, i64, i32)]) -> FetchRequest {
     let partitions =
-        partitions.iter().map(
-            |(partition, fetch_offset, partition_max_bytes)| FetchPartition {
-                partition: *partition,
-                current_leader_epoch: -1,
-                fetch_offset: *fetch_offset,
-                partition_max_bytes: *partition_max_bytes,
-                ..Default::default()
-            },
-        );
-    let topic = FetchTopic {
-        topic: topic.into(),
-        partitions: partitions.collect(),
-        ..Default::default()
-    };
+        partitions.iter().map(|(partition, fetch_offset, partition_max_bytes)| FetchPartition {
+            partition: *partition,
+            current_leader_epoch: -1,
+            fetch_offset: *fetch_offset,
+            partition_max_bytes: *partition_max_bytes,
+            ..Default::default()
+        });
+    let topic =
+        FetchTopic { topic: topic.into(), partitions: partitions.collect(), ..Default::default() };
     FetchRequest {
         replica_id: -1,
         min_bytes: 1,
@@ -291,11 +240,7 @@ fn request(topic: &str, partitions: &[(i32, i64, i32)]) -> FetchRequest {
 }
 
 fn outcome(response: &PartitionProduceResponse) -> (i16, i64, i64) {
-    (
-        response.error_code,
-        response.base_offset,
-        response.log_start_offset,
-    )
+    (response.error_code, response.base_offset, response.log_start_offset)
 }
 
 /// The base offset, leader epoch and number of records of each batch.
@@ -304,11 +249,7 @@ fn found(data: &PartitionData) -> Vec<(i64, i32, i32)> {
     let batches = batches(data.records.clone().unwrap()).map(|batch| {
         let batch = batch.unwrap();
         batch.verify_crc().unwrap();
-        (
-            batch.header().base_offset,
-            batch.header().leader_epoch,
-            batch.header().record_count,
-        )
+        (batch.header().base_offset, batch.header().leader_epoch, batch.header().record_count)
     });
     batches.collect()
 }
@@ -319,7 +260,5 @@ async fn is_pending(future: &mut Pin<&mut impl Future>) -> bool {
 
 /// Long enough for any machine; only a failing test ever waits for it.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_mins(1), future)
-        .await
-        .expect("an answer")
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("an answer")
 }

@@ -1,3 +1,5 @@
+//! Fetch and `ListOffsets`.
+
 use super::*;
 
 #[tokio::test]
@@ -13,10 +15,7 @@ async fn a_waiting_fetch_wakes() {
     let mut fetch = pin!(fetch);
     assert!(is_pending(&mut fetch).await);
     node.produce("t", batch(1)).await;
-    assert_eq!(
-        found(&soon(&mut fetch).await.responses[0].partitions[1]).len(),
-        1
-    );
+    assert_eq!(found(&soon(&mut fetch).await.responses[0].partitions[1]).len(), 1);
 
     let size = batch(1).len() as i32;
     let fetch = fetch::handle(&replicas, 12, waiting(&[(0, 1, 1000)], 2 * size));
@@ -25,10 +24,7 @@ async fn a_waiting_fetch_wakes() {
     node.produce("t", batch(1)).await;
     assert!(is_pending(&mut fetch).await, "there are too few bytes");
     node.produce("t", batch(1)).await;
-    assert_eq!(
-        found(&soon(&mut fetch).await.responses[0].partitions[0]).len(),
-        2
-    );
+    assert_eq!(found(&soon(&mut fetch).await.responses[0].partitions[0]).len(), 2);
 
     let fetch = fetch::handle(&replicas, 12, waiting(&[(0, 3, 1000)], 1));
     let mut fetch = pin!(fetch);
@@ -44,28 +40,13 @@ async fn a_waiting_fetch_wakes() {
 async fn a_fetch_that_has_ended_is_forgotten() {
     let node = Node::new();
     {
-        let request = FetchRequest {
-            max_wait_ms: i32::MAX,
-            ..request("t", &[(0, 0, 1000)])
-        };
+        let request = FetchRequest { max_wait_ms: i32::MAX, ..request("t", &[(0, 0, 1000)]) };
         let fetch = node.fetch(request);
         let mut fetch = pin!(fetch);
         assert!(is_pending(&mut fetch).await);
-        assert_eq!(
-            node.replicas
-                .find(TopicRef::Name("t"), 0)
-                .unwrap()
-                .waiting(),
-            1
-        );
+        assert_eq!(node.replicas.find(TopicRef::Name("t"), 0).unwrap().waiting(), 1);
     }
-    assert_eq!(
-        node.replicas
-            .find(TopicRef::Name("t"), 0)
-            .unwrap()
-            .waiting(),
-        0
-    );
+    assert_eq!(node.replicas.find(TopicRef::Name("t"), 0).unwrap().waiting(), 0);
 }
 
 #[tokio::test]
@@ -81,24 +62,9 @@ async fn limits_of_a_fetch() {
         ("no limit", max, both, vec![0, 3 * size]),
         ("at least one batch", 1, both, vec![0, size]),
         ("a cut batch", size + 5, both, vec![0, size + 5]),
-        (
-            "a limit of one partition",
-            max,
-            &[(0, 0, 1)][..],
-            vec![size],
-        ),
-        (
-            "the first takes all",
-            size,
-            &[(0, 1, max), (0, 0, max)][..],
-            vec![size, 0],
-        ),
-        (
-            "what is left",
-            3 * size,
-            &[(0, 1, max), (0, 0, max)][..],
-            vec![2 * size, size],
-        ),
+        ("a limit of one partition", max, &[(0, 0, 1)][..], vec![size]),
+        ("the first takes all", size, &[(0, 1, max), (0, 0, max)][..], vec![size, 0]),
+        ("what is left", 3 * size, &[(0, 1, max), (0, 0, max)][..], vec![2 * size, size]),
         (
             "less than a batch is left",
             2 * size + 9,
@@ -106,17 +72,10 @@ async fn limits_of_a_fetch() {
             vec![2 * size, 0],
         ),
     ] {
-        let response = node
-            .fetch(FetchRequest {
-                max_bytes,
-                ..request("t", partitions)
-            })
-            .await;
+        let response = node.fetch(FetchRequest { max_bytes, ..request("t", partitions) }).await;
         let partitions = &response.responses[0].partitions;
-        let got: Vec<_> = partitions
-            .iter()
-            .map(|data| data.records.as_ref().unwrap().len() as i32)
-            .collect();
+        let got: Vec<_> =
+            partitions.iter().map(|data| data.records.as_ref().unwrap().len() as i32).collect();
         assert_eq!(got, sizes, "{what}");
     }
 }
@@ -134,45 +93,14 @@ async fn errors_of_a_fetch() {
         move |request: &mut FetchRequest| change(&mut request.topics[0].partitions[0])
     };
     for (what, request, error) in [
-        (
-            "beyond the end",
-            with("t", &partition(|one| one.fetch_offset = 2)),
-            1,
-        ),
-        (
-            "before the start",
-            with("t", &partition(|one| one.fetch_offset = -1)),
-            1,
-        ),
-        (
-            "an unknown partition",
-            with("t", &partition(|one| one.partition = 2)),
-            3,
-        ),
+        ("beyond the end", with("t", &partition(|one| one.fetch_offset = 2)), 1),
+        ("before the start", with("t", &partition(|one| one.fetch_offset = -1)), 1),
+        ("an unknown partition", with("t", &partition(|one| one.partition = 2)), 3),
         ("an unknown topic", with("nope", &|_| ()), 3),
-        (
-            "an old epoch",
-            with("t", &partition(|one| one.current_leader_epoch = 2)),
-            74,
-        ),
-        (
-            "the epoch",
-            with(
-                "t",
-                &partition(|one| one.current_leader_epoch = LEADER_EPOCH),
-            ),
-            0,
-        ),
-        (
-            "a future epoch",
-            with("t", &partition(|one| one.current_leader_epoch = 4)),
-            75,
-        ),
-        (
-            "a follower",
-            with("t", &|request| request.replica_id = 7),
-            6,
-        ),
+        ("an old epoch", with("t", &partition(|one| one.current_leader_epoch = 2)), 74),
+        ("the epoch", with("t", &partition(|one| one.current_leader_epoch = LEADER_EPOCH)), 0),
+        ("a future epoch", with("t", &partition(|one| one.current_leader_epoch = 4)), 75),
+        ("a follower", with("t", &|request| request.replica_id = 7), 6),
     ] {
         let response = node.fetch(request).await;
         let data = &response.responses[0].partitions[0];
@@ -184,43 +112,28 @@ async fn errors_of_a_fetch() {
             "{what}"
         );
     }
-    let session = node
-        .fetch(with("t", &|request| request.session_epoch = 4))
-        .await;
-    assert_eq!(
-        (
-            session.error_code,
-            session.session_id,
-            session.responses.len()
-        ),
-        (70, 0, 0)
-    );
+    let session = node.fetch(with("t", &|request| request.session_epoch = 4)).await;
+    assert_eq!((session.error_code, session.session_id, session.responses.len()), (70, 0, 0));
     let mut by_id = request("", &[(0, 0, 1000)]);
     by_id.topics[0].topic_id = Uuid([1; 16]);
     let response = fetch::handle(&node.replicas, 13, by_id.clone()).await;
     assert_eq!(found(&response.responses[0].partitions[0]).len(), 1);
     by_id.topics[0].topic_id = Uuid([2; 16]);
     let response = fetch::handle(&node.replicas, 13, by_id).await;
-    assert_eq!(
-        response.responses[0].partitions[0].error_code,
-        ErrorCode::UNKNOWN_TOPIC_ID.0
-    );
+    assert_eq!(response.responses[0].partitions[0].error_code, ErrorCode::UNKNOWN_TOPIC_ID.0);
 }
 
 #[tokio::test]
 async fn offsets_are_listed() {
     let node = Node::new();
-    assert_eq!(
-        node.list(8, -3, -1),
-        (0, -1, -1, -1),
-        "an empty log has no largest timestamp"
-    );
+    assert_eq!(node.list(8, -3, -1), (0, -1, -1, -1), "an empty log has no largest timestamp");
     for timestamp in [1000, 3000, 2000] {
         node.produce("t", batch_at(2, timestamp)).await;
     }
     for (version, timestamp, epoch, listed) in [
-        (1, -1, -1, (0, -1, 6, LEADER_EPOCH)),
-        (1, -2, -1, (0, -1, 0, LEADER_EPOCH)),
+        (3, -1, -1, (0, -1, 6, -1)),
+        (4, -1, -1, (0, -1, 6, LEADER_EPOCH)),
+        (4, -2, -1, (0, -1, 0, LEADER_EPOCH)),
         (7, -3, -1, (0, 3000, 2, LEADER_EPOCH)),
         (6, -3, -1, (35, -1, -1, -1)),
         (8, -4, -1, (0, -1, 0, LEADER_EPOCH)),
@@ -228,9 +141,9 @@ async fn offsets_are_listed() {
         (8, -5, -1, (35, -1, -1, -1)),
         (11, -6, -1, (0, -1, -1, -1)),
         (11, -7, -1, (35, -1, -1, -1)),
-        (1, 0, -1, (0, 1000, 0, LEADER_EPOCH)),
-        (1, 1001, -1, (0, 3000, 2, LEADER_EPOCH)),
-        (1, 3001, -1, (0, -1, -1, -1)),
+        (4, 0, -1, (0, 1000, 0, LEADER_EPOCH)),
+        (4, 1001, -1, (0, 3000, 2, LEADER_EPOCH)),
+        (4, 3001, -1, (0, -1, -1, -1)),
         (4, -1, 2, (74, -1, -1, -1)),
         (4, -1, 4, (75, -1, -1, -1)),
         (4, -1, LEADER_EPOCH, (0, -1, 6, LEADER_EPOCH)),
