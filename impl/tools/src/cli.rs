@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Failure, Output};
-use crate::storage;
+use crate::{quickstart, server, storage};
 
 /// An Apache Kafka 4.2 node: broker, controller, or both.
 #[derive(Parser)]
@@ -16,7 +16,10 @@ pub(crate) struct Cli {
 }
 
 const EXAMPLES: &str = "\
-From nothing to a node, as with Kafka's own scripts:
+From nothing to a node:
+  kraftig quickstart
+
+The same with a configuration of your own, as with Kafka's scripts:
   kraftig storage format --cluster-id $(kraftig storage random-uuid) --config config/combined.properties
   kraftig server start config/combined.properties";
 
@@ -25,12 +28,22 @@ enum Command {
     /// Prepare a node's directories, and look at them (kafka-storage.sh)
     #[command(subcommand)]
     Storage(storage::Storage),
+    /// Run a node (kafka-server-start.sh)
+    #[command(subcommand)]
+    Server(server::Server),
+    /// Format a new directory and run a node in it, for a first look
+    ///
+    /// The node is broker and controller of a cluster of its own. A directory that quickstart made before is started again
+    /// as it is; any other that is not empty is refused.
+    Quickstart(quickstart::Quickstart),
 }
 
 impl Cli {
     pub(crate) fn run(self, out: &mut Output) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Storage(command) => command.run(out),
+            Command::Server(command) => command.run(out),
+            Command::Quickstart(command) => command.run(out),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod cli;
 mod output;
+mod quickstart;
+mod server;
 mod storage;
 
 use std::process::ExitCode;

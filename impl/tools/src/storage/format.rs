@@ -116,16 +116,28 @@ impl Format {
 }
 
 /// What the directories of a node are to say.
-struct NewNode {
-    cluster_id: String,
-    node_id: NodeId,
-    version: MetadataVersion,
-    levels: features::Levels,
+pub(crate) struct NewNode {
+    pub(crate) cluster_id: String,
+    pub(crate) node_id: NodeId,
+    pub(crate) version: MetadataVersion,
+    pub(crate) levels: features::Levels,
 }
 
 impl NewNode {
+    /// A node of a new cluster of static voters, at the latest release.
+    pub(crate) fn latest(cluster_id: String, node_id: NodeId) -> Result<Self, Failure> {
+        let version = MetadataVersion::LATEST;
+        let levels = features::resolve(version, &features::Levels::new(), Some(false))?;
+        Ok(Self {
+            cluster_id,
+            node_id,
+            version,
+            levels,
+        })
+    }
+
     /// Formats those of `directories` that are not formatted.
-    fn format(
+    pub(crate) fn format(
         &self,
         directories: &[PathBuf],
         metadata_dir: &Path,
@@ -184,7 +196,7 @@ impl NewNode {
     }
 
     /// `meta.properties` comes last: a directory that has it has all.
-    fn write(&self, directory: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), Failure> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_millis() as i64);

@@ -13,6 +13,8 @@ use kraftig_server::config::Config;
 
 use crate::output::{Failure, Output};
 
+pub(crate) use format::{Format, NewNode};
+
 #[derive(Subcommand)]
 pub(crate) enum Storage {
     /// Print a new id, for --cluster-id
@@ -21,7 +23,7 @@ pub(crate) enum Storage {
     ///
     /// Writes meta.properties and bootstrap.checkpoint into each log directory that has none. All is checked before
     /// anything is written, and directories that are formatted are never touched.
-    Format(format::Format),
+    Format(Format),
     /// Tell what the log directories of a node are
     ///
     /// Ends with status 0 where all is well, and with 1 where it prints a problem.
