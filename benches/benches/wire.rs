@@ -213,7 +213,7 @@ fn validation(c: &mut Criterion) {
             };
             let seen = validate(&bytes);
             group.throughput(Throughput::Bytes(seen.size as u64));
-            group.bench_function(format!("{what}, {codec}"), |b| {
+            group.bench_function(format!("{what}, {codec} ({} B)", bytes.len()), |b| {
                 b.iter(|| validate(black_box(&bytes)));
             });
         }
