@@ -11,6 +11,7 @@ pub mod quorum;
 
 pub use node::{Node, NodeError, ServerOptions};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use config::Config;
@@ -22,6 +23,7 @@ const MOST_BLOCKING_THREADS: usize = 16;
 
 /// Runs a node until SIGTERM or SIGINT stops it cleanly. A second signal ends it at once, as a crash would.
 pub fn run(config: Config, options: ServerOptions) -> Result<(), NodeError> {
+    raise_open_files();
     // Requests are short and nothing in them blocks for long: two threads do the work of Kafka's dozens.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let threads = usize::try_from(config.sockets.num_network_threads).unwrap_or(2);
@@ -73,5 +75,14 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+/// Raises the limit of open files as far as it goes, as a JVM does: each partition with records keeps one open.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays {:?}: {error}", limit.current);
     }
 }

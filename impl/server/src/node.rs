@@ -131,7 +131,6 @@ struct Running {
     addresses: Vec<(String, SocketAddr)>,
     /// Listeners and heartbeats.
     tasks: Vec<JoinHandle<()>>,
-    log_dirs: Vec<PathBuf>,
 }
 
 impl Node {
@@ -151,10 +150,7 @@ impl Node {
     /// Where a listener listens.
     pub fn address(&self, listener: &str) -> Option<SocketAddr> {
         let addresses = &self.running.addresses;
-        addresses
-            .iter()
-            .find(|(name, _)| name == listener)
-            .map(|(_, address)| *address)
+        addresses.iter().find(|(name, _)| name == listener).map(|(_, address)| *address)
     }
 
     /// Returns when the node cannot go on, and why.
@@ -180,11 +176,11 @@ impl Node {
             // The error is the one that was asked for.
             let _ = task.await;
         }
-        block_in_place(|| running.broker.replicas.close());
+        let clean = block_in_place(|| running.broker.replicas.close());
         running.broker.controller.stop().await;
         let _ = running.controller.await;
         running.quorum.stop().await;
-        for dir in &running.log_dirs {
+        for dir in &clean {
             if let Err(error) = checkpoint::write_clean_shutdown(dir, running.broker.epoch()) {
                 tracing::warn!("{error}; the next start recovers as after a crash");
             }
@@ -250,15 +246,11 @@ impl Running {
             controller,
             addresses: Vec::new(),
             tasks: vec![tokio::spawn(lifecycle::keep_alive(broker.clone()))],
-            log_dirs: log_dirs.into_iter().map(|dir| dir.path).collect(),
             broker,
         };
         running.serve(bound)?;
-        let listeners: Vec<String> = running
-            .addresses
-            .iter()
-            .map(|(name, address)| format!("{name}://{address}"))
-            .collect();
+        let listeners: Vec<String> =
+            running.addresses.iter().map(|(name, address)| format!("{name}://{address}")).collect();
         tracing::info!(
             "node {} is ready after {} ms: {}",
             running.broker.id(),
@@ -271,10 +263,8 @@ impl Running {
     fn serve(&mut self, bound: Vec<Bound>) -> Result<(), NodeError> {
         let limits = Limits::new(&self.broker.config.sockets);
         for listener in bound {
-            self.addresses
-                .push((listener.name().to_owned(), listener.address()));
-            self.tasks
-                .push(listener.serve(self.broker.clone(), limits.clone())?);
+            self.addresses.push((listener.name().to_owned(), listener.address()));
+            self.tasks.push(listener.serve(self.broker.clone(), limits.clone())?);
         }
         Ok(())
     }
@@ -349,10 +339,7 @@ fn bootstrap_of(metadata_dir: &Path) -> Result<Vec<Record>, NodeError> {
             })
             .collect(),
         // Kafka begins with the newest metadata.version and no other feature.
-        None => bootstrap_records(MetadataVersion::LATEST)
-            .into_iter()
-            .take(1)
-            .collect(),
+        None => bootstrap_records(MetadataVersion::LATEST).into_iter().take(1).collect(),
     })
 }
 
@@ -438,11 +425,7 @@ fn registration(
 fn endpoints(advertised: &[Listener], bound: &[Bound]) -> Vec<Endpoint> {
     let endpoint = |listener: &Listener| Endpoint {
         name: listener.name.clone(),
-        host: if listener.host.is_empty() {
-            host_name()
-        } else {
-            listener.host.clone()
-        },
+        host: if listener.host.is_empty() { host_name() } else { listener.host.clone() },
         port: match listener.port {
             0 => bound
                 .iter()
@@ -461,15 +444,8 @@ fn endpoints(advertised: &[Listener], bound: &[Bound]) -> Vec<Endpoint> {
 }
 
 fn host_name() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    if name.is_empty() {
-        "localhost".to_owned()
-    } else {
-        name
-    }
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
 fn features() -> Vec<SupportedFeature> {

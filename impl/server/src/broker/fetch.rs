@@ -37,20 +37,13 @@ pub async fn handle(
             ..FetchResponse::default()
         };
     }
-    let fetch = Fetch {
-        replicas,
-        version,
-        request: &request,
-    };
+    let fetch = Fetch { replicas, version, request: &request };
     let deadline = Instant::now()
         + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let mut read = fetch.read();
     if !read.enough && request.max_wait_ms > 0 {
         let waiter = Waiter::new(
-            fetch
-                .partitions()
-                .filter_map(|(topic, one)| fetch.find(topic, one).ok())
-                .collect(),
+            fetch.partitions().filter_map(|(topic, one)| fetch.find(topic, one).ok()).collect(),
         );
         loop {
             // Read after the partitions know of the waiter: what comes from now on wakes it.
@@ -131,9 +124,7 @@ impl Fetch<'_> {
         let limit = usize::try_from(request.max_bytes)
             .unwrap_or_default()
             .min(self.replicas.fetch_max_bytes());
-        let min_bytes = usize::try_from(request.min_bytes)
-            .unwrap_or_default()
-            .min(limit);
+        let min_bytes = usize::try_from(request.min_bytes).unwrap_or_default().min(limit);
         let mut left = limit;
         let mut bytes = 0;
         let mut known = 0;
@@ -144,9 +135,7 @@ impl Fetch<'_> {
                 unknown: error != ErrorCode::NOT_LEADER_OR_FOLLOWER,
             })?;
             known += 1;
-            let max = usize::try_from(one.partition_max_bytes)
-                .unwrap_or_default()
-                .min(left);
+            let max = usize::try_from(one.partition_max_bytes).unwrap_or_default().min(left);
             let read = if self.is_follower() {
                 Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
             } else {
@@ -154,25 +143,16 @@ impl Fetch<'_> {
             };
             match &read {
                 Ok(readable) => {
-                    let len = readable
-                        .slice
-                        .as_ref()
-                        .map_or(0, kraftig_log::ReadSlice::len);
+                    let len = readable.slice.as_ref().map_or(0, kraftig_log::ReadSlice::len);
                     bytes += len;
                     left = left.saturating_sub(len);
                 }
                 Err(_) => failed = true,
             }
-            read.map_err(|error| Failed {
-                error,
-                unknown: false,
-            })
+            read.map_err(|error| Failed { error, unknown: false })
         });
         let partitions = partitions.collect();
-        Read {
-            partitions,
-            enough: known == 0 || failed || bytes >= min_bytes,
-        }
+        Read { partitions, enough: known == 0 || failed || bytes >= min_bytes }
     }
 
     /// Whether another broker asks, which is no replica of anything yet.
@@ -198,10 +178,7 @@ impl Fetch<'_> {
                     .collect(),
             }
         });
-        FetchResponse {
-            responses: topics.collect(),
-            ..FetchResponse::default()
-        }
+        FetchResponse { responses: topics.collect(), ..FetchResponse::default() }
     }
 
     fn partition(
@@ -216,10 +193,7 @@ impl Fetch<'_> {
                 if let Ok(partition) = self.find(topic, one) {
                     partition.directory.fail(&e);
                 }
-                Err(Failed {
-                    error: ErrorCode::KAFKA_STORAGE_ERROR,
-                    unknown: false,
-                })
+                Err(Failed { error: ErrorCode::KAFKA_STORAGE_ERROR, unknown: false })
             }
         });
         let data = PartitionData {
@@ -258,15 +232,10 @@ impl Fetch<'_> {
         one: &FetchPartition,
         error: ErrorCode,
     ) -> LeaderIdAndEpoch {
-        let moved = [
-            ErrorCode::NOT_LEADER_OR_FOLLOWER,
-            ErrorCode::FENCED_LEADER_EPOCH,
-        ]
-        .contains(&error);
-        let partition = self
-            .find(topic, one)
-            .ok()
-            .filter(|_| moved && self.version >= CURRENT_LEADER_VERSION);
+        let moved =
+            [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::FENCED_LEADER_EPOCH].contains(&error);
+        let partition =
+            self.find(topic, one).ok().filter(|_| moved && self.version >= CURRENT_LEADER_VERSION);
         partition.map_or_else(LeaderIdAndEpoch::default, |partition| {
             let leadership = partition.leadership();
             LeaderIdAndEpoch {

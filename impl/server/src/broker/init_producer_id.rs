@@ -41,10 +41,7 @@ pub async fn handle<E>(
             Err(ErrorCode::INVALID_REQUEST)
         }
         // Whoever comes with an id and no transactions gets another one, as from Kafka.
-        None => ids
-            .next(allocate)
-            .await
-            .map_err(|_| ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+        None => ids.next(allocate).await.map_err(|_| ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
         Some("") => Err(ErrorCode::INVALID_REQUEST),
         // No transaction coordinator is served yet.
         Some(_) => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
@@ -91,9 +88,7 @@ mod tests {
                 blocks.set(blocks.get() + 1);
                 Ok::<_, ()>(blocks.get() * 5000)
             };
-            handle(&ids, request(None, -1, -1), allocate)
-                .await
-                .producer_id
+            handle(&ids, request(None, -1, -1), allocate).await.producer_id
         };
         assert_eq!(next().await, 5000);
         for id in 5001..6000 {
@@ -112,23 +107,15 @@ mod tests {
             (Some(""), -1, -1, 42),
             (Some("t"), -1, -1, 15),
         ] {
-            let response = handle(&ids, request(transactional_id, id, epoch), async || {
-                Ok::<_, ()>(0)
-            })
-            .await;
-            assert_eq!(
-                response.error_code, error,
-                "{transactional_id:?} {id} {epoch}"
-            );
+            let response =
+                handle(&ids, request(transactional_id, id, epoch), async || Ok::<_, ()>(0)).await;
+            assert_eq!(response.error_code, error, "{transactional_id:?} {id} {epoch}");
             assert_eq!(
                 (response.producer_id, response.producer_epoch),
                 if error == 0 { (0, 0) } else { (-1, -1) }
             );
         }
-        let down = handle(&ProducerIds::default(), request(None, -1, -1), async || {
-            Err(())
-        })
-        .await;
+        let down = handle(&ProducerIds::default(), request(None, -1, -1), async || Err(())).await;
         assert_eq!(down.error_code, 14);
     }
 }

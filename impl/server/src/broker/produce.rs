@@ -18,11 +18,8 @@ const TOPIC_ID_VERSION: i16 = 13;
 /// Who may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// Kafka's own topics.
-const INTERNAL_TOPICS: [&str; 3] = [
-    "__consumer_offsets",
-    "__transaction_state",
-    "__share_group_state",
-];
+const INTERNAL_TOPICS: [&str; 3] =
+    ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// What the client hears of its request.
 #[derive(Debug, PartialEq)]
@@ -61,11 +58,7 @@ pub async fn handle(
     let mut responses = Vec::with_capacity(request.topic_data.len());
     let mut failed = false;
     for topic in request.topic_data {
-        let TopicProduceData {
-            name,
-            topic_id,
-            partition_data,
-        } = topic;
+        let TopicProduceData { name, topic_id, partition_data } = topic;
         // In memory of its own, so that nothing but the records holds the request's.
         let name = name.detach();
         let topic = if version >= TOPIC_ID_VERSION {
@@ -84,19 +77,12 @@ pub async fn handle(
             failed |= outcome.is_err();
             partition_responses.push(response(version, index, partition.ok().as_deref(), outcome));
         }
-        responses.push(TopicProduceResponse {
-            name,
-            topic_id,
-            partition_responses,
-        });
+        responses.push(TopicProduceResponse { name, topic_id, partition_responses });
     }
     match terms.acks {
         0 if failed => Answer::Close,
         0 => Answer::Silence,
-        _ => Answer::Response(ProduceResponse {
-            responses,
-            ..ProduceResponse::default()
-        }),
+        _ => Answer::Response(ProduceResponse { responses, ..ProduceResponse::default() }),
     }
 }
 
@@ -113,14 +99,8 @@ async fn append(
     }
     let config = partition.config();
     let records = data.records.unwrap_or_default();
-    let mut batch = prepare(
-        records,
-        terms.version,
-        &partition.topic,
-        partition.index,
-        &config,
-        terms.now,
-    )?;
+    let mut batch =
+        prepare(records, terms.version, &partition.topic, partition.index, &config, terms.now)?;
     if batch.header.is_transactional() {
         return Err(if terms.transactional {
             Refusal::new(
@@ -165,21 +145,17 @@ fn response(
         }
         Err(refusal) => refusal,
     };
-    let start = || {
-        partition
-            .and_then(Partition::offsets)
-            .map_or(-1, |offsets| offsets.start)
-    };
+    let start = || partition.and_then(Partition::offsets).map_or(-1, |offsets| offsets.start);
     // A client that asked the wrong broker is told who the right one is.
     let moved =
         partition.filter(|_| refusal.error == ErrorCode::NOT_LEADER_OR_FOLLOWER && version >= 10);
     let current_leader =
-        moved
-            .map(Partition::leadership)
-            .map_or_else(LeaderIdAndEpoch::default, |leadership| LeaderIdAndEpoch {
+        moved.map(Partition::leadership).map_or_else(LeaderIdAndEpoch::default, |leadership| {
+            LeaderIdAndEpoch {
                 leader_id: leadership.leader.map_or(-1, |id| id.0),
                 leader_epoch: leadership.epoch,
-            });
+            }
+        });
     let record_error = |(batch_index, text): (i32, String)| BatchIndexAndErrorMessage {
         batch_index,
         batch_index_error_message: Some(Str::from(text)),

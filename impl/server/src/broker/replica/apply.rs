@@ -11,7 +11,7 @@ use kraftig_spec::controller::{self, Image, Topic};
 
 use super::partition::{Leadership, LogDirectory, Partition};
 use super::topic_config::TopicConfig;
-use super::{HostedTopic, ReplicaManager, in_parallel, lock, now_ms, recovery};
+use super::{HostedTopic, ReplicaManager, cores, in_parallel, lock, now_ms, recovery};
 
 /// A partition to be made.
 struct New<'a> {
@@ -99,7 +99,7 @@ impl ReplicaManager {
     fn make(&self, to_make: Vec<New<'_>>) -> Vec<Arc<Partition>> {
         let now = now_ms();
         let to_make: Vec<_> = to_make.into_iter().map(Mutex::new).collect();
-        in_parallel(&to_make, |new| {
+        in_parallel(&to_make, cores(), |new| {
             let mut new = lock(new);
             let directory = match &new.log {
                 Some((directory, _)) => directory.clone(),

@@ -93,10 +93,14 @@ impl ReplicaManager {
         match job {
             Job::Clean => {
                 let before = now - self.intervals.producer_expiration_ms;
-                self.partitions().iter().for_each(|partition| partition.clean(now, before));
+                for partition in self.partitions() {
+                    partition.clean(now, before);
+                }
             }
             Job::Flush => {
-                self.partitions().iter().for_each(|partition| partition.flush_if_due(now))
+                for partition in self.partitions() {
+                    partition.flush_if_due(now);
+                }
             }
             Job::Checkpoint(kind) => {
                 let offsets =

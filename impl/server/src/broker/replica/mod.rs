@@ -180,27 +180,31 @@ impl ReplicaManager {
     }
 
     /// Stops cleanly: flushes everything and writes the checkpoints, so that the next start has nothing to read.
-    /// Nothing is served from now on. Blocks.
-    pub fn close(&self) {
+    /// Gives the log directories in which that has worked: only these may be marked as left cleanly. Nothing is
+    /// served from now on. Blocks.
+    pub fn close(&self) -> Vec<PathBuf> {
         let mut serving = lock(&self.serving);
-        *serving = false;
+        let served = std::mem::replace(&mut *serving, false);
         let now = now_ms();
         if let Some(found) = lock(&self.found).take() {
-            // Nothing has been served: the checkpoint files are still right.
             for one in found {
                 if let Err(e) = one.log.close(now) {
                     one.directory.fail(&e);
                 }
             }
-            return;
         }
         let partitions = self.partitions();
-        let closed = in_parallel(&partitions, |partition| {
-            partition.close(now).map(|offsets| (partition.clone(), offsets))
+        let closed = in_parallel(&partitions, FLUSH_THREADS, |partition| {
+            Some((partition.clone(), partition.close(now)?))
         });
-        let closed: Vec<_> = closed.into_iter().flatten().collect();
-        self.checkpoints.write_all(&self.directories, &closed);
+        // Before anything was served the files are still right.
+        if served {
+            let closed: Vec<_> = closed.into_iter().flatten().collect();
+            self.checkpoints.write_all(&self.directories, &closed);
+        }
         *self.topics.write().unwrap_or_else(PoisonError::into_inner) = Topics::default();
+        let online = self.directories.iter().filter(|directory| !directory.is_offline());
+        online.map(|directory| directory.path.to_path_buf()).collect()
     }
 
     fn topics(&self) -> std::sync::RwLockReadGuard<'_, Topics> {
@@ -241,10 +245,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Fewer items than this are not worth a thread.
 const ALONE: usize = 64;
+/// Threads that flush partitions: each waits for the disk, which makes many flushes one.
+const FLUSH_THREADS: usize = 32;
 
-/// Does `work` on each item, on all cores where there are many; results are in the order of the items.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+/// Threads for what the processor does.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does `work` on each item, with `threads` where there are many items; results are in the order of the items.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     if items.len() < ALONE || threads == 1 {
         return items.iter().map(work).collect();
     }

@@ -374,7 +374,7 @@ impl Partition {
         match log.delete_expired(high_watermark, now) {
             Ok(0) => {}
             Ok(count) => {
-                tracing::info!("{}-{}: {count} segments have expired", self.topic, self.index)
+                tracing::info!("{}-{}: {count} segments have expired", self.topic, self.index);
             }
             Err(e) => {
                 self.failed(e);

@@ -10,7 +10,7 @@ use kraftig_log::partition_dir::PartitionDir;
 use kraftig_log::{Known, Log, LogConfig, LogError};
 
 use super::partition::LogDirectory;
-use super::{Found, in_parallel, now_ms};
+use super::{Found, cores, in_parallel, now_ms};
 
 /// The metadata log's directory: the quorum's, not ours.
 const METADATA_DIR: &str = "__cluster_metadata-0";
@@ -52,7 +52,7 @@ pub(super) fn open(
         }
     }
     let now = now_ms();
-    let opened = in_parallel(&replicas, |(path, key)| {
+    let opened = in_parallel(&replicas, cores(), |(path, key)| {
         let known = Known {
             clean,
             recovery_point: recovery_points.get(key).copied().unwrap_or_default(),
