@@ -46,10 +46,9 @@ impl Reader {
     pub(crate) fn peek<const N: usize>(&self) -> Result<[u8; N], DecodeError> {
         match self.bytes[self.at..self.end].first_chunk() {
             Some(bytes) => Ok(*bytes),
-            None => Err(self.error(DecodeErrorKind::Truncated {
-                needed: N,
-                left: self.remaining(),
-            })),
+            None => {
+                Err(self.error(DecodeErrorKind::Truncated { needed: N, left: self.remaining() }))
+            }
         }
     }
 
@@ -64,10 +63,7 @@ impl Reader {
     fn slice(&mut self, length: usize) -> Result<Bytes, DecodeError> {
         if length > self.remaining() {
             let left = self.remaining();
-            return Err(self.error(DecodeErrorKind::Truncated {
-                needed: length,
-                left,
-            }));
+            return Err(self.error(DecodeErrorKind::Truncated { needed: length, left }));
         }
         let bytes = self.bytes.slice(self.at..self.at + length);
         self.at += length;
@@ -200,6 +196,14 @@ impl Reader {
             elements.push(element(self).map_err(|error| error.at_index(index))?);
         }
         Ok(Some(elements))
+    }
+
+    /// What `read` reads, behind a byte that is negative for null.
+    pub(crate) fn nullable_struct<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.i8()? < 0 { Ok(None) } else { read(self).map(Some) }
     }
 
     /// Any number of what `element` reads.

@@ -87,6 +87,24 @@ pub(crate) fn nullable<T>(
     Ok(())
 }
 
+/// What `write` writes behind a byte that says that it is there, or the byte that says that it is not.
+pub(crate) fn nullable_struct<T>(
+    buf: &mut BytesMut,
+    value: Option<&T>,
+    write: impl FnOnce(&mut BytesMut, &T) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    match value {
+        Some(value) => {
+            buf.put_i8(1);
+            write(buf, value)
+        }
+        None => {
+            buf.put_i8(-1);
+            Ok(())
+        }
+    }
+}
+
 /// A tagged field (KIP-482): its tag, its size and what `write` writes. The size is known only afterwards
 /// and takes as many bytes as it needs, so it is written behind the value and turned to the front; the
 /// values of tagged fields are small.

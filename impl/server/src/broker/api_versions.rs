@@ -9,6 +9,7 @@ use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
+use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
@@ -32,6 +33,7 @@ const BROKER: &[i16] = &[
     InitProducerIdRequest::KEY,
     DescribeConfigsRequest::KEY,
     DescribeClusterRequest::KEY,
+    DescribeTopicPartitionsRequest::KEY,
 ];
 
 /// The APIs of a controller listener.

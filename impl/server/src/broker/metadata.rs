@@ -1,26 +1,29 @@
 //! `Metadata`: brokers, topics and who leads their partitions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kraftig_spec::controller::{Image, Partition, Topic};
+use kraftig_spec::controller::{Image, Partition, Topic, check_topic_name};
 use kraftig_spec::types::{NodeId, TopicId};
-use kraftig_wire::messages::metadata_request::MetadataRequest;
+use kraftig_wire::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use kraftig_wire::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use kraftig_wire::{ErrorCode, Str};
 
 use super::{
-    Broker, CLUSTER_OPERATIONS, RequestContext, TOPIC_OPERATIONS, auto_create, endpoint,
-    is_internal, is_topic_name,
+    Broker, CLUSTER_OPERATIONS, RequestContext, TOPIC_OPERATIONS, auto_create, endpoint, is_internal,
 };
 
+/// The first version in which a topic may be asked for by its id alone (KIP-516).
+const IDS_SINCE: i16 = 12;
+
 /// What the version and the listener of a request make of the image.
-struct View<'a> {
-    image: &'a Image,
-    listener: &'a str,
-    version: i16,
-    topic_operations: i32,
+pub(super) struct View<'a> {
+    pub(super) image: &'a Image,
+    pub(super) listener: &'a str,
+    pub(super) version: i16,
+    pub(super) topic_operations: i32,
 }
 
 /// Answers with the brokers and the topics that were asked for. Topics that are created because of the question are
@@ -46,35 +49,17 @@ pub fn handle(
         None => view.all_topics(),
         // Version 0 has no other way to ask for all topics.
         Some(topics) if version == 0 && topics.is_empty() => view.all_topics(),
+        Some(topics) if version < IDS_SINCE && topics.iter().any(has_no_name) => {
+            return refuse(topics);
+        }
+        Some(topics) if topics.iter().any(|topic| !topic.topic_id.is_zero()) => topics
+            .iter()
+            .filter(|topic| !topic.topic_id.is_zero())
+            .map(|topic| view.topic_by_id(TopicId(topic.topic_id)))
+            .collect(),
         Some(topics) => {
-            // Before version 12 names cannot be absent and ids are not looked at.
-            let ids_are_wrong = version < 12
-                && topics
-                    .iter()
-                    .any(|topic| topic.name.is_none() || !topic.topic_id.is_zero());
-            let has_ids = topics.iter().any(|topic| !topic.topic_id.is_zero());
-            if ids_are_wrong {
-                topics
-                    .iter()
-                    .map(|topic| {
-                        let name = Some(topic.name.clone().unwrap_or_default());
-                        let id = TopicId(topic.topic_id);
-                        no_topic(ErrorCode::INVALID_REQUEST, name, id)
-                    })
-                    .collect()
-            } else if has_ids {
-                topics
-                    .iter()
-                    .filter(|topic| !topic.topic_id.is_zero())
-                    .map(|topic| view.topic_by_id(TopicId(topic.topic_id)))
-                    .collect()
-            } else {
-                let names: Vec<&Str> = topics
-                    .iter()
-                    .filter_map(|topic| topic.name.as_ref())
-                    .collect();
-                topics_by_name(broker, &view, &names, request.allow_auto_topic_creation)
-            }
+            let names: Vec<&Str> = topics.iter().filter_map(|topic| topic.name.as_ref()).collect();
+            topics_by_name(broker, &view, &names, request.allow_auto_topic_creation)
         }
     };
     MetadataResponse {
@@ -91,47 +76,60 @@ pub fn handle(
     }
 }
 
+/// Whether a topic is asked for in a way that only versions from [`IDS_SINCE`] on know.
+fn has_no_name(topic: &MetadataRequestTopic) -> bool {
+    topic.name.is_none() || !topic.topic_id.is_zero()
+}
+
+fn refuse(topics: &[MetadataRequestTopic]) -> MetadataResponse {
+    let refused = |topic: &MetadataRequestTopic| MetadataResponseTopic {
+        error_code: ErrorCode::INVALID_REQUEST.0,
+        name: Some(topic.name.clone().unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..MetadataResponseTopic::default()
+    };
+    MetadataResponse {
+        topics: topics.iter().map(refused).collect(),
+        ..MetadataResponse::default()
+    }
+}
+
+/// Topics that are there, and then those that are not.
 fn topics_by_name(
     broker: &Arc<Broker>,
     view: &View<'_>,
     names: &[&Str],
     may_create: bool,
 ) -> Vec<MetadataResponseTopic> {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut missing: Vec<&str> = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut topics = Vec::with_capacity(names.len());
+    let mut without = Vec::new();
+    let mut missing: Vec<&str> = Vec::new();
     for name in names.iter().filter(|name| seen.insert(name.as_str())) {
-        match view.image.topic(name) {
-            Some(topic) => topics.push(view.topic(topic)),
-            None if !is_topic_name(name) => topics.push(no_topic(
-                ErrorCode::INVALID_TOPIC_EXCEPTION,
-                Some((*name).clone()),
-                TopicId::default(),
-            )),
+        let error = match view.image.topic(name) {
+            Some(topic) => {
+                topics.push(view.topic(topic));
+                continue;
+            }
+            None if check_topic_name(name).is_err() => ErrorCode::INVALID_TOPIC_EXCEPTION,
             None => {
                 missing.push(name);
-                topics.push(no_topic(
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                    Some((*name).clone()),
-                    TopicId::default(),
-                ));
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             }
-        }
+        };
+        without.push(MetadataResponseTopic {
+            error_code: error.0,
+            is_internal: is_internal(name),
+            name: Some((*name).clone()),
+            topic_authorized_operations: view.topic_operations,
+            ..MetadataResponseTopic::default()
+        });
     }
     if may_create && broker.config.topics.auto_create && !missing.is_empty() {
         auto_create::create(broker, &missing);
     }
+    topics.append(&mut without);
     topics
-}
-
-fn no_topic(error: ErrorCode, name: Option<Str>, id: TopicId) -> MetadataResponseTopic {
-    MetadataResponseTopic {
-        error_code: error.0,
-        is_internal: name.as_deref().is_some_and(is_internal),
-        name,
-        topic_id: id.0,
-        ..MetadataResponseTopic::default()
-    }
 }
 
 impl View<'_> {
@@ -164,7 +162,12 @@ impl View<'_> {
     fn topic_by_id(&self, id: TopicId) -> MetadataResponseTopic {
         match self.image.topics.get(&id) {
             Some(topic) => self.topic(topic),
-            None => no_topic(ErrorCode::UNKNOWN_TOPIC_ID, None, id),
+            None => MetadataResponseTopic {
+                error_code: ErrorCode::UNKNOWN_TOPIC_ID.0,
+                name: None,
+                topic_id: id.0,
+                ..MetadataResponseTopic::default()
+            },
         }
     }
 
@@ -199,7 +202,8 @@ impl View<'_> {
         })
     }
 
-    fn partition(&self, number: i32, partition: &Partition) -> MetadataResponsePartition {
+    /// A partition as a client is told of it.
+    pub(super) fn partition(&self, number: i32, partition: &Partition) -> MetadataResponsePartition {
         // The clients of version 0 were not told of replicas on brokers that they could not reach.
         let shown = |ids: &[NodeId]| -> Vec<i32> {
             ids.iter()

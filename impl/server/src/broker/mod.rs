@@ -6,6 +6,7 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_topic_partitions;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod init_producer_id;
@@ -36,6 +37,11 @@ use replica::ReplicaManager;
 const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 /// What may be done to a topic.
 const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+
+/// Kafka's text for `INVALID_REQUEST` where it has nothing more to say.
+const INVALID_REQUEST_TEXT: Str = Str::from_static(
+    "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.",
+);
 
 /// What request handlers share.
 pub struct Broker {
@@ -131,12 +137,10 @@ impl Broker {
     ) -> Result<R, ControllerError> {
         tokio::time::timeout(timeout, answer)
             .await
-            .unwrap_or_else(|_| {
-                Err(ControllerError::new(
-                    ErrorCode::REQUEST_TIMED_OUT,
-                    "The request timed out.",
-                ))
-            })
+            .unwrap_or(Err(ControllerError {
+                code: ErrorCode::REQUEST_TIMED_OUT,
+                message: None,
+            }))
     }
 }
 
@@ -151,15 +155,6 @@ fn is_internal(name: &str) -> bool {
         name,
         "__consumer_offsets" | "__transaction_state" | "__share_group_state"
     )
-}
-
-/// Whether a topic may have the name.
-fn is_topic_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..")
-        && name.len() <= 249
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 fn no_random(error: impl std::fmt::Display) -> ControllerError {

@@ -8,6 +8,7 @@ use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
+use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
@@ -21,7 +22,7 @@ use kraftig_wire::{
 
 use crate::broker::{
     Broker, RequestContext, api_versions, create_topics, delete_topics, describe_cluster,
-    describe_configs, fetch, find_coordinator, init_producer_id, list_offsets, metadata, produce,
+    describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id, list_offsets, metadata, produce,
 };
 
 /// Why a request is answered by closing the connection, as Kafka does.
@@ -149,8 +150,13 @@ pub(super) async fn answer(
             describe_configs::handle(broker, &request)
         }),
         DescribeClusterRequest::KEY => answer!(DescribeClusterRequest, |request| {
-            describe_cluster::handle(broker, context, &request)
+            describe_cluster::handle(broker, context, version, &request)
         }),
+        DescribeTopicPartitionsRequest::KEY => {
+            answer!(DescribeTopicPartitionsRequest, |request| {
+                describe_topic_partitions::handle(broker, context, &request)
+            })
+        }
         other => return Err(RequestError::NotServed(other)),
     };
     Ok(Some(frame))

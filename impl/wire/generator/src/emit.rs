@@ -21,16 +21,8 @@ pub fn modules(messages: &[Message]) -> Result<BTreeMap<String, String>, String>
     }
     index.push_str(&apis(messages));
     for (kind, name, what) in [
-        (
-            Kind::Metadata,
-            "MetadataRecord",
-            "Any record of the metadata log.",
-        ),
-        (
-            Kind::Control,
-            "ControlRecord",
-            "Any record of a control batch of the metadata log.",
-        ),
+        (Kind::Metadata, "MetadataRecord", "Any record of the metadata log."),
+        (Kind::Control, "ControlRecord", "Any record of a control batch of the metadata log."),
     ] {
         let records: Vec<&Message> = messages.iter().filter(|m| m.kind == kind).collect();
         index.push_str(&record_enum(name, what, &records)?);
@@ -40,9 +32,7 @@ pub fn modules(messages: &[Message]) -> Result<BTreeMap<String, String>, String>
 }
 
 fn key(message: &Message) -> Result<i16, String> {
-    message
-        .key
-        .ok_or_else(|| format!("{} has no key", message.name()))
+    message.key.ok_or_else(|| format!("{} has no key", message.name()))
 }
 
 /// The table of the APIs, for headers and for `ApiVersions`.
@@ -50,10 +40,7 @@ fn apis(messages: &[Message]) -> String {
     let mut out = String::from(
         "/// Every API that this crate has messages for, by key.\npub const APIS: &[crate::Api] = &[\n",
     );
-    let mut requests: Vec<&Message> = messages
-        .iter()
-        .filter(|m| m.kind == Kind::Request)
-        .collect();
+    let mut requests: Vec<&Message> = messages.iter().filter(|m| m.kind == Kind::Request).collect();
     requests.sort_by_key(|m| m.key);
     for request in requests {
         let _ = writeln!(
@@ -82,14 +69,8 @@ fn record_enum(name: &str, what: &str, records: &[&Message]) -> Result<String, S
         let _ = writeln!(variants, "/// `{full}`, key {key}.\n{variant}({path}),");
         let _ = writeln!(keys, "Self::{variant}(_) => {key},");
         let _ = writeln!(names, "Self::{variant}(_) => \"{full}\",");
-        let _ = writeln!(
-            ranges,
-            "Self::{variant}(_) => <{path} as crate::Message>::MAX_VERSION,"
-        );
-        let _ = writeln!(
-            reads,
-            "{key} => Self::{variant}(crate::Message::decode(r, version)?),"
-        );
+        let _ = writeln!(ranges, "Self::{variant}(_) => <{path} as crate::Message>::MAX_VERSION,");
+        let _ = writeln!(reads, "{key} => Self::{variant}(crate::Message::decode(r, version)?),");
         let _ = writeln!(
             writes,
             "Self::{variant}(record) => crate::Message::encode(record, buf, version),"
@@ -122,10 +103,7 @@ fn module_of(message: &Message) -> Result<String, String> {
     let name = message.name();
     let mut out = format!(
         "//! `{name}`{}, versions {}. Written by `kraftig-wire-generator`; do not edit.\n\n",
-        message
-            .key
-            .map(|key| format!(", key {key}"))
-            .unwrap_or_default(),
+        message.key.map(|key| format!(", key {key}")).unwrap_or_default(),
         message.versions,
     );
     if message.structs.iter().any(|s| !s.fields.is_empty()) {

@@ -43,16 +43,10 @@ fn run(wire: &Path, check: bool) -> Result<(), String> {
         let source = format(&source).map_err(|e| format!("{name}: {e}"))?;
         files.insert(name, source);
     }
-    let there: BTreeSet<String> = if target.exists() {
-        list(&target)?
-    } else {
-        BTreeSet::new()
-    };
+    let there: BTreeSet<String> = if target.exists() { list(&target)? } else { BTreeSet::new() };
     for name in there.iter().filter(|name| !files.contains_key(*name)) {
         if check {
-            return Err(format!(
-                "{name} has no schema: run `cargo run -p kraftig-wire-generator`"
-            ));
+            return Err(format!("{name} has no schema: run `cargo run -p kraftig-wire-generator`"));
         }
         std::fs::remove_file(target.join(name)).map_err(|e| format!("{name}: {e}"))?;
     }
@@ -77,13 +71,7 @@ fn list(folder: &Path) -> Result<BTreeSet<String>, String> {
     let error = |e: std::io::Error| format!("{}: {e}", folder.display());
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(folder).map_err(error)? {
-        names.insert(
-            entry
-                .map_err(error)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
+        names.insert(entry.map_err(error)?.file_name().to_string_lossy().into_owned());
     }
     Ok(names)
 }
@@ -97,12 +85,7 @@ fn format(source: &str) -> Result<String, String> {
         .stdout(Stdio::piped())
         .spawn()
         .map_err(error)?;
-    child
-        .stdin
-        .take()
-        .ok_or("rustfmt: no stdin")?
-        .write_all(source.as_bytes())
-        .map_err(error)?;
+    child.stdin.take().ok_or("rustfmt: no stdin")?.write_all(source.as_bytes()).map_err(error)?;
     let output = child.wait_with_output().map_err(error)?;
     if !output.status.success() {
         return Err("rustfmt refused the generated source".to_owned());

@@ -39,16 +39,10 @@ impl Versions {
 
     fn parse(text: &str) -> Option<Self> {
         if let Some(min) = text.strip_suffix('+') {
-            return Some(Self {
-                min: min.parse().ok()?,
-                max: i16::MAX,
-            });
+            return Some(Self { min: min.parse().ok()?, max: i16::MAX });
         }
         let (min, max) = text.split_once('-').unwrap_or((text, text));
-        let versions = Self {
-            min: min.parse().ok()?,
-            max: max.parse().ok()?,
-        };
+        let versions = Self { min: min.parse().ok()?, max: max.parse().ok()? };
         (versions.min <= versions.max).then_some(versions)
     }
 }
@@ -190,24 +184,17 @@ pub fn parse(text: &str) -> Result<Vec<Message>, String> {
         let depth = (line.len() - line.trim_start().len()) / 4;
         if depth == 0 {
             if words[0] == "struct" {
-                let message = messages
-                    .last_mut()
-                    .ok_or_else(|| error("no message above"))?;
+                let message = messages.last_mut().ok_or_else(|| error("no message above"))?;
                 let name = (*words.get(1).ok_or_else(|| error("no name"))?).to_owned();
                 open = vec![message.structs.len()];
-                message.structs.push(Struct {
-                    name,
-                    fields: Vec::new(),
-                });
+                message.structs.push(Struct { name, fields: Vec::new() });
             } else {
                 messages.push(message(&words).ok_or_else(|| error("not a message"))?);
                 open = vec![0];
             }
             continue;
         }
-        let message = messages
-            .last_mut()
-            .ok_or_else(|| error("no message above"))?;
+        let message = messages.last_mut().ok_or_else(|| error("no message above"))?;
         if depth > open.len() {
             return Err(error("indented deeper than the struct above"));
         }
@@ -218,10 +205,7 @@ pub fn parse(text: &str) -> Result<Vec<Message>, String> {
             && next_depth(text, number) > depth
         {
             open.push(message.structs.len());
-            message.structs.push(Struct {
-                name: name.to_owned(),
-                fields: Vec::new(),
-            });
+            message.structs.push(Struct { name: name.to_owned(), fields: Vec::new() });
         }
         message.structs[open[depth - 1]].fields.push(field);
     }
@@ -243,9 +227,7 @@ pub fn parse(text: &str) -> Result<Vec<Message>, String> {
 
 /// How deep the line after `number` is indented.
 fn next_depth(text: &str, number: usize) -> usize {
-    text.lines()
-        .nth(number + 1)
-        .map_or(0, |line| (line.len() - line.trim_start().len()) / 4)
+    text.lines().nth(number + 1).map_or(0, |line| (line.len() - line.trim_start().len()) / 4)
 }
 
 fn message(words: &[&str]) -> Option<Message> {
@@ -266,10 +248,7 @@ fn message(words: &[&str]) -> Option<Message> {
         key: after("key").and_then(|key| key.parse().ok()),
         versions: Versions::parse(after("versions")?)?,
         flexible: Versions::parse(after("flexible")?)?,
-        structs: vec![Struct {
-            name: words[1].to_owned(),
-            fields: Vec::new(),
-        }],
+        structs: vec![Struct { name: words[1].to_owned(), fields: Vec::new() }],
     })
 }
 
@@ -311,25 +290,14 @@ mod tests {
                     struct Other 0+\n    \
                     Id  uuid  1+\n";
         let messages = parse(text).unwrap();
-        let [message] = &messages[..] else {
-            panic!("{messages:?}")
-        };
+        let [message] = &messages[..] else { panic!("{messages:?}") };
         assert_eq!(
             (message.kind, message.key, message.name()),
             (Kind::Request, Some(7), "ARequest")
         );
-        assert_eq!(
-            (message.versions, message.flexible.min),
-            (Versions { min: 1, max: 3 }, 2)
-        );
+        assert_eq!((message.versions, message.flexible.min), (Versions { min: 1, max: 3 }, 2));
         let names = |name: &str| -> Vec<&str> {
-            message
-                .structure(name)
-                .unwrap()
-                .fields
-                .iter()
-                .map(|f| f.name.as_str())
-                .collect()
+            message.structure(name).unwrap().fields.iter().map(|f| f.name.as_str()).collect()
         };
         assert_eq!(names("ARequest"), ["List", "Last"]);
         assert_eq!((names("Item"), names("Other")), (vec!["Name"], vec!["Id"]));
@@ -345,14 +313,8 @@ mod tests {
         for (text, error) in [
             ("    Name  string  0+", "line 1: no message above"),
             ("answer A versions 0 flexible 0+", "line 1: not a message"),
-            (
-                "request A versions 3-1 flexible 0+",
-                "line 1: not a message",
-            ),
-            (
-                "request A versions 0 flexible 0+\n    Name  string",
-                "line 2: not a field",
-            ),
+            ("request A versions 3-1 flexible 0+", "line 1: not a message"),
+            ("request A versions 0 flexible 0+\n    Name  string", "line 2: not a field"),
             (
                 "request A versions 0 flexible 0+\n    Name  string  0+  nullable",
                 "line 2: not a field",

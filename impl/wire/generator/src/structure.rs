@@ -33,10 +33,9 @@ impl Emitter<'_> {
             (false, false) => None,
             (true, false) => Some(format!("message_version >= {}", versions.min)),
             (false, true) => Some(format!("message_version <= {}", versions.max)),
-            (true, true) => Some(format!(
-                "({}..={}).contains(&message_version)",
-                versions.min, versions.max
-            )),
+            (true, true) => {
+                Some(format!("({}..={}).contains(&message_version)", versions.min, versions.max))
+            }
         }
     }
 
@@ -47,10 +46,9 @@ impl Emitter<'_> {
             (false, false) => None,
             (true, false) => Some(format!("message_version < {}", versions.min)),
             (false, true) => Some(format!("message_version > {}", versions.max)),
-            (true, true) => Some(format!(
-                "!({}..={}).contains(&message_version)",
-                versions.min, versions.max
-            )),
+            (true, true) => {
+                Some(format!("!({}..={}).contains(&message_version)", versions.min, versions.max))
+            }
         }
     }
 
@@ -68,9 +66,7 @@ impl Emitter<'_> {
     /// Whether the field is an `Option`.
     fn optional(&self, field: &Field) -> bool {
         let valid = self.message.versions;
-        field
-            .nullable
-            .is_some_and(|n| n.min <= valid.max && n.max >= valid.min)
+        field.nullable.is_some_and(|n| n.min <= valid.max && n.max >= valid.min)
     }
 
     fn rust_type(kind: &Type) -> String {
@@ -91,9 +87,7 @@ impl Emitter<'_> {
     pub(crate) fn definition(&self) -> Result<String, String> {
         let mut out = format!("/// `{}` of Kafka's protocol.\n", self.structure.name);
         out.push_str("#[derive(Clone, Debug, PartialEq");
-        let defaults = self
-            .fields()
-            .all(|f| self.default_value(f).is_ok_and(|d| d.is_none()));
+        let defaults = self.fields().all(|f| self.default_value(f).is_ok_and(|d| d.is_none()));
         if defaults {
             out.push_str(", Default");
         }
@@ -135,9 +129,8 @@ impl Emitter<'_> {
             (Some("true"), Type::Bool) => Some("true".to_owned()),
             (Some("0x7fffffff"), Type::Int(32)) => Some("i32::MAX".to_owned()),
             (Some(text), Type::Int(bits)) => {
-                let value: i64 = text
-                    .parse()
-                    .map_err(|_| format!("{}: default {text}", field.name))?;
+                let value: i64 =
+                    text.parse().map_err(|_| format!("{}: default {text}", field.name))?;
                 let at = |bound: i64| value == bound >> (64 - u32::from(*bits));
                 Some(if at(i64::MAX) && *bits > 8 {
                     format!("i{bits}::MAX")
@@ -153,11 +146,7 @@ impl Emitter<'_> {
 
     /// The default of a field's Rust type.
     fn zero(&self, field: &Field) -> String {
-        if self.optional(field) {
-            "None".to_owned()
-        } else {
-            Self::zero_of(&field.kind)
-        }
+        if self.optional(field) { "None".to_owned() } else { Self::zero_of(&field.kind) }
     }
 
     fn zero_of(kind: &Type) -> String {
@@ -237,10 +226,7 @@ impl Emitter<'_> {
         match element {
             Type::Bool | Type::Int(_) | Type::Uint16 | Type::Float64 | Type::Uuid => {
                 let call = Self::read(element, compact);
-                format!(
-                    "crate::Reader::{}",
-                    call.trim_start_matches("r.").trim_end_matches("()")
-                )
+                format!("crate::Reader::{}", call.trim_start_matches("r.").trim_end_matches("()"))
             }
             _ => format!("|r| {}", Self::read(element, compact)),
         }
@@ -254,19 +240,19 @@ impl Emitter<'_> {
             return Ok(plain + &at);
         }
         let nullable = match &field.kind {
-            Type::Array(element) => format!(
-                "r.nullable_array({compact}, {})",
-                Self::reader(element, compact)
-            ),
+            Type::Array(element) => {
+                format!("r.nullable_array({compact}, {})", Self::reader(element, compact))
+            }
             Type::String => format!("r.nullable_string({compact})"),
             Type::Bytes | Type::Records => format!("r.nullable_bytes({compact})"),
+            Type::Struct(_) => format!("r.nullable_struct(|r| {plain})"),
             kind => return Err(format!("{}: {kind:?} cannot be nullable", field.name)),
         };
         match self.nullable_condition(field) {
             None => Ok(nullable + &at),
-            Some(condition) => Ok(format!(
-                "if {condition} {{ {nullable}{at} }} else {{ {plain}.map(Some){at} }}"
-            )),
+            Some(condition) => {
+                Ok(format!("if {condition} {{ {nullable}{at} }} else {{ {plain}.map(Some){at} }}"))
+            }
         }
     }
 
@@ -279,30 +265,18 @@ impl Emitter<'_> {
     /// The call that writes `value` to `buf`, and whether it can fail. `by_ref` says that `value` is a
     /// reference, as it is inside an array.
     fn write(kind: &Type, compact: &str, value: &str, by_ref: bool) -> (String, bool) {
-        let copied = if by_ref {
-            format!("*{value}")
-        } else {
-            value.to_owned()
-        };
-        let borrowed = if by_ref {
-            value.to_owned()
-        } else {
-            format!("&{value}")
-        };
+        let copied = if by_ref { format!("*{value}") } else { value.to_owned() };
+        let borrowed = if by_ref { value.to_owned() } else { format!("&{value}") };
         match kind {
             Type::Bool => (format!("buf.put_u8(u8::from({copied}))"), false),
             Type::Int(bits) => (format!("buf.put_i{bits}({copied})"), false),
             Type::Uint16 => (format!("buf.put_u16({copied})"), false),
             Type::Float64 => (format!("buf.put_f64({copied})"), false),
             Type::Uuid => (format!("buf.put_slice(&{value}.0)"), false),
-            Type::String => (
-                format!("crate::write::string(buf, {compact}, {borrowed})"),
-                true,
-            ),
-            Type::Bytes | Type::Records => (
-                format!("crate::write::bytes(buf, {compact}, {borrowed})"),
-                true,
-            ),
+            Type::String => (format!("crate::write::string(buf, {compact}, {borrowed})"), true),
+            Type::Bytes | Type::Records => {
+                (format!("crate::write::bytes(buf, {compact}, {borrowed})"), true)
+            }
             Type::Struct(_) => (format!("{value}.write(buf, message_version)"), true),
             Type::Array(element) => {
                 let writer = Self::result(Self::write(element, compact, "v", true));
@@ -316,11 +290,7 @@ impl Emitter<'_> {
 
     /// A writing call as an expression of type `Result<(), EncodeError>`.
     fn result((call, fails): (String, bool)) -> String {
-        if fails {
-            call
-        } else {
-            format!("{{ {call}; Ok(()) }}")
-        }
+        if fails { call } else { format!("{{ {call}; Ok(()) }}") }
     }
 
     fn write_field(&self, field: &Field) -> (String, bool) {
@@ -329,15 +299,14 @@ impl Emitter<'_> {
         if !self.optional(field) {
             return Self::write(&field.kind, compact, &value, false);
         }
-        let allowed = self
-            .nullable_condition(field)
-            .unwrap_or_else(|| "true".to_owned());
-        let null = if field.kind == Type::String {
-            "Short"
-        } else {
-            "Long"
-        };
+        let allowed = self.nullable_condition(field).unwrap_or_else(|| "true".to_owned());
+        let null = if field.kind == Type::String { "Short" } else { "Long" };
         let writer = Self::result(Self::write(&field.kind, compact, "v", true));
+        if let Type::Struct(_) = field.kind {
+            let call =
+                format!("crate::write::nullable_struct(buf, {value}.as_ref(), |buf, v| {writer})");
+            return (call, true);
+        }
         let call = format!(
             "crate::write::nullable(buf, {compact}, crate::write::Null::{null}, {allowed}, {value}.as_ref(), |buf, v| {writer})"
         );
@@ -357,11 +326,7 @@ impl Emitter<'_> {
             let condition = self.condition(field.versions);
             let read = self.read_field(field)?;
             let write = self.write_field(field);
-            let at = if write.1 {
-                format!(".at(\"{kafka}\")?;")
-            } else {
-                ";".to_owned()
-            };
+            let at = if write.1 { format!(".at(\"{kafka}\")?;") } else { ";".to_owned() };
             let own_default = self.default_value(field)?;
             let default = own_default.clone().unwrap_or_else(|| self.zero(field));
             let refuse = (!field.ignorable && condition.is_some())
@@ -369,15 +334,12 @@ impl Emitter<'_> {
                 .transpose()?
                 .map(|set| format!("if {set} {{ return Err(crate::EncodeError::not_in_version(\"{kafka}\")); }}"));
             if let Some(tag) = field.tag {
-                let carried = condition
-                    .as_ref()
-                    .filter(|_| field.versions != self.message.flexible);
+                let carried =
+                    condition.as_ref().filter(|_| field.versions != self.message.flexible);
                 let guard = carried.map(|c| format!(" if {c}")).unwrap_or_default();
                 let _ = writeln!(reads, "let mut {var} = None;");
-                let _ = writeln!(
-                    tag_reads,
-                    "{tag}{guard} => {{ r.once(&mut {var}, |r| {read})?; }}"
-                );
+                let _ =
+                    writeln!(tag_reads, "{tag}{guard} => {{ r.once(&mut {var}, |r| {read})?; }}");
                 let value = if own_default.is_none() {
                     format!("{var}.unwrap_or_default()")
                 } else {
@@ -385,9 +347,7 @@ impl Emitter<'_> {
                 };
                 let _ = writeln!(result, "{var}: {value},");
                 let set = self.is_set(field)?;
-                let set = condition
-                    .as_ref()
-                    .map_or(set.clone(), |c| format!("{c} && ({set})"));
+                let set = condition.as_ref().map_or(set.clone(), |c| format!("{c} && ({set})"));
                 let _ = writeln!(writes, "let tag_{var} = {set};");
                 if let (Some(_), Some(opposite)) = (refuse, self.opposite(field.versions)) {
                     let set = self.is_set(field)?;
@@ -416,9 +376,7 @@ impl Emitter<'_> {
                         reads,
                         "let {var} = if {condition} {{ {read}? }} else {{ {default} }};"
                     );
-                    let refuse = refuse
-                        .map(|refuse| format!(" else {refuse}"))
-                        .unwrap_or_default();
+                    let refuse = refuse.map(|refuse| format!(" else {refuse}")).unwrap_or_default();
                     let _ = writeln!(writes, "if {condition} {{ {write}{at} }}{refuse}");
                 }
             }
@@ -430,11 +388,7 @@ impl Emitter<'_> {
                 "r.tags(|r, tag| {{ match tag {{ {tag_reads} _ => return Ok(false), }} Ok(true) }})?;"
             )
         };
-        let count = if tag_counts.is_empty() {
-            "0".to_owned()
-        } else {
-            tag_counts.join(" + ")
-        };
+        let count = if tag_counts.is_empty() { "0".to_owned() } else { tag_counts.join(" + ") };
         let tags_write = format!("crate::write::uvarint(buf, {count});\n{tag_writes}");
         match &flexible {
             None => {
@@ -452,17 +406,9 @@ impl Emitter<'_> {
             let used = body
                 .split(|c: char| !c.is_alphanumeric() && c != '_')
                 .any(|word| word == "message_version");
-            if used {
-                "message_version"
-            } else {
-                "_message_version"
-            }
+            if used { "message_version" } else { "_message_version" }
         };
-        let this = if self.fields().next().is_some() {
-            "&self"
-        } else {
-            "_: &Self"
-        };
+        let this = if self.fields().next().is_some() { "&self" } else { "_: &Self" };
         Ok(format!(
             "impl {name} {{\n\
              fn read(r: &mut crate::Reader, {}: i16) -> Result<Self, crate::DecodeError> {{\n\

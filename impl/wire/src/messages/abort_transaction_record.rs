@@ -21,9 +21,7 @@ impl AbortTransactionRecord {
             }
             Ok(true)
         })?;
-        Ok(Self {
-            reason: reason.unwrap_or_default(),
-        })
+        Ok(Self { reason: reason.unwrap_or_default() })
     }
 
     fn write(

@@ -27,10 +27,7 @@ impl ApiVersionsRequest {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            client_software_name,
-            client_software_version,
-        })
+        Ok(Self { client_software_name, client_software_version })
     }
 
     fn write(

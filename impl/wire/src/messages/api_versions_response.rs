@@ -41,14 +41,9 @@ impl ApiVersionsResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 3;
         let error_code = r.i16().at("ErrorCode")?;
-        let api_keys = r
-            .array(flexible, |r| ApiVersion::read(r, message_version))
-            .at("ApiKeys")?;
-        let throttle_time_ms = if message_version >= 1 {
-            r.i32().at("ThrottleTimeMs")?
-        } else {
-            0
-        };
+        let api_keys = r.array(flexible, |r| ApiVersion::read(r, message_version)).at("ApiKeys")?;
+        let throttle_time_ms =
+            if message_version >= 1 { r.i32().at("ThrottleTimeMs")? } else { 0 };
         let mut supported_features = None;
         let mut finalized_features_epoch = None;
         let mut finalized_features = None;
@@ -99,10 +94,8 @@ impl ApiVersionsResponse {
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 3;
         buf.put_i16(self.error_code);
-        crate::write::array(buf, flexible, &self.api_keys, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("ApiKeys")?;
+        crate::write::array(buf, flexible, &self.api_keys, |buf, v| v.write(buf, message_version))
+            .at("ApiKeys")?;
         if message_version >= 1 {
             buf.put_i32(self.throttle_time_ms);
         }
@@ -174,11 +167,7 @@ impl ApiVersion {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            api_key,
-            min_version,
-            max_version,
-        })
+        Ok(Self { api_key, min_version, max_version })
     }
 
     fn write(
@@ -216,24 +205,12 @@ impl SupportedFeatureKey {
         } else {
             crate::Str::default()
         };
-        let min_version = if message_version >= 3 {
-            r.i16().at("MinVersion")?
-        } else {
-            0
-        };
-        let max_version = if message_version >= 3 {
-            r.i16().at("MaxVersion")?
-        } else {
-            0
-        };
+        let min_version = if message_version >= 3 { r.i16().at("MinVersion")? } else { 0 };
+        let max_version = if message_version >= 3 { r.i16().at("MaxVersion")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            min_version,
-            max_version,
-        })
+        Ok(Self { name, min_version, max_version })
     }
 
     fn write(
@@ -283,24 +260,14 @@ impl FinalizedFeatureKey {
         } else {
             crate::Str::default()
         };
-        let max_version_level = if message_version >= 3 {
-            r.i16().at("MaxVersionLevel")?
-        } else {
-            0
-        };
-        let min_version_level = if message_version >= 3 {
-            r.i16().at("MinVersionLevel")?
-        } else {
-            0
-        };
+        let max_version_level =
+            if message_version >= 3 { r.i16().at("MaxVersionLevel")? } else { 0 };
+        let min_version_level =
+            if message_version >= 3 { r.i16().at("MinVersionLevel")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            max_version_level,
-            min_version_level,
-        })
+        Ok(Self { name, max_version_level, min_version_level })
     }
 
     fn write(

@@ -19,12 +19,7 @@ pub struct BeginQuorumEpochRequest {
 
 impl Default for BeginQuorumEpochRequest {
     fn default() -> Self {
-        Self {
-            cluster_id: None,
-            voter_id: -1,
-            topics: Vec::new(),
-            leader_endpoints: Vec::new(),
-        }
+        Self { cluster_id: None, voter_id: -1, topics: Vec::new(), leader_endpoints: Vec::new() }
     }
 }
 
@@ -32,29 +27,17 @@ impl BeginQuorumEpochRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let cluster_id = r.nullable_string(flexible).at("ClusterId")?;
-        let voter_id = if message_version >= 1 {
-            r.i32().at("VoterId")?
-        } else {
-            -1
-        };
-        let topics = r
-            .array(flexible, |r| TopicData::read(r, message_version))
-            .at("Topics")?;
+        let voter_id = if message_version >= 1 { r.i32().at("VoterId")? } else { -1 };
+        let topics = r.array(flexible, |r| TopicData::read(r, message_version)).at("Topics")?;
         let leader_endpoints = if message_version >= 1 {
-            r.array(flexible, |r| LeaderEndpoint::read(r, message_version))
-                .at("LeaderEndpoints")?
+            r.array(flexible, |r| LeaderEndpoint::read(r, message_version)).at("LeaderEndpoints")?
         } else {
             Vec::new()
         };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            cluster_id,
-            voter_id,
-            topics,
-            leader_endpoints,
-        })
+        Ok(Self { cluster_id, voter_id, topics, leader_endpoints })
     }
 
     fn write(
@@ -75,10 +58,8 @@ impl BeginQuorumEpochRequest {
         if message_version >= 1 {
             buf.put_i32(self.voter_id);
         }
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if message_version >= 1 {
             crate::write::array(buf, flexible, &self.leader_endpoints, |buf, v| {
                 v.write(buf, message_version)
@@ -105,16 +86,12 @@ impl TopicData {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let topic_name = r.string(flexible).at("TopicName")?;
-        let partitions = r
-            .array(flexible, |r| PartitionData::read(r, message_version))
-            .at("Partitions")?;
+        let partitions =
+            r.array(flexible, |r| PartitionData::read(r, message_version)).at("Partitions")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topic_name,
-            partitions,
-        })
+        Ok(Self { topic_name, partitions })
     }
 
     fn write(
@@ -152,22 +129,14 @@ impl PartitionData {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let partition_index = r.i32().at("PartitionIndex")?;
-        let voter_directory_id = if message_version >= 1 {
-            r.uuid().at("VoterDirectoryId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let voter_directory_id =
+            if message_version >= 1 { r.uuid().at("VoterDirectoryId")? } else { crate::Uuid::ZERO };
         let leader_id = r.i32().at("LeaderId")?;
         let leader_epoch = r.i32().at("LeaderEpoch")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            partition_index,
-            voter_directory_id,
-            leader_id,
-            leader_epoch,
-        })
+        Ok(Self { partition_index, voter_directory_id, leader_id, leader_epoch })
     }
 
     fn write(
@@ -213,11 +182,7 @@ impl LeaderEndpoint {
         } else {
             crate::Str::default()
         };
-        let port = if message_version >= 1 {
-            r.u16().at("Port")?
-        } else {
-            0
-        };
+        let port = if message_version >= 1 { r.u16().at("Port")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }

@@ -21,9 +21,7 @@ impl BeginTransactionRecord {
             }
             Ok(true)
         })?;
-        Ok(Self {
-            name: name.unwrap_or_default(),
-        })
+        Ok(Self { name: name.unwrap_or_default() })
     }
 
     fn write(

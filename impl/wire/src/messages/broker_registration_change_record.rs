@@ -32,14 +32,10 @@ impl BrokerRegistrationChangeRecord {
                     r.once(&mut fenced, |r| r.i8().at("Fenced"))?;
                 }
                 1 if message_version >= 1 => {
-                    r.once(&mut in_controlled_shutdown, |r| {
-                        r.i8().at("InControlledShutdown")
-                    })?;
+                    r.once(&mut in_controlled_shutdown, |r| r.i8().at("InControlledShutdown"))?;
                 }
                 2 if message_version >= 2 => {
-                    r.once(&mut log_dirs, |r| {
-                        r.array(true, crate::Reader::uuid).at("LogDirs")
-                    })?;
+                    r.once(&mut log_dirs, |r| r.array(true, crate::Reader::uuid).at("LogDirs"))?;
                 }
                 _ => return Ok(false),
             }

@@ -19,19 +19,12 @@ pub struct ClientQuotaRecord {
 
 impl ClientQuotaRecord {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
-        let entity = r
-            .array(true, |r| EntityData::read(r, message_version))
-            .at("Entity")?;
+        let entity = r.array(true, |r| EntityData::read(r, message_version)).at("Entity")?;
         let key = r.string(true).at("Key")?;
         let value = r.f64().at("Value")?;
         let remove = r.bool().at("Remove")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            entity,
-            key,
-            value,
-            remove,
-        })
+        Ok(Self { entity, key, value, remove })
     }
 
     fn write(
@@ -39,10 +32,8 @@ impl ClientQuotaRecord {
         buf: &mut bytes::BytesMut,
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
-        crate::write::array(buf, true, &self.entity, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Entity")?;
+        crate::write::array(buf, true, &self.entity, |buf, v| v.write(buf, message_version))
+            .at("Entity")?;
         crate::write::string(buf, true, &self.key).at("Key")?;
         buf.put_f64(self.value);
         buf.put_u8(u8::from(self.remove));
@@ -63,10 +54,7 @@ pub struct EntityData {
 
 impl Default for EntityData {
     fn default() -> Self {
-        Self {
-            entity_type: crate::Str::default(),
-            entity_name: Some(crate::Str::default()),
-        }
+        Self { entity_type: crate::Str::default(), entity_name: Some(crate::Str::default()) }
     }
 }
 
@@ -75,10 +63,7 @@ impl EntityData {
         let entity_type = r.string(true).at("EntityType")?;
         let entity_name = r.nullable_string(true).at("EntityName")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            entity_type,
-            entity_name,
-        })
+        Ok(Self { entity_type, entity_name })
     }
 
     fn write(

@@ -35,12 +35,7 @@ impl ConfigRecord {
         let name = r.string(true).at("Name")?;
         let value = r.nullable_string(true).at("Value")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            resource_type,
-            resource_name,
-            name,
-            value,
-        })
+        Ok(Self { resource_type, resource_name, name, value })
     }
 
     fn write(

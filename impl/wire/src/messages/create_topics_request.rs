@@ -17,30 +17,21 @@ pub struct CreateTopicsRequest {
 
 impl Default for CreateTopicsRequest {
     fn default() -> Self {
-        Self {
-            topics: Vec::new(),
-            timeout_ms: 60000,
-            validate_only: false,
-        }
+        Self { topics: Vec::new(), timeout_ms: 60000, validate_only: false }
     }
 }
 
 impl CreateTopicsRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 5;
-        let topics = r
-            .array(flexible, |r| CreatableTopic::read(r, message_version))
-            .at("Topics")?;
+        let topics =
+            r.array(flexible, |r| CreatableTopic::read(r, message_version)).at("Topics")?;
         let timeout_ms = r.i32().at("timeoutMs")?;
         let validate_only = r.bool().at("validateOnly")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topics,
-            timeout_ms,
-            validate_only,
-        })
+        Ok(Self { topics, timeout_ms, validate_only })
     }
 
     fn write(
@@ -49,10 +40,8 @@ impl CreateTopicsRequest {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 5;
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         buf.put_i32(self.timeout_ms);
         buf.put_u8(u8::from(self.validate_only));
         if flexible {
@@ -84,23 +73,14 @@ impl CreatableTopic {
         let num_partitions = r.i32().at("NumPartitions")?;
         let replication_factor = r.i16().at("ReplicationFactor")?;
         let assignments = r
-            .array(flexible, |r| {
-                CreatableReplicaAssignment::read(r, message_version)
-            })
+            .array(flexible, |r| CreatableReplicaAssignment::read(r, message_version))
             .at("Assignments")?;
-        let configs = r
-            .array(flexible, |r| CreatableTopicConfig::read(r, message_version))
-            .at("Configs")?;
+        let configs =
+            r.array(flexible, |r| CreatableTopicConfig::read(r, message_version)).at("Configs")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            num_partitions,
-            replication_factor,
-            assignments,
-            configs,
-        })
+        Ok(Self { name, num_partitions, replication_factor, assignments, configs })
     }
 
     fn write(
@@ -116,10 +96,8 @@ impl CreatableTopic {
             v.write(buf, message_version)
         })
         .at("Assignments")?;
-        crate::write::array(buf, flexible, &self.configs, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Configs")?;
+        crate::write::array(buf, flexible, &self.configs, |buf, v| v.write(buf, message_version))
+            .at("Configs")?;
         if flexible {
             crate::write::uvarint(buf, 0);
         }
@@ -144,10 +122,7 @@ impl CreatableReplicaAssignment {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            partition_index,
-            broker_ids,
-        })
+        Ok(Self { partition_index, broker_ids })
     }
 
     fn write(
@@ -180,10 +155,7 @@ pub struct CreatableTopicConfig {
 
 impl Default for CreatableTopicConfig {
     fn default() -> Self {
-        Self {
-            name: crate::Str::default(),
-            value: Some(crate::Str::default()),
-        }
+        Self { name: crate::Str::default(), value: Some(crate::Str::default()) }
     }
 }
 

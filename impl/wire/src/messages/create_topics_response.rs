@@ -17,16 +17,12 @@ impl CreateTopicsResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 5;
         let throttle_time_ms = r.i32().at("ThrottleTimeMs")?;
-        let topics = r
-            .array(flexible, |r| CreatableTopicResult::read(r, message_version))
-            .at("Topics")?;
+        let topics =
+            r.array(flexible, |r| CreatableTopicResult::read(r, message_version)).at("Topics")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            throttle_time_ms,
-            topics,
-        })
+        Ok(Self { throttle_time_ms, topics })
     }
 
     fn write(
@@ -36,10 +32,8 @@ impl CreateTopicsResponse {
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 5;
         buf.put_i32(self.throttle_time_ms);
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if flexible {
             crate::write::uvarint(buf, 0);
         }
@@ -87,28 +81,16 @@ impl CreatableTopicResult {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 5;
         let name = r.string(flexible).at("Name")?;
-        let topic_id = if message_version >= 7 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let topic_id =
+            if message_version >= 7 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         let error_code = r.i16().at("ErrorCode")?;
         let error_message = r.nullable_string(flexible).at("ErrorMessage")?;
-        let num_partitions = if message_version >= 5 {
-            r.i32().at("NumPartitions")?
-        } else {
-            -1
-        };
-        let replication_factor = if message_version >= 5 {
-            r.i16().at("ReplicationFactor")?
-        } else {
-            -1
-        };
+        let num_partitions = if message_version >= 5 { r.i32().at("NumPartitions")? } else { -1 };
+        let replication_factor =
+            if message_version >= 5 { r.i16().at("ReplicationFactor")? } else { -1 };
         let configs = if message_version >= 5 {
-            r.nullable_array(flexible, |r| {
-                CreatableTopicConfigs::read(r, message_version)
-            })
-            .at("Configs")?
+            r.nullable_array(flexible, |r| CreatableTopicConfigs::read(r, message_version))
+                .at("Configs")?
         } else {
             Some(Vec::new())
         };
@@ -233,31 +215,13 @@ impl CreatableTopicConfigs {
         } else {
             Some(crate::Str::default())
         };
-        let read_only = if message_version >= 5 {
-            r.bool().at("ReadOnly")?
-        } else {
-            false
-        };
-        let config_source = if message_version >= 5 {
-            r.i8().at("ConfigSource")?
-        } else {
-            -1
-        };
-        let is_sensitive = if message_version >= 5 {
-            r.bool().at("IsSensitive")?
-        } else {
-            false
-        };
+        let read_only = if message_version >= 5 { r.bool().at("ReadOnly")? } else { false };
+        let config_source = if message_version >= 5 { r.i8().at("ConfigSource")? } else { -1 };
+        let is_sensitive = if message_version >= 5 { r.bool().at("IsSensitive")? } else { false };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            value,
-            read_only,
-            config_source,
-            is_sensitive,
-        })
+        Ok(Self { name, value, read_only, config_source, is_sensitive })
     }
 
     fn write(

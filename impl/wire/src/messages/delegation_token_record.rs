@@ -51,10 +51,8 @@ impl DelegationTokenRecord {
     ) -> Result<(), crate::EncodeError> {
         crate::write::string(buf, true, &self.owner).at("Owner")?;
         crate::write::string(buf, true, &self.requester).at("Requester")?;
-        crate::write::array(buf, true, &self.renewers, |buf, v| {
-            crate::write::string(buf, true, v)
-        })
-        .at("Renewers")?;
+        crate::write::array(buf, true, &self.renewers, |buf, v| crate::write::string(buf, true, v))
+            .at("Renewers")?;
         buf.put_i64(self.issue_timestamp);
         buf.put_i64(self.max_timestamp);
         buf.put_i64(self.expiration_timestamp);

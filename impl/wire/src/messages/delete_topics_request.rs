@@ -19,8 +19,7 @@ impl DeleteTopicsRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 4;
         let topics = if message_version >= 6 {
-            r.array(flexible, |r| DeleteTopicState::read(r, message_version))
-                .at("Topics")?
+            r.array(flexible, |r| DeleteTopicState::read(r, message_version)).at("Topics")?
         } else {
             Vec::new()
         };
@@ -33,11 +32,7 @@ impl DeleteTopicsRequest {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topics,
-            topic_names,
-            timeout_ms,
-        })
+        Ok(Self { topics, topic_names, timeout_ms })
     }
 
     fn write(
@@ -80,16 +75,10 @@ pub struct DeleteTopicState {
 impl DeleteTopicState {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 4;
-        let name = if message_version >= 6 {
-            r.nullable_string(flexible).at("Name")?
-        } else {
-            None
-        };
-        let topic_id = if message_version >= 6 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let name =
+            if message_version >= 6 { r.nullable_string(flexible).at("Name")? } else { None };
+        let topic_id =
+            if message_version >= 6 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }

@@ -23,10 +23,7 @@ impl DeleteTopicsResponse {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            throttle_time_ms,
-            responses,
-        })
+        Ok(Self { throttle_time_ms, responses })
     }
 
     fn write(
@@ -36,10 +33,8 @@ impl DeleteTopicsResponse {
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 4;
         buf.put_i32(self.throttle_time_ms);
-        crate::write::array(buf, flexible, &self.responses, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Responses")?;
+        crate::write::array(buf, flexible, &self.responses, |buf, v| v.write(buf, message_version))
+            .at("Responses")?;
         if flexible {
             crate::write::uvarint(buf, 0);
         }
@@ -79,11 +74,8 @@ impl DeletableTopicResult {
         } else {
             r.string(flexible).map(Some).at("Name")
         }?;
-        let topic_id = if message_version >= 6 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let topic_id =
+            if message_version >= 6 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         let error_code = r.i16().at("ErrorCode")?;
         let error_message = if message_version >= 5 {
             r.nullable_string(flexible).at("ErrorMessage")?
@@ -93,12 +85,7 @@ impl DeletableTopicResult {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            topic_id,
-            error_code,
-            error_message,
-        })
+        Ok(Self { name, topic_id, error_code, error_message })
     }
 
     fn write(

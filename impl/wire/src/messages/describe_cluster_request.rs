@@ -29,22 +29,11 @@ impl DescribeClusterRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let include_cluster_authorized_operations =
             r.bool().at("IncludeClusterAuthorizedOperations")?;
-        let endpoint_type = if message_version >= 1 {
-            r.i8().at("EndpointType")?
-        } else {
-            1
-        };
-        let include_fenced_brokers = if message_version >= 2 {
-            r.bool().at("IncludeFencedBrokers")?
-        } else {
-            false
-        };
+        let endpoint_type = if message_version >= 1 { r.i8().at("EndpointType")? } else { 1 };
+        let include_fenced_brokers =
+            if message_version >= 2 { r.bool().at("IncludeFencedBrokers")? } else { false };
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            include_cluster_authorized_operations,
-            endpoint_type,
-            include_fenced_brokers,
-        })
+        Ok(Self { include_cluster_authorized_operations, endpoint_type, include_fenced_brokers })
     }
 
     fn write(

@@ -45,16 +45,11 @@ impl DescribeClusterResponse {
         let throttle_time_ms = r.i32().at("ThrottleTimeMs")?;
         let error_code = r.i16().at("ErrorCode")?;
         let error_message = r.nullable_string(true).at("ErrorMessage")?;
-        let endpoint_type = if message_version >= 1 {
-            r.i8().at("EndpointType")?
-        } else {
-            1
-        };
+        let endpoint_type = if message_version >= 1 { r.i8().at("EndpointType")? } else { 1 };
         let cluster_id = r.string(true).at("ClusterId")?;
         let controller_id = r.i32().at("ControllerId")?;
-        let brokers = r
-            .array(true, |r| DescribeClusterBroker::read(r, message_version))
-            .at("Brokers")?;
+        let brokers =
+            r.array(true, |r| DescribeClusterBroker::read(r, message_version)).at("Brokers")?;
         let cluster_authorized_operations = r.i32().at("ClusterAuthorizedOperations")?;
         r.tags(|_, _| Ok(false))?;
         Ok(Self {
@@ -92,10 +87,8 @@ impl DescribeClusterResponse {
         }
         crate::write::string(buf, true, &self.cluster_id).at("ClusterId")?;
         buf.put_i32(self.controller_id);
-        crate::write::array(buf, true, &self.brokers, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Brokers")?;
+        crate::write::array(buf, true, &self.brokers, |buf, v| v.write(buf, message_version))
+            .at("Brokers")?;
         buf.put_i32(self.cluster_authorized_operations);
         crate::write::uvarint(buf, 0);
 
@@ -124,19 +117,9 @@ impl DescribeClusterBroker {
         let host = r.string(true).at("Host")?;
         let port = r.i32().at("Port")?;
         let rack = r.nullable_string(true).at("Rack")?;
-        let is_fenced = if message_version >= 2 {
-            r.bool().at("IsFenced")?
-        } else {
-            false
-        };
+        let is_fenced = if message_version >= 2 { r.bool().at("IsFenced")? } else { false };
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            broker_id,
-            host,
-            port,
-            rack,
-            is_fenced,
-        })
+        Ok(Self { broker_id, host, port, rack, is_fenced })
     }
 
     fn write(

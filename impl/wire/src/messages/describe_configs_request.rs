@@ -19,24 +19,15 @@ impl DescribeConfigsRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 4;
         let resources = r
-            .array(flexible, |r| {
-                DescribeConfigsResource::read(r, message_version)
-            })
+            .array(flexible, |r| DescribeConfigsResource::read(r, message_version))
             .at("Resources")?;
         let include_synonyms = r.bool().at("IncludeSynonyms")?;
-        let include_documentation = if message_version >= 3 {
-            r.bool().at("IncludeDocumentation")?
-        } else {
-            false
-        };
+        let include_documentation =
+            if message_version >= 3 { r.bool().at("IncludeDocumentation")? } else { false };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            resources,
-            include_synonyms,
-            include_documentation,
-        })
+        Ok(Self { resources, include_synonyms, include_documentation })
     }
 
     fn write(
@@ -45,10 +36,8 @@ impl DescribeConfigsRequest {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 4;
-        crate::write::array(buf, flexible, &self.resources, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Resources")?;
+        crate::write::array(buf, flexible, &self.resources, |buf, v| v.write(buf, message_version))
+            .at("Resources")?;
         buf.put_u8(u8::from(self.include_synonyms));
         if message_version >= 3 {
             buf.put_u8(u8::from(self.include_documentation));
@@ -88,17 +77,12 @@ impl DescribeConfigsResource {
         let flexible = message_version >= 4;
         let resource_type = r.i8().at("ResourceType")?;
         let resource_name = r.string(flexible).at("ResourceName")?;
-        let configuration_keys = r
-            .nullable_array(flexible, |r| r.string(flexible))
-            .at("ConfigurationKeys")?;
+        let configuration_keys =
+            r.nullable_array(flexible, |r| r.string(flexible)).at("ConfigurationKeys")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            resource_type,
-            resource_name,
-            configuration_keys,
-        })
+        Ok(Self { resource_type, resource_name, configuration_keys })
     }
 
     fn write(

@@ -17,18 +17,12 @@ impl DescribeConfigsResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 4;
         let throttle_time_ms = r.i32().at("ThrottleTimeMs")?;
-        let results = r
-            .array(flexible, |r| {
-                DescribeConfigsResult::read(r, message_version)
-            })
-            .at("Results")?;
+        let results =
+            r.array(flexible, |r| DescribeConfigsResult::read(r, message_version)).at("Results")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            throttle_time_ms,
-            results,
-        })
+        Ok(Self { throttle_time_ms, results })
     }
 
     fn write(
@@ -38,10 +32,8 @@ impl DescribeConfigsResponse {
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 4;
         buf.put_i32(self.throttle_time_ms);
-        crate::write::array(buf, flexible, &self.results, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Results")?;
+        crate::write::array(buf, flexible, &self.results, |buf, v| v.write(buf, message_version))
+            .at("Results")?;
         if flexible {
             crate::write::uvarint(buf, 0);
         }
@@ -84,20 +76,12 @@ impl DescribeConfigsResult {
         let resource_type = r.i8().at("ResourceType")?;
         let resource_name = r.string(flexible).at("ResourceName")?;
         let configs = r
-            .array(flexible, |r| {
-                DescribeConfigsResourceResult::read(r, message_version)
-            })
+            .array(flexible, |r| DescribeConfigsResourceResult::read(r, message_version))
             .at("Configs")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            error_code,
-            error_message,
-            resource_type,
-            resource_name,
-            configs,
-        })
+        Ok(Self { error_code, error_message, resource_type, resource_name, configs })
     }
 
     fn write(
@@ -118,10 +102,8 @@ impl DescribeConfigsResult {
         .at("ErrorMessage")?;
         buf.put_i8(self.resource_type);
         crate::write::string(buf, flexible, &self.resource_name).at("ResourceName")?;
-        crate::write::array(buf, flexible, &self.configs, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Configs")?;
+        crate::write::array(buf, flexible, &self.configs, |buf, v| v.write(buf, message_version))
+            .at("Configs")?;
         if flexible {
             crate::write::uvarint(buf, 0);
         }
@@ -174,15 +156,9 @@ impl DescribeConfigsResourceResult {
         let config_source = r.i8().at("ConfigSource")?;
         let is_sensitive = r.bool().at("IsSensitive")?;
         let synonyms = r
-            .array(flexible, |r| {
-                DescribeConfigsSynonym::read(r, message_version)
-            })
+            .array(flexible, |r| DescribeConfigsSynonym::read(r, message_version))
             .at("Synonyms")?;
-        let config_type = if message_version >= 3 {
-            r.i8().at("ConfigType")?
-        } else {
-            0
-        };
+        let config_type = if message_version >= 3 { r.i8().at("ConfigType")? } else { 0 };
         let documentation = if message_version >= 3 {
             r.nullable_string(flexible).at("Documentation")?
         } else {
@@ -222,10 +198,8 @@ impl DescribeConfigsResourceResult {
         buf.put_u8(u8::from(self.read_only));
         buf.put_i8(self.config_source);
         buf.put_u8(u8::from(self.is_sensitive));
-        crate::write::array(buf, flexible, &self.synonyms, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Synonyms")?;
+        crate::write::array(buf, flexible, &self.synonyms, |buf, v| v.write(buf, message_version))
+            .at("Synonyms")?;
         if message_version >= 3 {
             buf.put_i8(self.config_type);
         }
@@ -260,11 +234,7 @@ pub struct DescribeConfigsSynonym {
 
 impl Default for DescribeConfigsSynonym {
     fn default() -> Self {
-        Self {
-            name: crate::Str::default(),
-            value: Some(crate::Str::default()),
-            source: 0,
-        }
+        Self { name: crate::Str::default(), value: Some(crate::Str::default()), source: 0 }
     }
 }
 
@@ -277,11 +247,7 @@ impl DescribeConfigsSynonym {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            value,
-            source,
-        })
+        Ok(Self { name, value, source })
     }
 
     fn write(

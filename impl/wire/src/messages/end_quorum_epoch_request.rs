@@ -19,23 +19,16 @@ impl EndQuorumEpochRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let cluster_id = r.nullable_string(flexible).at("ClusterId")?;
-        let topics = r
-            .array(flexible, |r| TopicData::read(r, message_version))
-            .at("Topics")?;
+        let topics = r.array(flexible, |r| TopicData::read(r, message_version)).at("Topics")?;
         let leader_endpoints = if message_version >= 1 {
-            r.array(flexible, |r| LeaderEndpoint::read(r, message_version))
-                .at("LeaderEndpoints")?
+            r.array(flexible, |r| LeaderEndpoint::read(r, message_version)).at("LeaderEndpoints")?
         } else {
             Vec::new()
         };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            cluster_id,
-            topics,
-            leader_endpoints,
-        })
+        Ok(Self { cluster_id, topics, leader_endpoints })
     }
 
     fn write(
@@ -53,10 +46,8 @@ impl EndQuorumEpochRequest {
             |buf, v| crate::write::string(buf, flexible, v),
         )
         .at("ClusterId")?;
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if message_version >= 1 {
             crate::write::array(buf, flexible, &self.leader_endpoints, |buf, v| {
                 v.write(buf, message_version)
@@ -83,16 +74,12 @@ impl TopicData {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let topic_name = r.string(flexible).at("TopicName")?;
-        let partitions = r
-            .array(flexible, |r| PartitionData::read(r, message_version))
-            .at("Partitions")?;
+        let partitions =
+            r.array(flexible, |r| PartitionData::read(r, message_version)).at("Partitions")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topic_name,
-            partitions,
-        })
+        Ok(Self { topic_name, partitions })
     }
 
     fn write(
@@ -135,8 +122,7 @@ impl PartitionData {
         let leader_id = r.i32().at("LeaderId")?;
         let leader_epoch = r.i32().at("LeaderEpoch")?;
         let preferred_successors = if message_version <= 0 {
-            r.array(flexible, crate::Reader::i32)
-                .at("PreferredSuccessors")?
+            r.array(flexible, crate::Reader::i32).at("PreferredSuccessors")?
         } else {
             Vec::new()
         };
@@ -199,11 +185,7 @@ pub struct ReplicaInfo {
 impl ReplicaInfo {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
-        let candidate_id = if message_version >= 1 {
-            r.i32().at("CandidateId")?
-        } else {
-            0
-        };
+        let candidate_id = if message_version >= 1 { r.i32().at("CandidateId")? } else { 0 };
         let candidate_directory_id = if message_version >= 1 {
             r.uuid().at("CandidateDirectoryId")?
         } else {
@@ -212,10 +194,7 @@ impl ReplicaInfo {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            candidate_id,
-            candidate_directory_id,
-        })
+        Ok(Self { candidate_id, candidate_directory_id })
     }
 
     fn write(
@@ -265,11 +244,7 @@ impl LeaderEndpoint {
         } else {
             crate::Str::default()
         };
-        let port = if message_version >= 1 {
-            r.u16().at("Port")?
-        } else {
-            0
-        };
+        let port = if message_version >= 1 { r.u16().at("Port")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }

@@ -19,9 +19,7 @@ impl EndQuorumEpochResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let error_code = r.i16().at("ErrorCode")?;
-        let topics = r
-            .array(flexible, |r| TopicData::read(r, message_version))
-            .at("Topics")?;
+        let topics = r.array(flexible, |r| TopicData::read(r, message_version)).at("Topics")?;
         let mut node_endpoints = None;
         if flexible {
             r.tags(|r, tag| {
@@ -37,11 +35,7 @@ impl EndQuorumEpochResponse {
                 Ok(true)
             })?;
         }
-        Ok(Self {
-            error_code,
-            topics,
-            node_endpoints: node_endpoints.unwrap_or_default(),
-        })
+        Ok(Self { error_code, topics, node_endpoints: node_endpoints.unwrap_or_default() })
     }
 
     fn write(
@@ -51,10 +45,8 @@ impl EndQuorumEpochResponse {
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 1;
         buf.put_i16(self.error_code);
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         let tag_node_endpoints = message_version >= 1 && (!self.node_endpoints.is_empty());
         if message_version < 1 && (!self.node_endpoints.is_empty()) {
             return Err(crate::EncodeError::not_in_version("NodeEndpoints"));
@@ -87,16 +79,12 @@ impl TopicData {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
         let topic_name = r.string(flexible).at("TopicName")?;
-        let partitions = r
-            .array(flexible, |r| PartitionData::read(r, message_version))
-            .at("Partitions")?;
+        let partitions =
+            r.array(flexible, |r| PartitionData::read(r, message_version)).at("Partitions")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topic_name,
-            partitions,
-        })
+        Ok(Self { topic_name, partitions })
     }
 
     fn write(
@@ -140,12 +128,7 @@ impl PartitionData {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            partition_index,
-            error_code,
-            leader_id,
-            leader_epoch,
-        })
+        Ok(Self { partition_index, error_code, leader_id, leader_epoch })
     }
 
     fn write(
@@ -179,29 +162,17 @@ pub struct NodeEndpoint {
 impl NodeEndpoint {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 1;
-        let node_id = if message_version >= 1 {
-            r.i32().at("NodeId")?
-        } else {
-            0
-        };
+        let node_id = if message_version >= 1 { r.i32().at("NodeId")? } else { 0 };
         let host = if message_version >= 1 {
             r.string(flexible).at("Host")?
         } else {
             crate::Str::default()
         };
-        let port = if message_version >= 1 {
-            r.u16().at("Port")?
-        } else {
-            0
-        };
+        let port = if message_version >= 1 { r.u16().at("Port")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            node_id,
-            host,
-            port,
-        })
+        Ok(Self { node_id, host, port })
     }
 
     fn write(

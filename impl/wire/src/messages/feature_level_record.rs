@@ -18,10 +18,7 @@ impl FeatureLevelRecord {
         let name = r.string(true).at("Name")?;
         let feature_level = r.i16().at("FeatureLevel")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            name,
-            feature_level,
-        })
+        Ok(Self { name, feature_level })
     }
 
     fn write(

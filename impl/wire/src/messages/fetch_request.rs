@@ -55,28 +55,14 @@ impl Default for FetchRequest {
 impl FetchRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
-        let replica_id = if message_version <= 14 {
-            r.i32().at("ReplicaId")?
-        } else {
-            -1
-        };
+        let replica_id = if message_version <= 14 { r.i32().at("ReplicaId")? } else { -1 };
         let max_wait_ms = r.i32().at("MaxWaitMs")?;
         let min_bytes = r.i32().at("MinBytes")?;
         let max_bytes = r.i32().at("MaxBytes")?;
         let isolation_level = r.i8().at("IsolationLevel")?;
-        let session_id = if message_version >= 7 {
-            r.i32().at("SessionId")?
-        } else {
-            0
-        };
-        let session_epoch = if message_version >= 7 {
-            r.i32().at("SessionEpoch")?
-        } else {
-            -1
-        };
-        let topics = r
-            .array(flexible, |r| FetchTopic::read(r, message_version))
-            .at("Topics")?;
+        let session_id = if message_version >= 7 { r.i32().at("SessionId")? } else { 0 };
+        let session_epoch = if message_version >= 7 { r.i32().at("SessionEpoch")? } else { -1 };
+        let topics = r.array(flexible, |r| FetchTopic::read(r, message_version)).at("Topics")?;
         let forgotten_topics_data = if message_version >= 7 {
             r.array(flexible, |r| ForgottenTopic::read(r, message_version))
                 .at("ForgottenTopicsData")?
@@ -94,9 +80,7 @@ impl FetchRequest {
             r.tags(|r, tag| {
                 match tag {
                     0 => {
-                        r.once(&mut cluster_id, |r| {
-                            r.nullable_string(flexible).at("ClusterId")
-                        })?;
+                        r.once(&mut cluster_id, |r| r.nullable_string(flexible).at("ClusterId"))?;
                     }
                     1 if message_version >= 15 => {
                         r.once(&mut replica_state, |r| {
@@ -145,10 +129,8 @@ impl FetchRequest {
         if message_version >= 7 {
             buf.put_i32(self.session_epoch);
         }
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if message_version >= 7 {
             crate::write::array(buf, flexible, &self.forgotten_topics_data, |buf, v| {
                 v.write(buf, message_version)
@@ -167,10 +149,7 @@ impl FetchRequest {
             return Err(crate::EncodeError::not_in_version("ReplicaState"));
         }
         if flexible {
-            crate::write::uvarint(
-                buf,
-                u32::from(tag_cluster_id) + u32::from(tag_replica_state),
-            );
+            crate::write::uvarint(buf, u32::from(tag_cluster_id) + u32::from(tag_replica_state));
             if tag_cluster_id {
                 crate::write::tag(buf, 0, |buf| {
                     crate::write::nullable(
@@ -204,33 +183,19 @@ pub struct ReplicaState {
 
 impl Default for ReplicaState {
     fn default() -> Self {
-        Self {
-            replica_id: -1,
-            replica_epoch: -1,
-        }
+        Self { replica_id: -1, replica_epoch: -1 }
     }
 }
 
 impl ReplicaState {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
-        let replica_id = if message_version >= 15 {
-            r.i32().at("ReplicaId")?
-        } else {
-            -1
-        };
-        let replica_epoch = if message_version >= 15 {
-            r.i64().at("ReplicaEpoch")?
-        } else {
-            -1
-        };
+        let replica_id = if message_version >= 15 { r.i32().at("ReplicaId")? } else { -1 };
+        let replica_epoch = if message_version >= 15 { r.i64().at("ReplicaEpoch")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            replica_id,
-            replica_epoch,
-        })
+        Ok(Self { replica_id, replica_epoch })
     }
 
     fn write(
@@ -275,22 +240,14 @@ impl FetchTopic {
         } else {
             crate::Str::default()
         };
-        let topic_id = if message_version >= 13 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
-        let partitions = r
-            .array(flexible, |r| FetchPartition::read(r, message_version))
-            .at("Partitions")?;
+        let topic_id =
+            if message_version >= 13 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
+        let partitions =
+            r.array(flexible, |r| FetchPartition::read(r, message_version)).at("Partitions")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topic,
-            topic_id,
-            partitions,
-        })
+        Ok(Self { topic, topic_id, partitions })
     }
 
     fn write(
@@ -356,22 +313,13 @@ impl FetchPartition {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
         let partition = r.i32().at("Partition")?;
-        let current_leader_epoch = if message_version >= 9 {
-            r.i32().at("CurrentLeaderEpoch")?
-        } else {
-            -1
-        };
+        let current_leader_epoch =
+            if message_version >= 9 { r.i32().at("CurrentLeaderEpoch")? } else { -1 };
         let fetch_offset = r.i64().at("FetchOffset")?;
-        let last_fetched_epoch = if message_version >= 12 {
-            r.i32().at("LastFetchedEpoch")?
-        } else {
-            -1
-        };
-        let log_start_offset = if message_version >= 5 {
-            r.i64().at("LogStartOffset")?
-        } else {
-            -1
-        };
+        let last_fetched_epoch =
+            if message_version >= 12 { r.i32().at("LastFetchedEpoch")? } else { -1 };
+        let log_start_offset =
+            if message_version >= 5 { r.i64().at("LogStartOffset")? } else { -1 };
         let partition_max_bytes = r.i32().at("PartitionMaxBytes")?;
         let mut replica_directory_id = None;
         let mut high_watermark = None;
@@ -379,9 +327,7 @@ impl FetchPartition {
             r.tags(|r, tag| {
                 match tag {
                     0 if message_version >= 17 => {
-                        r.once(&mut replica_directory_id, |r| {
-                            r.uuid().at("ReplicaDirectoryId")
-                        })?;
+                        r.once(&mut replica_directory_id, |r| r.uuid().at("ReplicaDirectoryId"))?;
                     }
                     1 if message_version >= 18 => {
                         r.once(&mut high_watermark, |r| r.i64().at("HighWatermark"))?;
@@ -469,11 +415,8 @@ impl ForgottenTopic {
         } else {
             crate::Str::default()
         };
-        let topic_id = if message_version >= 13 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let topic_id =
+            if message_version >= 13 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         let partitions = if message_version >= 7 {
             r.array(flexible, crate::Reader::i32).at("Partitions")?
         } else {
@@ -482,11 +425,7 @@ impl ForgottenTopic {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topic,
-            topic_id,
-            partitions,
-        })
+        Ok(Self { topic, topic_id, partitions })
     }
 
     fn write(

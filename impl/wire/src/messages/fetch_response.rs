@@ -23,20 +23,10 @@ impl FetchResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
         let throttle_time_ms = r.i32().at("ThrottleTimeMs")?;
-        let error_code = if message_version >= 7 {
-            r.i16().at("ErrorCode")?
-        } else {
-            0
-        };
-        let session_id = if message_version >= 7 {
-            r.i32().at("SessionId")?
-        } else {
-            0
-        };
+        let error_code = if message_version >= 7 { r.i16().at("ErrorCode")? } else { 0 };
+        let session_id = if message_version >= 7 { r.i32().at("SessionId")? } else { 0 };
         let responses = r
-            .array(flexible, |r| {
-                FetchableTopicResponse::read(r, message_version)
-            })
+            .array(flexible, |r| FetchableTopicResponse::read(r, message_version))
             .at("Responses")?;
         let mut node_endpoints = None;
         if flexible {
@@ -77,10 +67,8 @@ impl FetchResponse {
         } else if self.session_id != 0 {
             return Err(crate::EncodeError::not_in_version("SessionId"));
         }
-        crate::write::array(buf, flexible, &self.responses, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Responses")?;
+        crate::write::array(buf, flexible, &self.responses, |buf, v| v.write(buf, message_version))
+            .at("Responses")?;
         let tag_node_endpoints = message_version >= 16 && (!self.node_endpoints.is_empty());
         if message_version < 16 && (!self.node_endpoints.is_empty()) {
             return Err(crate::EncodeError::not_in_version("NodeEndpoints"));
@@ -119,22 +107,14 @@ impl FetchableTopicResponse {
         } else {
             crate::Str::default()
         };
-        let topic_id = if message_version >= 13 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
-        let partitions = r
-            .array(flexible, |r| PartitionData::read(r, message_version))
-            .at("Partitions")?;
+        let topic_id =
+            if message_version >= 13 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
+        let partitions =
+            r.array(flexible, |r| PartitionData::read(r, message_version)).at("Partitions")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            topic,
-            topic_id,
-            partitions,
-        })
+        Ok(Self { topic, topic_id, partitions })
     }
 
     fn write(
@@ -212,19 +192,13 @@ impl PartitionData {
         let error_code = r.i16().at("ErrorCode")?;
         let high_watermark = r.i64().at("HighWatermark")?;
         let last_stable_offset = r.i64().at("LastStableOffset")?;
-        let log_start_offset = if message_version >= 5 {
-            r.i64().at("LogStartOffset")?
-        } else {
-            -1
-        };
+        let log_start_offset =
+            if message_version >= 5 { r.i64().at("LogStartOffset")? } else { -1 };
         let aborted_transactions = r
             .nullable_array(flexible, |r| AbortedTransaction::read(r, message_version))
             .at("AbortedTransactions")?;
-        let preferred_read_replica = if message_version >= 11 {
-            r.i32().at("PreferredReadReplica")?
-        } else {
-            -1
-        };
+        let preferred_read_replica =
+            if message_version >= 11 { r.i32().at("PreferredReadReplica")? } else { -1 };
         let records = r.nullable_bytes(flexible).at("Records")?;
         let mut diverging_epoch = None;
         let mut current_leader = None;
@@ -325,16 +299,12 @@ impl PartitionData {
                     + u32::from(tag_snapshot_id),
             );
             if tag_diverging_epoch {
-                crate::write::tag(buf, 0, |buf| {
-                    self.diverging_epoch.write(buf, message_version)
-                })
-                .at("DivergingEpoch")?;
+                crate::write::tag(buf, 0, |buf| self.diverging_epoch.write(buf, message_version))
+                    .at("DivergingEpoch")?;
             }
             if tag_current_leader {
-                crate::write::tag(buf, 1, |buf| {
-                    self.current_leader.write(buf, message_version)
-                })
-                .at("CurrentLeader")?;
+                crate::write::tag(buf, 1, |buf| self.current_leader.write(buf, message_version))
+                    .at("CurrentLeader")?;
             }
             if tag_snapshot_id {
                 crate::write::tag(buf, 2, |buf| self.snapshot_id.write(buf, message_version))
@@ -356,26 +326,15 @@ pub struct EpochEndOffset {
 
 impl Default for EpochEndOffset {
     fn default() -> Self {
-        Self {
-            epoch: -1,
-            end_offset: -1,
-        }
+        Self { epoch: -1, end_offset: -1 }
     }
 }
 
 impl EpochEndOffset {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
-        let epoch = if message_version >= 12 {
-            r.i32().at("Epoch")?
-        } else {
-            -1
-        };
-        let end_offset = if message_version >= 12 {
-            r.i64().at("EndOffset")?
-        } else {
-            -1
-        };
+        let epoch = if message_version >= 12 { r.i32().at("Epoch")? } else { -1 };
+        let end_offset = if message_version >= 12 { r.i64().at("EndOffset")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
@@ -416,33 +375,19 @@ pub struct LeaderIdAndEpoch {
 
 impl Default for LeaderIdAndEpoch {
     fn default() -> Self {
-        Self {
-            leader_id: -1,
-            leader_epoch: -1,
-        }
+        Self { leader_id: -1, leader_epoch: -1 }
     }
 }
 
 impl LeaderIdAndEpoch {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
-        let leader_id = if message_version >= 12 {
-            r.i32().at("LeaderId")?
-        } else {
-            -1
-        };
-        let leader_epoch = if message_version >= 12 {
-            r.i32().at("LeaderEpoch")?
-        } else {
-            -1
-        };
+        let leader_id = if message_version >= 12 { r.i32().at("LeaderId")? } else { -1 };
+        let leader_epoch = if message_version >= 12 { r.i32().at("LeaderEpoch")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            leader_id,
-            leader_epoch,
-        })
+        Ok(Self { leader_id, leader_epoch })
     }
 
     fn write(
@@ -479,10 +424,7 @@ pub struct SnapshotId {
 
 impl Default for SnapshotId {
     fn default() -> Self {
-        Self {
-            end_offset: -1,
-            epoch: -1,
-        }
+        Self { end_offset: -1, epoch: -1 }
     }
 }
 
@@ -529,10 +471,7 @@ impl AbortedTransaction {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            producer_id,
-            first_offset,
-        })
+        Ok(Self { producer_id, first_offset })
     }
 
     fn write(
@@ -566,35 +505,19 @@ pub struct NodeEndpoint {
 impl NodeEndpoint {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 12;
-        let node_id = if message_version >= 16 {
-            r.i32().at("NodeId")?
-        } else {
-            0
-        };
+        let node_id = if message_version >= 16 { r.i32().at("NodeId")? } else { 0 };
         let host = if message_version >= 16 {
             r.string(flexible).at("Host")?
         } else {
             crate::Str::default()
         };
-        let port = if message_version >= 16 {
-            r.i32().at("Port")?
-        } else {
-            0
-        };
-        let rack = if message_version >= 16 {
-            r.nullable_string(flexible).at("Rack")?
-        } else {
-            None
-        };
+        let port = if message_version >= 16 { r.i32().at("Port")? } else { 0 };
+        let rack =
+            if message_version >= 16 { r.nullable_string(flexible).at("Rack")? } else { None };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            node_id,
-            host,
-            port,
-            rack,
-        })
+        Ok(Self { node_id, host, port, rack })
     }
 
     fn write(

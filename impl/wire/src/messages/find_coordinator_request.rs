@@ -23,25 +23,16 @@ impl FindCoordinatorRequest {
         } else {
             crate::Str::default()
         };
-        let key_type = if message_version >= 1 {
-            r.i8().at("KeyType")?
-        } else {
-            0
-        };
+        let key_type = if message_version >= 1 { r.i8().at("KeyType")? } else { 0 };
         let coordinator_keys = if message_version >= 4 {
-            r.array(flexible, |r| r.string(flexible))
-                .at("CoordinatorKeys")?
+            r.array(flexible, |r| r.string(flexible)).at("CoordinatorKeys")?
         } else {
             Vec::new()
         };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            key,
-            key_type,
-            coordinator_keys,
-        })
+        Ok(Self { key, key_type, coordinator_keys })
     }
 
     fn write(

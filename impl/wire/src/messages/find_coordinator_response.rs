@@ -40,54 +40,30 @@ impl Default for FindCoordinatorResponse {
 impl FindCoordinatorResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 3;
-        let throttle_time_ms = if message_version >= 1 {
-            r.i32().at("ThrottleTimeMs")?
-        } else {
-            0
-        };
-        let error_code = if message_version <= 3 {
-            r.i16().at("ErrorCode")?
-        } else {
-            0
-        };
+        let throttle_time_ms =
+            if message_version >= 1 { r.i32().at("ThrottleTimeMs")? } else { 0 };
+        let error_code = if message_version <= 3 { r.i16().at("ErrorCode")? } else { 0 };
         let error_message = if (1..=3).contains(&message_version) {
             r.nullable_string(flexible).at("ErrorMessage")?
         } else {
             Some(crate::Str::default())
         };
-        let node_id = if message_version <= 3 {
-            r.i32().at("NodeId")?
-        } else {
-            0
-        };
+        let node_id = if message_version <= 3 { r.i32().at("NodeId")? } else { 0 };
         let host = if message_version <= 3 {
             r.string(flexible).at("Host")?
         } else {
             crate::Str::default()
         };
-        let port = if message_version <= 3 {
-            r.i32().at("Port")?
-        } else {
-            0
-        };
+        let port = if message_version <= 3 { r.i32().at("Port")? } else { 0 };
         let coordinators = if message_version >= 4 {
-            r.array(flexible, |r| Coordinator::read(r, message_version))
-                .at("Coordinators")?
+            r.array(flexible, |r| Coordinator::read(r, message_version)).at("Coordinators")?
         } else {
             Vec::new()
         };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            throttle_time_ms,
-            error_code,
-            error_message,
-            node_id,
-            host,
-            port,
-            coordinators,
-        })
+        Ok(Self { throttle_time_ms, error_code, error_message, node_id, host, port, coordinators })
     }
 
     fn write(
@@ -183,26 +159,14 @@ impl Coordinator {
         } else {
             crate::Str::default()
         };
-        let node_id = if message_version >= 4 {
-            r.i32().at("NodeId")?
-        } else {
-            0
-        };
+        let node_id = if message_version >= 4 { r.i32().at("NodeId")? } else { 0 };
         let host = if message_version >= 4 {
             r.string(flexible).at("Host")?
         } else {
             crate::Str::default()
         };
-        let port = if message_version >= 4 {
-            r.i32().at("Port")?
-        } else {
-            0
-        };
-        let error_code = if message_version >= 4 {
-            r.i16().at("ErrorCode")?
-        } else {
-            0
-        };
+        let port = if message_version >= 4 { r.i32().at("Port")? } else { 0 };
+        let error_code = if message_version >= 4 { r.i16().at("ErrorCode")? } else { 0 };
         let error_message = if message_version >= 4 {
             r.nullable_string(flexible).at("ErrorMessage")?
         } else {
@@ -211,14 +175,7 @@ impl Coordinator {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            key,
-            node_id,
-            host,
-            port,
-            error_code,
-            error_message,
-        })
+        Ok(Self { key, node_id, host, port, error_code, error_message })
     }
 
     fn write(

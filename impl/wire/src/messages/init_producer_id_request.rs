@@ -33,25 +33,12 @@ impl InitProducerIdRequest {
         let flexible = message_version >= 2;
         let transactional_id = r.nullable_string(flexible).at("TransactionalId")?;
         let transaction_timeout_ms = r.i32().at("TransactionTimeoutMs")?;
-        let producer_id = if message_version >= 3 {
-            r.i64().at("ProducerId")?
-        } else {
-            -1
-        };
-        let producer_epoch = if message_version >= 3 {
-            r.i16().at("ProducerEpoch")?
-        } else {
-            -1
-        };
+        let producer_id = if message_version >= 3 { r.i64().at("ProducerId")? } else { -1 };
+        let producer_epoch = if message_version >= 3 { r.i16().at("ProducerEpoch")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            transactional_id,
-            transaction_timeout_ms,
-            producer_id,
-            producer_epoch,
-        })
+        Ok(Self { transactional_id, transaction_timeout_ms, producer_id, producer_epoch })
     }
 
     fn write(

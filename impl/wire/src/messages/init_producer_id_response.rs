@@ -41,16 +41,10 @@ impl InitProducerIdResponse {
         let error_code = r.i16().at("ErrorCode")?;
         let producer_id = r.i64().at("ProducerId")?;
         let producer_epoch = r.i16().at("ProducerEpoch")?;
-        let ongoing_txn_producer_id = if message_version >= 6 {
-            r.i64().at("OngoingTxnProducerId")?
-        } else {
-            -1
-        };
-        let ongoing_txn_producer_epoch = if message_version >= 6 {
-            r.i16().at("OngoingTxnProducerEpoch")?
-        } else {
-            -1
-        };
+        let ongoing_txn_producer_id =
+            if message_version >= 6 { r.i64().at("OngoingTxnProducerId")? } else { -1 };
+        let ongoing_txn_producer_epoch =
+            if message_version >= 6 { r.i16().at("OngoingTxnProducerEpoch")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
@@ -82,9 +76,7 @@ impl InitProducerIdResponse {
         if message_version >= 6 {
             buf.put_i16(self.ongoing_txn_producer_epoch);
         } else if self.ongoing_txn_producer_epoch != -1 {
-            return Err(crate::EncodeError::not_in_version(
-                "OngoingTxnProducerEpoch",
-            ));
+            return Err(crate::EncodeError::not_in_version("OngoingTxnProducerEpoch"));
         }
         if flexible {
             crate::write::uvarint(buf, 0);

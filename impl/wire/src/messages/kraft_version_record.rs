@@ -18,10 +18,7 @@ impl KRaftVersionRecord {
         let version = r.i16().at("Version")?;
         let kraft_version = r.i16().at("KRaftVersion")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            version,
-            kraft_version,
-        })
+        Ok(Self { version, kraft_version })
     }
 
     fn write(

@@ -21,19 +21,11 @@ impl LeaderChangeMessage {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let version = r.i16().at("Version")?;
         let leader_id = r.i32().at("LeaderId")?;
-        let voters = r
-            .array(true, |r| Voter::read(r, message_version))
-            .at("Voters")?;
-        let granting_voters = r
-            .array(true, |r| Voter::read(r, message_version))
-            .at("GrantingVoters")?;
+        let voters = r.array(true, |r| Voter::read(r, message_version)).at("Voters")?;
+        let granting_voters =
+            r.array(true, |r| Voter::read(r, message_version)).at("GrantingVoters")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            version,
-            leader_id,
-            voters,
-            granting_voters,
-        })
+        Ok(Self { version, leader_id, voters, granting_voters })
     }
 
     fn write(
@@ -43,10 +35,8 @@ impl LeaderChangeMessage {
     ) -> Result<(), crate::EncodeError> {
         buf.put_i16(self.version);
         buf.put_i32(self.leader_id);
-        crate::write::array(buf, true, &self.voters, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Voters")?;
+        crate::write::array(buf, true, &self.voters, |buf, v| v.write(buf, message_version))
+            .at("Voters")?;
         crate::write::array(buf, true, &self.granting_voters, |buf, v| {
             v.write(buf, message_version)
         })
@@ -69,16 +59,10 @@ pub struct Voter {
 impl Voter {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let voter_id = r.i32().at("VoterId")?;
-        let voter_directory_id = if message_version >= 1 {
-            r.uuid().at("VoterDirectoryId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let voter_directory_id =
+            if message_version >= 1 { r.uuid().at("VoterDirectoryId")? } else { crate::Uuid::ZERO };
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            voter_id,
-            voter_directory_id,
-        })
+        Ok(Self { voter_id, voter_directory_id })
     }
 
     fn write(

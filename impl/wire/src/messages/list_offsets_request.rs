@@ -21,28 +21,14 @@ impl ListOffsetsRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 6;
         let replica_id = r.i32().at("ReplicaId")?;
-        let isolation_level = if message_version >= 2 {
-            r.i8().at("IsolationLevel")?
-        } else {
-            0
-        };
-        let topics = r
-            .array(flexible, |r| ListOffsetsTopic::read(r, message_version))
-            .at("Topics")?;
-        let timeout_ms = if message_version >= 10 {
-            r.i32().at("TimeoutMs")?
-        } else {
-            0
-        };
+        let isolation_level = if message_version >= 2 { r.i8().at("IsolationLevel")? } else { 0 };
+        let topics =
+            r.array(flexible, |r| ListOffsetsTopic::read(r, message_version)).at("Topics")?;
+        let timeout_ms = if message_version >= 10 { r.i32().at("TimeoutMs")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            replica_id,
-            isolation_level,
-            topics,
-            timeout_ms,
-        })
+        Ok(Self { replica_id, isolation_level, topics, timeout_ms })
     }
 
     fn write(
@@ -57,10 +43,8 @@ impl ListOffsetsRequest {
         } else if self.isolation_level != 0 {
             return Err(crate::EncodeError::not_in_version("IsolationLevel"));
         }
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if message_version >= 10 {
             buf.put_i32(self.timeout_ms);
         }
@@ -124,11 +108,7 @@ pub struct ListOffsetsPartition {
 
 impl Default for ListOffsetsPartition {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            current_leader_epoch: -1,
-            timestamp: 0,
-        }
+        Self { partition_index: 0, current_leader_epoch: -1, timestamp: 0 }
     }
 }
 
@@ -136,20 +116,13 @@ impl ListOffsetsPartition {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 6;
         let partition_index = r.i32().at("PartitionIndex")?;
-        let current_leader_epoch = if message_version >= 4 {
-            r.i32().at("CurrentLeaderEpoch")?
-        } else {
-            -1
-        };
+        let current_leader_epoch =
+            if message_version >= 4 { r.i32().at("CurrentLeaderEpoch")? } else { -1 };
         let timestamp = r.i64().at("Timestamp")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            partition_index,
-            current_leader_epoch,
-            timestamp,
-        })
+        Ok(Self { partition_index, current_leader_epoch, timestamp })
     }
 
     fn write(

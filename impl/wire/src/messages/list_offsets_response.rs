@@ -16,23 +16,15 @@ pub struct ListOffsetsResponse {
 impl ListOffsetsResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 6;
-        let throttle_time_ms = if message_version >= 2 {
-            r.i32().at("ThrottleTimeMs")?
-        } else {
-            0
-        };
+        let throttle_time_ms =
+            if message_version >= 2 { r.i32().at("ThrottleTimeMs")? } else { 0 };
         let topics = r
-            .array(flexible, |r| {
-                ListOffsetsTopicResponse::read(r, message_version)
-            })
+            .array(flexible, |r| ListOffsetsTopicResponse::read(r, message_version))
             .at("Topics")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            throttle_time_ms,
-            topics,
-        })
+        Ok(Self { throttle_time_ms, topics })
     }
 
     fn write(
@@ -44,10 +36,8 @@ impl ListOffsetsResponse {
         if message_version >= 2 {
             buf.put_i32(self.throttle_time_ms);
         }
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if flexible {
             crate::write::uvarint(buf, 0);
         }
@@ -69,9 +59,7 @@ impl ListOffsetsTopicResponse {
         let flexible = message_version >= 6;
         let name = r.string(flexible).at("Name")?;
         let partitions = r
-            .array(flexible, |r| {
-                ListOffsetsPartitionResponse::read(r, message_version)
-            })
+            .array(flexible, |r| ListOffsetsPartitionResponse::read(r, message_version))
             .at("Partitions")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
@@ -114,13 +102,7 @@ pub struct ListOffsetsPartitionResponse {
 
 impl Default for ListOffsetsPartitionResponse {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            error_code: 0,
-            timestamp: -1,
-            offset: -1,
-            leader_epoch: -1,
-        }
+        Self { partition_index: 0, error_code: 0, timestamp: -1, offset: -1, leader_epoch: -1 }
     }
 }
 
@@ -131,21 +113,11 @@ impl ListOffsetsPartitionResponse {
         let error_code = r.i16().at("ErrorCode")?;
         let timestamp = r.i64().at("Timestamp")?;
         let offset = r.i64().at("Offset")?;
-        let leader_epoch = if message_version >= 4 {
-            r.i32().at("LeaderEpoch")?
-        } else {
-            -1
-        };
+        let leader_epoch = if message_version >= 4 { r.i32().at("LeaderEpoch")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            partition_index,
-            error_code,
-            timestamp,
-            offset,
-            leader_epoch,
-        })
+        Ok(Self { partition_index, error_code, timestamp, offset, leader_epoch })
     }
 
     fn write(

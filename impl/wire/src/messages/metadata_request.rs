@@ -39,11 +39,8 @@ impl MetadataRequest {
                 .map(Some)
                 .at("Topics")
         }?;
-        let allow_auto_topic_creation = if message_version >= 4 {
-            r.bool().at("AllowAutoTopicCreation")?
-        } else {
-            true
-        };
+        let allow_auto_topic_creation =
+            if message_version >= 4 { r.bool().at("AllowAutoTopicCreation")? } else { true };
         let include_cluster_authorized_operations = if (8..=10).contains(&message_version) {
             r.bool().at("IncludeClusterAuthorizedOperations")?
         } else {
@@ -88,16 +85,12 @@ impl MetadataRequest {
         if (8..=10).contains(&message_version) {
             buf.put_u8(u8::from(self.include_cluster_authorized_operations));
         } else if self.include_cluster_authorized_operations {
-            return Err(crate::EncodeError::not_in_version(
-                "IncludeClusterAuthorizedOperations",
-            ));
+            return Err(crate::EncodeError::not_in_version("IncludeClusterAuthorizedOperations"));
         }
         if message_version >= 8 {
             buf.put_u8(u8::from(self.include_topic_authorized_operations));
         } else if self.include_topic_authorized_operations {
-            return Err(crate::EncodeError::not_in_version(
-                "IncludeTopicAuthorizedOperations",
-            ));
+            return Err(crate::EncodeError::not_in_version("IncludeTopicAuthorizedOperations"));
         }
         if flexible {
             crate::write::uvarint(buf, 0);
@@ -117,21 +110,15 @@ pub struct MetadataRequestTopic {
 
 impl Default for MetadataRequestTopic {
     fn default() -> Self {
-        Self {
-            topic_id: crate::Uuid::ZERO,
-            name: Some(crate::Str::default()),
-        }
+        Self { topic_id: crate::Uuid::ZERO, name: Some(crate::Str::default()) }
     }
 }
 
 impl MetadataRequestTopic {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 9;
-        let topic_id = if message_version >= 10 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let topic_id =
+            if message_version >= 10 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         let name = if message_version >= 10 {
             r.nullable_string(flexible).at("Name")
         } else {

@@ -40,41 +40,22 @@ impl Default for MetadataResponse {
 impl MetadataResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 9;
-        let throttle_time_ms = if message_version >= 3 {
-            r.i32().at("ThrottleTimeMs")?
-        } else {
-            0
-        };
+        let throttle_time_ms =
+            if message_version >= 3 { r.i32().at("ThrottleTimeMs")? } else { 0 };
         let brokers = r
-            .array(flexible, |r| {
-                MetadataResponseBroker::read(r, message_version)
-            })
+            .array(flexible, |r| MetadataResponseBroker::read(r, message_version))
             .at("Brokers")?;
-        let cluster_id = if message_version >= 2 {
-            r.nullable_string(flexible).at("ClusterId")?
-        } else {
-            None
-        };
-        let controller_id = if message_version >= 1 {
-            r.i32().at("ControllerId")?
-        } else {
-            -1
-        };
-        let topics = r
-            .array(flexible, |r| {
-                MetadataResponseTopic::read(r, message_version)
-            })
-            .at("Topics")?;
+        let cluster_id =
+            if message_version >= 2 { r.nullable_string(flexible).at("ClusterId")? } else { None };
+        let controller_id = if message_version >= 1 { r.i32().at("ControllerId")? } else { -1 };
+        let topics =
+            r.array(flexible, |r| MetadataResponseTopic::read(r, message_version)).at("Topics")?;
         let cluster_authorized_operations = if (8..=10).contains(&message_version) {
             r.i32().at("ClusterAuthorizedOperations")?
         } else {
             i32::MIN
         };
-        let error_code = if message_version >= 13 {
-            r.i16().at("ErrorCode")?
-        } else {
-            0
-        };
+        let error_code = if message_version >= 13 { r.i16().at("ErrorCode")? } else { 0 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
@@ -98,10 +79,8 @@ impl MetadataResponse {
         if message_version >= 3 {
             buf.put_i32(self.throttle_time_ms);
         }
-        crate::write::array(buf, flexible, &self.brokers, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Brokers")?;
+        crate::write::array(buf, flexible, &self.brokers, |buf, v| v.write(buf, message_version))
+            .at("Brokers")?;
         if message_version >= 2 {
             crate::write::nullable(
                 buf,
@@ -116,16 +95,12 @@ impl MetadataResponse {
         if message_version >= 1 {
             buf.put_i32(self.controller_id);
         }
-        crate::write::array(buf, flexible, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, flexible, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         if (8..=10).contains(&message_version) {
             buf.put_i32(self.cluster_authorized_operations);
         } else if self.cluster_authorized_operations != i32::MIN {
-            return Err(crate::EncodeError::not_in_version(
-                "ClusterAuthorizedOperations",
-            ));
+            return Err(crate::EncodeError::not_in_version("ClusterAuthorizedOperations"));
         }
         if message_version >= 13 {
             buf.put_i16(self.error_code);
@@ -156,20 +131,12 @@ impl MetadataResponseBroker {
         let node_id = r.i32().at("NodeId")?;
         let host = r.string(flexible).at("Host")?;
         let port = r.i32().at("Port")?;
-        let rack = if message_version >= 1 {
-            r.nullable_string(flexible).at("Rack")?
-        } else {
-            None
-        };
+        let rack =
+            if message_version >= 1 { r.nullable_string(flexible).at("Rack")? } else { None };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            node_id,
-            host,
-            port,
-            rack,
-        })
+        Ok(Self { node_id, host, port, rack })
     }
 
     fn write(
@@ -238,26 +205,14 @@ impl MetadataResponseTopic {
         } else {
             r.string(flexible).map(Some).at("Name")
         }?;
-        let topic_id = if message_version >= 10 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
-        let is_internal = if message_version >= 1 {
-            r.bool().at("IsInternal")?
-        } else {
-            false
-        };
+        let topic_id =
+            if message_version >= 10 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
+        let is_internal = if message_version >= 1 { r.bool().at("IsInternal")? } else { false };
         let partitions = r
-            .array(flexible, |r| {
-                MetadataResponsePartition::read(r, message_version)
-            })
+            .array(flexible, |r| MetadataResponsePartition::read(r, message_version))
             .at("Partitions")?;
-        let topic_authorized_operations = if message_version >= 8 {
-            r.i32().at("TopicAuthorizedOperations")?
-        } else {
-            i32::MIN
-        };
+        let topic_authorized_operations =
+            if message_version >= 8 { r.i32().at("TopicAuthorizedOperations")? } else { i32::MIN };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
@@ -300,9 +255,7 @@ impl MetadataResponseTopic {
         if message_version >= 8 {
             buf.put_i32(self.topic_authorized_operations);
         } else if self.topic_authorized_operations != i32::MIN {
-            return Err(crate::EncodeError::not_in_version(
-                "TopicAuthorizedOperations",
-            ));
+            return Err(crate::EncodeError::not_in_version("TopicAuthorizedOperations"));
         }
         if flexible {
             crate::write::uvarint(buf, 0);
@@ -350,16 +303,11 @@ impl MetadataResponsePartition {
         let error_code = r.i16().at("ErrorCode")?;
         let partition_index = r.i32().at("PartitionIndex")?;
         let leader_id = r.i32().at("LeaderId")?;
-        let leader_epoch = if message_version >= 7 {
-            r.i32().at("LeaderEpoch")?
-        } else {
-            -1
-        };
+        let leader_epoch = if message_version >= 7 { r.i32().at("LeaderEpoch")? } else { -1 };
         let replica_nodes = r.array(flexible, crate::Reader::i32).at("ReplicaNodes")?;
         let isr_nodes = r.array(flexible, crate::Reader::i32).at("IsrNodes")?;
         let offline_replicas = if message_version >= 5 {
-            r.array(flexible, crate::Reader::i32)
-                .at("OfflineReplicas")?
+            r.array(flexible, crate::Reader::i32).at("OfflineReplicas")?
         } else {
             Vec::new()
         };

@@ -1,9 +1,6 @@
 //! Kafka's messages, written by `kraftig-wire-generator` from `schemas/`. Do not edit.
 
-#![allow(
-    clippy::unnecessary_wraps,
-    reason = "every struct is read and written in the same way"
-)]
+#![allow(clippy::unnecessary_wraps, reason = "every struct is read and written in the same way")]
 
 pub mod abort_transaction_record;
 pub mod access_control_entry_record;
@@ -25,6 +22,8 @@ pub mod describe_cluster_request;
 pub mod describe_cluster_response;
 pub mod describe_configs_request;
 pub mod describe_configs_response;
+pub mod describe_topic_partitions_request;
+pub mod describe_topic_partitions_response;
 pub mod end_quorum_epoch_request;
 pub mod end_quorum_epoch_response;
 pub mod end_transaction_record;
@@ -68,34 +67,10 @@ pub mod voters_record;
 pub mod zk_migration_state_record;
 /// Every API that this crate has messages for, by key.
 pub const APIS: &[crate::Api] = &[
-    crate::Api {
-        key: 0,
-        name: "Produce",
-        min_version: 3,
-        max_version: 13,
-        flexible_since: 9,
-    },
-    crate::Api {
-        key: 1,
-        name: "Fetch",
-        min_version: 4,
-        max_version: 18,
-        flexible_since: 12,
-    },
-    crate::Api {
-        key: 2,
-        name: "ListOffsets",
-        min_version: 1,
-        max_version: 11,
-        flexible_since: 6,
-    },
-    crate::Api {
-        key: 3,
-        name: "Metadata",
-        min_version: 0,
-        max_version: 13,
-        flexible_since: 9,
-    },
+    crate::Api { key: 0, name: "Produce", min_version: 3, max_version: 13, flexible_since: 9 },
+    crate::Api { key: 1, name: "Fetch", min_version: 4, max_version: 18, flexible_since: 12 },
+    crate::Api { key: 2, name: "ListOffsets", min_version: 1, max_version: 11, flexible_since: 6 },
+    crate::Api { key: 3, name: "Metadata", min_version: 0, max_version: 13, flexible_since: 9 },
     crate::Api {
         key: 10,
         name: "FindCoordinator",
@@ -103,27 +78,9 @@ pub const APIS: &[crate::Api] = &[
         max_version: 6,
         flexible_since: 3,
     },
-    crate::Api {
-        key: 18,
-        name: "ApiVersions",
-        min_version: 0,
-        max_version: 4,
-        flexible_since: 3,
-    },
-    crate::Api {
-        key: 19,
-        name: "CreateTopics",
-        min_version: 2,
-        max_version: 7,
-        flexible_since: 5,
-    },
-    crate::Api {
-        key: 20,
-        name: "DeleteTopics",
-        min_version: 1,
-        max_version: 6,
-        flexible_since: 4,
-    },
+    crate::Api { key: 18, name: "ApiVersions", min_version: 0, max_version: 4, flexible_since: 3 },
+    crate::Api { key: 19, name: "CreateTopics", min_version: 2, max_version: 7, flexible_since: 5 },
+    crate::Api { key: 20, name: "DeleteTopics", min_version: 1, max_version: 6, flexible_since: 4 },
     crate::Api {
         key: 22,
         name: "InitProducerId",
@@ -138,13 +95,7 @@ pub const APIS: &[crate::Api] = &[
         max_version: 4,
         flexible_since: 4,
     },
-    crate::Api {
-        key: 52,
-        name: "Vote",
-        min_version: 0,
-        max_version: 2,
-        flexible_since: 0,
-    },
+    crate::Api { key: 52, name: "Vote", min_version: 0, max_version: 2, flexible_since: 0 },
     crate::Api {
         key: 53,
         name: "BeginQuorumEpoch",
@@ -164,6 +115,13 @@ pub const APIS: &[crate::Api] = &[
         name: "DescribeCluster",
         min_version: 0,
         max_version: 2,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 75,
+        name: "DescribeTopicPartitions",
+        min_version: 0,
+        max_version: 0,
         flexible_since: 0,
     },
 ];

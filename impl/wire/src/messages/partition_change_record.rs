@@ -65,9 +65,7 @@ impl PartitionChangeRecord {
         r.tags(|r, tag| {
             match tag {
                 0 => {
-                    r.once(&mut isr, |r| {
-                        r.nullable_array(true, crate::Reader::i32).at("Isr")
-                    })?;
+                    r.once(&mut isr, |r| r.nullable_array(true, crate::Reader::i32).at("Isr"))?;
                 }
                 1 => {
                     r.once(&mut leader, |r| r.i32().at("Leader"))?;
@@ -79,37 +77,30 @@ impl PartitionChangeRecord {
                 }
                 3 => {
                     r.once(&mut removing_replicas, |r| {
-                        r.nullable_array(true, crate::Reader::i32)
-                            .at("RemovingReplicas")
+                        r.nullable_array(true, crate::Reader::i32).at("RemovingReplicas")
                     })?;
                 }
                 4 => {
                     r.once(&mut adding_replicas, |r| {
-                        r.nullable_array(true, crate::Reader::i32)
-                            .at("AddingReplicas")
+                        r.nullable_array(true, crate::Reader::i32).at("AddingReplicas")
                     })?;
                 }
                 5 => {
-                    r.once(&mut leader_recovery_state, |r| {
-                        r.i8().at("LeaderRecoveryState")
-                    })?;
+                    r.once(&mut leader_recovery_state, |r| r.i8().at("LeaderRecoveryState"))?;
                 }
                 6 if message_version >= 2 => {
                     r.once(&mut eligible_leader_replicas, |r| {
-                        r.nullable_array(true, crate::Reader::i32)
-                            .at("EligibleLeaderReplicas")
+                        r.nullable_array(true, crate::Reader::i32).at("EligibleLeaderReplicas")
                     })?;
                 }
                 7 if message_version >= 2 => {
                     r.once(&mut last_known_elr, |r| {
-                        r.nullable_array(true, crate::Reader::i32)
-                            .at("LastKnownElr")
+                        r.nullable_array(true, crate::Reader::i32).at("LastKnownElr")
                     })?;
                 }
                 8 if message_version >= 1 => {
                     r.once(&mut directories, |r| {
-                        r.nullable_array(true, crate::Reader::uuid)
-                            .at("Directories")
+                        r.nullable_array(true, crate::Reader::uuid).at("Directories")
                     })?;
                 }
                 _ => return Ok(false),

@@ -77,20 +77,16 @@ impl PartitionRecord {
         r.tags(|r, tag| {
             match tag {
                 0 => {
-                    r.once(&mut leader_recovery_state, |r| {
-                        r.i8().at("LeaderRecoveryState")
-                    })?;
+                    r.once(&mut leader_recovery_state, |r| r.i8().at("LeaderRecoveryState"))?;
                 }
                 1 if message_version >= 2 => {
                     r.once(&mut eligible_leader_replicas, |r| {
-                        r.nullable_array(true, crate::Reader::i32)
-                            .at("EligibleLeaderReplicas")
+                        r.nullable_array(true, crate::Reader::i32).at("EligibleLeaderReplicas")
                     })?;
                 }
                 2 if message_version >= 2 => {
                     r.once(&mut last_known_elr, |r| {
-                        r.nullable_array(true, crate::Reader::i32)
-                            .at("LastKnownElr")
+                        r.nullable_array(true, crate::Reader::i32).at("LastKnownElr")
                     })?;
                 }
                 _ => return Ok(false),

@@ -23,18 +23,12 @@ impl ProduceRequest {
         let transactional_id = r.nullable_string(flexible).at("TransactionalId")?;
         let acks = r.i16().at("Acks")?;
         let timeout_ms = r.i32().at("TimeoutMs")?;
-        let topic_data = r
-            .array(flexible, |r| TopicProduceData::read(r, message_version))
-            .at("TopicData")?;
+        let topic_data =
+            r.array(flexible, |r| TopicProduceData::read(r, message_version)).at("TopicData")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            transactional_id,
-            acks,
-            timeout_ms,
-            topic_data,
-        })
+        Ok(Self { transactional_id, acks, timeout_ms, topic_data })
     }
 
     fn write(
@@ -84,22 +78,15 @@ impl TopicProduceData {
         } else {
             crate::Str::default()
         };
-        let topic_id = if message_version >= 13 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let topic_id =
+            if message_version >= 13 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         let partition_data = r
             .array(flexible, |r| PartitionProduceData::read(r, message_version))
             .at("PartitionData")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            topic_id,
-            partition_data,
-        })
+        Ok(Self { name, topic_id, partition_data })
     }
 
     fn write(

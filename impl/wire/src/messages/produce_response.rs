@@ -37,11 +37,7 @@ impl ProduceResponse {
                 Ok(true)
             })?;
         }
-        Ok(Self {
-            responses,
-            throttle_time_ms,
-            node_endpoints: node_endpoints.unwrap_or_default(),
-        })
+        Ok(Self { responses, throttle_time_ms, node_endpoints: node_endpoints.unwrap_or_default() })
     }
 
     fn write(
@@ -50,10 +46,8 @@ impl ProduceResponse {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         let flexible = message_version >= 9;
-        crate::write::array(buf, flexible, &self.responses, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Responses")?;
+        crate::write::array(buf, flexible, &self.responses, |buf, v| v.write(buf, message_version))
+            .at("Responses")?;
         buf.put_i32(self.throttle_time_ms);
         let tag_node_endpoints = message_version >= 10 && (!self.node_endpoints.is_empty());
         if message_version < 10 && (!self.node_endpoints.is_empty()) {
@@ -93,24 +87,15 @@ impl TopicProduceResponse {
         } else {
             crate::Str::default()
         };
-        let topic_id = if message_version >= 13 {
-            r.uuid().at("TopicId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let topic_id =
+            if message_version >= 13 { r.uuid().at("TopicId")? } else { crate::Uuid::ZERO };
         let partition_responses = r
-            .array(flexible, |r| {
-                PartitionProduceResponse::read(r, message_version)
-            })
+            .array(flexible, |r| PartitionProduceResponse::read(r, message_version))
             .at("PartitionResponses")?;
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            name,
-            topic_id,
-            partition_responses,
-        })
+        Ok(Self { name, topic_id, partition_responses })
     }
 
     fn write(
@@ -179,16 +164,11 @@ impl PartitionProduceResponse {
         let error_code = r.i16().at("ErrorCode")?;
         let base_offset = r.i64().at("BaseOffset")?;
         let log_append_time_ms = r.i64().at("LogAppendTimeMs")?;
-        let log_start_offset = if message_version >= 5 {
-            r.i64().at("LogStartOffset")?
-        } else {
-            -1
-        };
+        let log_start_offset =
+            if message_version >= 5 { r.i64().at("LogStartOffset")? } else { -1 };
         let record_errors = if message_version >= 8 {
-            r.array(flexible, |r| {
-                BatchIndexAndErrorMessage::read(r, message_version)
-            })
-            .at("RecordErrors")?
+            r.array(flexible, |r| BatchIndexAndErrorMessage::read(r, message_version))
+                .at("RecordErrors")?
         } else {
             Vec::new()
         };
@@ -261,10 +241,8 @@ impl PartitionProduceResponse {
         if flexible {
             crate::write::uvarint(buf, u32::from(tag_current_leader));
             if tag_current_leader {
-                crate::write::tag(buf, 0, |buf| {
-                    self.current_leader.write(buf, message_version)
-                })
-                .at("CurrentLeader")?;
+                crate::write::tag(buf, 0, |buf| self.current_leader.write(buf, message_version))
+                    .at("CurrentLeader")?;
             }
         }
         Ok(())
@@ -283,11 +261,7 @@ pub struct BatchIndexAndErrorMessage {
 impl BatchIndexAndErrorMessage {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 9;
-        let batch_index = if message_version >= 8 {
-            r.i32().at("BatchIndex")?
-        } else {
-            0
-        };
+        let batch_index = if message_version >= 8 { r.i32().at("BatchIndex")? } else { 0 };
         let batch_index_error_message = if message_version >= 8 {
             r.nullable_string(flexible).at("BatchIndexErrorMessage")?
         } else {
@@ -296,10 +270,7 @@ impl BatchIndexAndErrorMessage {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            batch_index,
-            batch_index_error_message,
-        })
+        Ok(Self { batch_index, batch_index_error_message })
     }
 
     fn write(
@@ -344,33 +315,19 @@ pub struct LeaderIdAndEpoch {
 
 impl Default for LeaderIdAndEpoch {
     fn default() -> Self {
-        Self {
-            leader_id: -1,
-            leader_epoch: -1,
-        }
+        Self { leader_id: -1, leader_epoch: -1 }
     }
 }
 
 impl LeaderIdAndEpoch {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 9;
-        let leader_id = if message_version >= 10 {
-            r.i32().at("LeaderId")?
-        } else {
-            -1
-        };
-        let leader_epoch = if message_version >= 10 {
-            r.i32().at("LeaderEpoch")?
-        } else {
-            -1
-        };
+        let leader_id = if message_version >= 10 { r.i32().at("LeaderId")? } else { -1 };
+        let leader_epoch = if message_version >= 10 { r.i32().at("LeaderEpoch")? } else { -1 };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            leader_id,
-            leader_epoch,
-        })
+        Ok(Self { leader_id, leader_epoch })
     }
 
     fn write(
@@ -412,35 +369,19 @@ pub struct NodeEndpoint {
 impl NodeEndpoint {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let flexible = message_version >= 9;
-        let node_id = if message_version >= 10 {
-            r.i32().at("NodeId")?
-        } else {
-            0
-        };
+        let node_id = if message_version >= 10 { r.i32().at("NodeId")? } else { 0 };
         let host = if message_version >= 10 {
             r.string(flexible).at("Host")?
         } else {
             crate::Str::default()
         };
-        let port = if message_version >= 10 {
-            r.i32().at("Port")?
-        } else {
-            0
-        };
-        let rack = if message_version >= 10 {
-            r.nullable_string(flexible).at("Rack")?
-        } else {
-            None
-        };
+        let port = if message_version >= 10 { r.i32().at("Port")? } else { 0 };
+        let rack =
+            if message_version >= 10 { r.nullable_string(flexible).at("Rack")? } else { None };
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            node_id,
-            host,
-            port,
-            rack,
-        })
+        Ok(Self { node_id, host, port, rack })
     }
 
     fn write(

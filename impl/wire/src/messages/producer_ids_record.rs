@@ -17,11 +17,7 @@ pub struct ProducerIdsRecord {
 
 impl Default for ProducerIdsRecord {
     fn default() -> Self {
-        Self {
-            broker_id: 0,
-            broker_epoch: -1,
-            next_producer_id: 0,
-        }
+        Self { broker_id: 0, broker_epoch: -1, next_producer_id: 0 }
     }
 }
 
@@ -31,11 +27,7 @@ impl ProducerIdsRecord {
         let broker_epoch = r.i64().at("BrokerEpoch")?;
         let next_producer_id = r.i64().at("NextProducerId")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            broker_id,
-            broker_epoch,
-            next_producer_id,
-        })
+        Ok(Self { broker_id, broker_epoch, next_producer_id })
     }
 
     fn write(

@@ -49,33 +49,22 @@ impl Default for RegisterBrokerRecord {
 impl RegisterBrokerRecord {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let broker_id = r.i32().at("BrokerId")?;
-        let is_migrating_zk_broker = if message_version >= 2 {
-            r.bool().at("IsMigratingZkBroker")?
-        } else {
-            false
-        };
+        let is_migrating_zk_broker =
+            if message_version >= 2 { r.bool().at("IsMigratingZkBroker")? } else { false };
         let incarnation_id = r.uuid().at("IncarnationId")?;
         let broker_epoch = r.i64().at("BrokerEpoch")?;
-        let end_points = r
-            .array(true, |r| BrokerEndpoint::read(r, message_version))
-            .at("EndPoints")?;
-        let features = r
-            .array(true, |r| BrokerFeature::read(r, message_version))
-            .at("Features")?;
+        let end_points =
+            r.array(true, |r| BrokerEndpoint::read(r, message_version)).at("EndPoints")?;
+        let features = r.array(true, |r| BrokerFeature::read(r, message_version)).at("Features")?;
         let rack = r.nullable_string(true).at("Rack")?;
         let fenced = r.bool().at("Fenced")?;
-        let in_controlled_shutdown = if message_version >= 1 {
-            r.bool().at("InControlledShutdown")?
-        } else {
-            false
-        };
+        let in_controlled_shutdown =
+            if message_version >= 1 { r.bool().at("InControlledShutdown")? } else { false };
         let mut log_dirs = None;
         r.tags(|r, tag| {
             match tag {
                 0 if message_version >= 3 => {
-                    r.once(&mut log_dirs, |r| {
-                        r.array(true, crate::Reader::uuid).at("LogDirs")
-                    })?;
+                    r.once(&mut log_dirs, |r| r.array(true, crate::Reader::uuid).at("LogDirs"))?;
                 }
                 _ => return Ok(false),
             }
@@ -108,14 +97,10 @@ impl RegisterBrokerRecord {
         }
         buf.put_slice(&self.incarnation_id.0);
         buf.put_i64(self.broker_epoch);
-        crate::write::array(buf, true, &self.end_points, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("EndPoints")?;
-        crate::write::array(buf, true, &self.features, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Features")?;
+        crate::write::array(buf, true, &self.end_points, |buf, v| v.write(buf, message_version))
+            .at("EndPoints")?;
+        crate::write::array(buf, true, &self.features, |buf, v| v.write(buf, message_version))
+            .at("Features")?;
         crate::write::nullable(
             buf,
             true,
@@ -170,12 +155,7 @@ impl BrokerEndpoint {
         let port = r.u16().at("Port")?;
         let security_protocol = r.i16().at("SecurityProtocol")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            name,
-            host,
-            port,
-            security_protocol,
-        })
+        Ok(Self { name, host, port, security_protocol })
     }
 
     fn write(
@@ -210,11 +190,7 @@ impl BrokerFeature {
         let min_supported_version = r.i16().at("MinSupportedVersion")?;
         let max_supported_version = r.i16().at("MaxSupportedVersion")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            name,
-            min_supported_version,
-            max_supported_version,
-        })
+        Ok(Self { name, min_supported_version, max_supported_version })
     }
 
     fn write(

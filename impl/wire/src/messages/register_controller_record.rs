@@ -24,20 +24,12 @@ impl RegisterControllerRecord {
         let controller_id = r.i32().at("ControllerId")?;
         let incarnation_id = r.uuid().at("IncarnationId")?;
         let zk_migration_ready = r.bool().at("ZkMigrationReady")?;
-        let end_points = r
-            .array(true, |r| ControllerEndpoint::read(r, message_version))
-            .at("EndPoints")?;
-        let features = r
-            .array(true, |r| ControllerFeature::read(r, message_version))
-            .at("Features")?;
+        let end_points =
+            r.array(true, |r| ControllerEndpoint::read(r, message_version)).at("EndPoints")?;
+        let features =
+            r.array(true, |r| ControllerFeature::read(r, message_version)).at("Features")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            controller_id,
-            incarnation_id,
-            zk_migration_ready,
-            end_points,
-            features,
-        })
+        Ok(Self { controller_id, incarnation_id, zk_migration_ready, end_points, features })
     }
 
     fn write(
@@ -48,14 +40,10 @@ impl RegisterControllerRecord {
         buf.put_i32(self.controller_id);
         buf.put_slice(&self.incarnation_id.0);
         buf.put_u8(u8::from(self.zk_migration_ready));
-        crate::write::array(buf, true, &self.end_points, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("EndPoints")?;
-        crate::write::array(buf, true, &self.features, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Features")?;
+        crate::write::array(buf, true, &self.end_points, |buf, v| v.write(buf, message_version))
+            .at("EndPoints")?;
+        crate::write::array(buf, true, &self.features, |buf, v| v.write(buf, message_version))
+            .at("Features")?;
         crate::write::uvarint(buf, 0);
 
         Ok(())
@@ -82,12 +70,7 @@ impl ControllerEndpoint {
         let port = r.u16().at("Port")?;
         let security_protocol = r.i16().at("SecurityProtocol")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            name,
-            host,
-            port,
-            security_protocol,
-        })
+        Ok(Self { name, host, port, security_protocol })
     }
 
     fn write(
@@ -122,11 +105,7 @@ impl ControllerFeature {
         let min_supported_version = r.i16().at("MinSupportedVersion")?;
         let max_supported_version = r.i16().at("MaxSupportedVersion")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            name,
-            min_supported_version,
-            max_supported_version,
-        })
+        Ok(Self { name, min_supported_version, max_supported_version })
     }
 
     fn write(

@@ -38,12 +38,7 @@ impl RequestHeader {
         if flexible {
             r.tags(|_, _| Ok(false))?;
         }
-        Ok(Self {
-            request_api_key,
-            request_api_version,
-            correlation_id,
-            client_id,
-        })
+        Ok(Self { request_api_key, request_api_version, correlation_id, client_id })
     }
 
     fn write(

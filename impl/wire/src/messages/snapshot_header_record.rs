@@ -18,10 +18,7 @@ impl SnapshotHeaderRecord {
         let version = r.i16().at("Version")?;
         let last_contained_log_timestamp = r.i64().at("LastContainedLogTimestamp")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            version,
-            last_contained_log_timestamp,
-        })
+        Ok(Self { version, last_contained_log_timestamp })
     }
 
     fn write(

@@ -18,10 +18,7 @@ impl UnregisterBrokerRecord {
         let broker_id = r.i32().at("BrokerId")?;
         let broker_epoch = r.i64().at("BrokerEpoch")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            broker_id,
-            broker_epoch,
-        })
+        Ok(Self { broker_id, broker_epoch })
     }
 
     fn write(

@@ -30,14 +30,7 @@ impl UserScramCredentialRecord {
         let server_key = r.bytes(true).at("ServerKey")?;
         let iterations = r.i32().at("Iterations")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            name,
-            mechanism,
-            salt,
-            stored_key,
-            server_key,
-            iterations,
-        })
+        Ok(Self { name, mechanism, salt, stored_key, server_key, iterations })
     }
 
     fn write(

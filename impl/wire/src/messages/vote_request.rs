@@ -17,31 +17,17 @@ pub struct VoteRequest {
 
 impl Default for VoteRequest {
     fn default() -> Self {
-        Self {
-            cluster_id: None,
-            voter_id: -1,
-            topics: Vec::new(),
-        }
+        Self { cluster_id: None, voter_id: -1, topics: Vec::new() }
     }
 }
 
 impl VoteRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let cluster_id = r.nullable_string(true).at("ClusterId")?;
-        let voter_id = if message_version >= 1 {
-            r.i32().at("VoterId")?
-        } else {
-            -1
-        };
-        let topics = r
-            .array(true, |r| TopicData::read(r, message_version))
-            .at("Topics")?;
+        let voter_id = if message_version >= 1 { r.i32().at("VoterId")? } else { -1 };
+        let topics = r.array(true, |r| TopicData::read(r, message_version)).at("Topics")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            cluster_id,
-            voter_id,
-            topics,
-        })
+        Ok(Self { cluster_id, voter_id, topics })
     }
 
     fn write(
@@ -61,10 +47,8 @@ impl VoteRequest {
         if message_version >= 1 {
             buf.put_i32(self.voter_id);
         }
-        crate::write::array(buf, true, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, true, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         crate::write::uvarint(buf, 0);
 
         Ok(())
@@ -83,14 +67,10 @@ pub struct TopicData {
 impl TopicData {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let topic_name = r.string(true).at("TopicName")?;
-        let partitions = r
-            .array(true, |r| PartitionData::read(r, message_version))
-            .at("Partitions")?;
+        let partitions =
+            r.array(true, |r| PartitionData::read(r, message_version)).at("Partitions")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            topic_name,
-            partitions,
-        })
+        Ok(Self { topic_name, partitions })
     }
 
     fn write(
@@ -99,10 +79,8 @@ impl TopicData {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         crate::write::string(buf, true, &self.topic_name).at("TopicName")?;
-        crate::write::array(buf, true, &self.partitions, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Partitions")?;
+        crate::write::array(buf, true, &self.partitions, |buf, v| v.write(buf, message_version))
+            .at("Partitions")?;
         crate::write::uvarint(buf, 0);
 
         Ok(())
@@ -140,18 +118,11 @@ impl PartitionData {
         } else {
             crate::Uuid::ZERO
         };
-        let voter_directory_id = if message_version >= 1 {
-            r.uuid().at("VoterDirectoryId")?
-        } else {
-            crate::Uuid::ZERO
-        };
+        let voter_directory_id =
+            if message_version >= 1 { r.uuid().at("VoterDirectoryId")? } else { crate::Uuid::ZERO };
         let last_offset_epoch = r.i32().at("LastOffsetEpoch")?;
         let last_offset = r.i64().at("LastOffset")?;
-        let pre_vote = if message_version >= 2 {
-            r.bool().at("PreVote")?
-        } else {
-            false
-        };
+        let pre_vote = if message_version >= 2 { r.bool().at("PreVote")? } else { false };
         r.tags(|_, _| Ok(false))?;
         Ok(Self {
             partition_index,

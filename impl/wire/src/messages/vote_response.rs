@@ -18,9 +18,7 @@ pub struct VoteResponse {
 impl VoteResponse {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let error_code = r.i16().at("ErrorCode")?;
-        let topics = r
-            .array(true, |r| TopicData::read(r, message_version))
-            .at("Topics")?;
+        let topics = r.array(true, |r| TopicData::read(r, message_version)).at("Topics")?;
         let mut node_endpoints = None;
         r.tags(|r, tag| {
             match tag {
@@ -34,11 +32,7 @@ impl VoteResponse {
             }
             Ok(true)
         })?;
-        Ok(Self {
-            error_code,
-            topics,
-            node_endpoints: node_endpoints.unwrap_or_default(),
-        })
+        Ok(Self { error_code, topics, node_endpoints: node_endpoints.unwrap_or_default() })
     }
 
     fn write(
@@ -47,10 +41,8 @@ impl VoteResponse {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         buf.put_i16(self.error_code);
-        crate::write::array(buf, true, &self.topics, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Topics")?;
+        crate::write::array(buf, true, &self.topics, |buf, v| v.write(buf, message_version))
+            .at("Topics")?;
         let tag_node_endpoints = message_version >= 1 && (!self.node_endpoints.is_empty());
         if message_version < 1 && (!self.node_endpoints.is_empty()) {
             return Err(crate::EncodeError::not_in_version("NodeEndpoints"));
@@ -81,14 +73,10 @@ pub struct TopicData {
 impl TopicData {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let topic_name = r.string(true).at("TopicName")?;
-        let partitions = r
-            .array(true, |r| PartitionData::read(r, message_version))
-            .at("Partitions")?;
+        let partitions =
+            r.array(true, |r| PartitionData::read(r, message_version)).at("Partitions")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            topic_name,
-            partitions,
-        })
+        Ok(Self { topic_name, partitions })
     }
 
     fn write(
@@ -97,10 +85,8 @@ impl TopicData {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         crate::write::string(buf, true, &self.topic_name).at("TopicName")?;
-        crate::write::array(buf, true, &self.partitions, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Partitions")?;
+        crate::write::array(buf, true, &self.partitions, |buf, v| v.write(buf, message_version))
+            .at("Partitions")?;
         crate::write::uvarint(buf, 0);
 
         Ok(())
@@ -130,13 +116,7 @@ impl PartitionData {
         let leader_epoch = r.i32().at("LeaderEpoch")?;
         let vote_granted = r.bool().at("VoteGranted")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            partition_index,
-            error_code,
-            leader_id,
-            leader_epoch,
-            vote_granted,
-        })
+        Ok(Self { partition_index, error_code, leader_id, leader_epoch, vote_granted })
     }
 
     fn write(
@@ -168,27 +148,12 @@ pub struct NodeEndpoint {
 
 impl NodeEndpoint {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
-        let node_id = if message_version >= 1 {
-            r.i32().at("NodeId")?
-        } else {
-            0
-        };
-        let host = if message_version >= 1 {
-            r.string(true).at("Host")?
-        } else {
-            crate::Str::default()
-        };
-        let port = if message_version >= 1 {
-            r.u16().at("Port")?
-        } else {
-            0
-        };
+        let node_id = if message_version >= 1 { r.i32().at("NodeId")? } else { 0 };
+        let host =
+            if message_version >= 1 { r.string(true).at("Host")? } else { crate::Str::default() };
+        let port = if message_version >= 1 { r.u16().at("Port")? } else { 0 };
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            node_id,
-            host,
-            port,
-        })
+        Ok(Self { node_id, host, port })
     }
 
     fn write(

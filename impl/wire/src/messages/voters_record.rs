@@ -16,9 +16,7 @@ pub struct VotersRecord {
 impl VotersRecord {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let version = r.i16().at("Version")?;
-        let voters = r
-            .array(true, |r| Voter::read(r, message_version))
-            .at("Voters")?;
+        let voters = r.array(true, |r| Voter::read(r, message_version)).at("Voters")?;
         r.tags(|_, _| Ok(false))?;
         Ok(Self { version, voters })
     }
@@ -29,10 +27,8 @@ impl VotersRecord {
         message_version: i16,
     ) -> Result<(), crate::EncodeError> {
         buf.put_i16(self.version);
-        crate::write::array(buf, true, &self.voters, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Voters")?;
+        crate::write::array(buf, true, &self.voters, |buf, v| v.write(buf, message_version))
+            .at("Voters")?;
         crate::write::uvarint(buf, 0);
 
         Ok(())
@@ -56,18 +52,11 @@ impl Voter {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
         let voter_id = r.i32().at("VoterId")?;
         let voter_directory_id = r.uuid().at("VoterDirectoryId")?;
-        let endpoints = r
-            .array(true, |r| Endpoint::read(r, message_version))
-            .at("Endpoints")?;
+        let endpoints = r.array(true, |r| Endpoint::read(r, message_version)).at("Endpoints")?;
         let kraft_version_feature =
             KRaftVersionFeature::read(r, message_version).at("KRaftVersionFeature")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            voter_id,
-            voter_directory_id,
-            endpoints,
-            kraft_version_feature,
-        })
+        Ok(Self { voter_id, voter_directory_id, endpoints, kraft_version_feature })
     }
 
     fn write(
@@ -77,13 +66,9 @@ impl Voter {
     ) -> Result<(), crate::EncodeError> {
         buf.put_i32(self.voter_id);
         buf.put_slice(&self.voter_directory_id.0);
-        crate::write::array(buf, true, &self.endpoints, |buf, v| {
-            v.write(buf, message_version)
-        })
-        .at("Endpoints")?;
-        self.kraft_version_feature
-            .write(buf, message_version)
-            .at("KRaftVersionFeature")?;
+        crate::write::array(buf, true, &self.endpoints, |buf, v| v.write(buf, message_version))
+            .at("Endpoints")?;
+        self.kraft_version_feature.write(buf, message_version).at("KRaftVersionFeature")?;
         crate::write::uvarint(buf, 0);
 
         Ok(())
@@ -138,10 +123,7 @@ impl KRaftVersionFeature {
         let min_supported_version = r.i16().at("MinSupportedVersion")?;
         let max_supported_version = r.i16().at("MaxSupportedVersion")?;
         r.tags(|_, _| Ok(false))?;
-        Ok(Self {
-            min_supported_version,
-            max_supported_version,
-        })
+        Ok(Self { min_supported_version, max_supported_version })
     }
 
     fn write(

@@ -41,12 +41,7 @@ pub(crate) fn messages() -> Vec<Message> {
 /// A message of this version in which every field has some random value.
 pub(crate) fn random(message: &Message, version: i16, rng: &mut Rng) -> Bytes {
     let mut out = BytesMut::new();
-    let mut writer = Writer {
-        message,
-        version,
-        flexible: message.flexible.contains(version),
-        rng,
-    };
+    let mut writer = Writer { message, version, flexible: message.flexible.contains(version), rng };
     writer.structure(&mut out, message.name(), false);
     out.freeze()
 }
@@ -64,11 +59,7 @@ impl Writer<'_> {
         let structure = message.structure(name).unwrap();
         let mut tagged = Vec::new();
         let version = self.version;
-        for field in structure
-            .fields
-            .iter()
-            .filter(|f| f.versions.contains(version))
-        {
+        for field in structure.fields.iter().filter(|f| f.versions.contains(version)) {
             let Some(tag) = field.tag else {
                 self.field(out, field, defaults);
                 continue;
@@ -96,7 +87,14 @@ impl Writer<'_> {
         let nullable = field.nullable.is_some_and(|n| n.contains(self.version));
         let written = field.default.as_deref().filter(|_| default);
         let null_default = written == Some("null") || field.kind == Type::Records && default;
-        if nullable && (null_default || !default && self.rng.below(4) == 0) {
+        let null = nullable && (null_default || !default && self.rng.below(4) == 0);
+        if nullable && matches!(field.kind, Type::Struct(_)) {
+            out.put_i8(if null { -1 } else { 1 });
+            if null {
+                return;
+            }
+        }
+        if null {
             match (compact, &field.kind) {
                 (true, _) => out.put_u8(0),
                 (false, Type::String) => out.put_i16(-1),
@@ -119,11 +117,7 @@ impl Writer<'_> {
             Type::Bool if default => out.put_u8(u8::from(written == Some("true"))),
             Type::Bool => out.put_u8(self.rng.below(2) as u8),
             Type::Int(bits) => {
-                let random = if default {
-                    0
-                } else {
-                    self.rng.next() as i64 >> self.rng.below(60)
-                };
+                let random = if default { 0 } else { self.rng.next() as i64 >> self.rng.below(60) };
                 let value = match written {
                     Some("0x7fffffff") => 0x7fff_ffff,
                     Some(text) => text.parse().unwrap(),
@@ -132,11 +126,9 @@ impl Writer<'_> {
                 out.put_int(value, usize::from(bits / 8));
             }
             Type::Uint16 => out.put_u16(if default { 0 } else { self.rng.next() as u16 }),
-            Type::Float64 => out.put_f64(if default {
-                0.0
-            } else {
-                f64::from(self.rng.next() as u32)
-            }),
+            Type::Float64 => {
+                out.put_f64(if default { 0.0 } else { f64::from(self.rng.next() as u32) })
+            }
             Type::Uuid if default => out.put_bytes(0, 16),
             Type::Uuid => {
                 out.put_u64(self.rng.next());
