@@ -15,13 +15,8 @@ fn twice<M: Message + PartialEq + std::fmt::Debug>(body: Bytes, version: i16) {
         return;
     };
     let mut again = BytesMut::new();
-    message
-        .encode(&mut again, version)
-        .expect("what was read can be written");
-    assert_eq!(
-        decode_all::<M>(again.freeze(), version).as_ref(),
-        Ok(&message)
-    );
+    message.encode(&mut again, version).expect("what was read can be written");
+    assert_eq!(decode_all::<M>(again.freeze(), version).as_ref(), Ok(&message));
 }
 
 fn either<R>(response: bool, body: Bytes, version: i16)
@@ -67,6 +62,9 @@ fuzz_target!(|frame: &[u8]| {
         }
         m::describe_configs_request::DescribeConfigsRequest::KEY => {
             either::<m::describe_configs_request::DescribeConfigsRequest>
+        }
+        m::describe_topic_partitions_request::DescribeTopicPartitionsRequest::KEY => {
+            either::<m::describe_topic_partitions_request::DescribeTopicPartitionsRequest>
         }
         m::vote_request::VoteRequest::KEY => either::<m::vote_request::VoteRequest>,
         m::begin_quorum_epoch_request::BeginQuorumEpochRequest::KEY => {

@@ -17,9 +17,7 @@ fuzz_target!(|data: &[u8]| {
         let Ok((record, version)) = MetadataRecord::decode_versioned(rest) else {
             return;
         };
-        let again = record
-            .encode(version)
-            .expect("what was read can be written");
+        let again = record.encode(version).expect("what was read can be written");
         // A quota may be NaN, which equals nothing: compare what is written.
         let (twice, _) =
             MetadataRecord::decode_versioned(&again).expect("what was written can be read");
@@ -30,9 +28,6 @@ fuzz_target!(|data: &[u8]| {
             return;
         };
         let again = record.encode_value().expect("what was read can be written");
-        assert_eq!(
-            ControlRecord::decode(&record.encode_key(), &again),
-            Ok(record)
-        );
+        assert_eq!(ControlRecord::decode(&record.encode_key(), &again), Ok(record));
     }
 });

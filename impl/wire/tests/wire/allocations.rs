@@ -1,9 +1,6 @@
 //! How much memory a piece of code asks for.
 
-#![allow(
-    unsafe_code,
-    reason = "an allocator that counts has to be an allocator"
-)]
+#![allow(unsafe_code, reason = "an allocator that counts has to be an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

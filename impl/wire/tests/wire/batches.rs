@@ -78,30 +78,12 @@ fn kafkas_batches_are_read_in_every_codec() {
         batch.verify_crc().unwrap();
         let header = batch.header();
         assert_eq!(header.compression(), Ok(codec));
+        assert_eq!((header.base_offset, header.last_offset(), header.next_offset()), (5, 7, 8));
         assert_eq!(
-            (
-                header.base_offset,
-                header.last_offset(),
-                header.next_offset()
-            ),
-            (5, 7, 8)
-        );
-        assert_eq!(
-            (
-                header.leader_epoch,
-                header.base_timestamp,
-                header.max_timestamp
-            ),
+            (header.leader_epoch, header.base_timestamp, header.max_timestamp),
             (4, 1000, 1002)
         );
-        assert_eq!(
-            (
-                header.producer_id,
-                header.producer_epoch,
-                header.base_sequence
-            ),
-            (77, 3, 9)
-        );
+        assert_eq!((header.producer_id, header.producer_epoch, header.base_sequence), (77, 3, 9));
         let seen = batch.validate(1000).unwrap();
         let expected = Validated {
             max_timestamp: 1002,
@@ -115,28 +97,19 @@ fn kafkas_batches_are_read_in_every_codec() {
         let records = batch.records(1000).unwrap();
         let records: Vec<_> = records.iter().map(Result::unwrap).collect();
         assert_eq!(
-            records
-                .iter()
-                .map(|r| (r.offset, r.timestamp))
-                .collect::<Vec<_>>(),
+            records.iter().map(|r| (r.offset, r.timestamp)).collect::<Vec<_>>(),
             [(5, 1000), (6, 1002), (7, 1001)]
         );
         assert_eq!((records[0].key, records[0].value), (None, Some(&b"a"[..])));
         assert_eq!((records[1].key, records[1].value), (Some(&b"k"[..]), None));
         let headers: Vec<_> = records[1].headers.iter().collect();
         let header = |value| Header { key: b"h", value };
-        assert_eq!(
-            headers,
-            [header(Some(b"1")), header(None)],
-            "a key may be there twice"
-        );
+        assert_eq!(headers, [header(Some(b"1")), header(None)], "a key may be there twice");
         assert!(records[2].value.unwrap().ends_with(b"value value"));
 
         assert_eq!(
             batch.validate(body().len() - 1),
-            Err(BatchError::TooLarge {
-                limit: body().len() - 1
-            })
+            Err(BatchError::TooLarge { limit: body().len() - 1 })
         );
     }
 }
@@ -144,19 +117,11 @@ fn kafkas_batches_are_read_in_every_codec() {
 #[test]
 fn bare_snappy_and_lz4_with_all_its_checksums_are_read() {
     let snappy = snap::raw::Encoder::new().compress_vec(&body()).unwrap();
-    Batch::parse(&raw(2, 3, 0, &snappy))
-        .unwrap()
-        .validate(1000)
-        .unwrap();
-    let info = lz4_flex::frame::FrameInfo::new()
-        .block_checksums(true)
-        .content_checksum(true);
+    Batch::parse(&raw(2, 3, 0, &snappy)).unwrap().validate(1000).unwrap();
+    let info = lz4_flex::frame::FrameInfo::new().block_checksums(true).content_checksum(true);
     let mut lz4 = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
     std::io::Write::write_all(&mut lz4, &body()).unwrap();
-    Batch::parse(&raw(3, 3, 0, &lz4.finish().unwrap()))
-        .unwrap()
-        .validate(1000)
-        .unwrap();
+    Batch::parse(&raw(3, 3, 0, &lz4.finish().unwrap())).unwrap().validate(1000).unwrap();
 }
 
 #[test]
@@ -168,14 +133,8 @@ fn a_leader_gives_a_batch_its_place_and_time() {
     batch::set_max_timestamp(&mut bytes, TimestampType::LogAppendTime, later).unwrap();
     let batch = Batch::parse(&bytes.freeze()).unwrap();
     batch.verify_crc().unwrap();
-    assert_eq!(
-        (batch.header().base_offset, batch.header().leader_epoch),
-        (1_000_000, 9)
-    );
-    assert_eq!(
-        batch.header().timestamp_type(),
-        TimestampType::LogAppendTime
-    );
+    assert_eq!((batch.header().base_offset, batch.header().leader_epoch), (1_000_000, 9));
+    assert_eq!(batch.header().timestamp_type(), TimestampType::LogAppendTime);
     for (record, offset) in batch.records(1000).unwrap().iter().zip(1_000_000..) {
         let record = record.unwrap();
         assert_eq!((record.offset, record.timestamp), (offset, later));
@@ -194,9 +153,6 @@ fn batches_follow_each_other_up_to_a_torn_one() {
     let found: Vec<_> = batches(log).collect();
     assert_eq!(found.len(), 3);
     assert!(found[..2].iter().all(Result::is_ok));
-    let incomplete = BatchError::Incomplete {
-        needed: one.len(),
-        have: torn.len(),
-    };
+    let incomplete = BatchError::Incomplete { needed: one.len(), have: torn.len() };
     assert_eq!(found[2].as_ref().unwrap_err(), &incomplete);
 }

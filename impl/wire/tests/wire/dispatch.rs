@@ -8,9 +8,7 @@ use kraftig_wire_generator::schema;
 fn again<M: Message>(body: Bytes, version: i16) -> Result<Bytes, DecodeError> {
     let message: M = decode_all(body, version)?;
     let mut out = BytesMut::new();
-    message
-        .encode(&mut out, version)
-        .expect("what was decoded can be encoded");
+    message.encode(&mut out, version).expect("what was decoded can be encoded");
     Ok(out.freeze())
 }
 
@@ -51,6 +49,8 @@ by_name! {
     describe_cluster_response::DescribeClusterResponse,
     describe_configs_request::DescribeConfigsRequest,
     describe_configs_response::DescribeConfigsResponse,
+    describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+    describe_topic_partitions_response::DescribeTopicPartitionsResponse,
     end_quorum_epoch_request::EndQuorumEpochRequest,
     end_quorum_epoch_response::EndQuorumEpochResponse,
     end_transaction_record::EndTransactionRecord,

@@ -32,11 +32,8 @@ pub(crate) fn hex(text: &str) -> Bytes {
             out.extend_from_slice(part.as_bytes());
             continue;
         }
-        let digits: Vec<u8> = part
-            .chars()
-            .filter_map(|c| c.to_digit(16))
-            .map(|d| d as u8)
-            .collect();
+        let digits: Vec<u8> =
+            part.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
         out.extend(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]));
     }
     out.freeze()
@@ -54,11 +51,7 @@ const BOOTSTRAP: &str = "
     00000008000000040600000000";
 
 fn feature(name: &str, feature_level: i16) -> MetadataRecord {
-    FeatureLevelRecord {
-        name: name.into(),
-        feature_level,
-    }
-    .into()
+    FeatureLevelRecord { name: name.into(), feature_level }.into()
 }
 
 #[test]
@@ -72,16 +65,8 @@ fn the_bootstrap_checkpoint_is_read_and_written_again() {
         batch.validate(usize::MAX).unwrap();
         let header = *batch.header();
         assert_eq!(header.base_timestamp, header.max_timestamp);
-        let new = if header.is_control() {
-            BatchBuilder::new_control
-        } else {
-            BatchBuilder::new
-        };
-        let mut builder = new(
-            header.base_offset,
-            header.leader_epoch,
-            header.max_timestamp,
-        );
+        let new = if header.is_control() { BatchBuilder::new_control } else { BatchBuilder::new };
+        let mut builder = new(header.base_offset, header.leader_epoch, header.max_timestamp);
         for record in &batch.records(usize::MAX).unwrap() {
             let record = record.unwrap();
             if header.is_control() {
@@ -114,10 +99,7 @@ fn the_bootstrap_checkpoint_is_read_and_written_again() {
 
 #[test]
 fn control_records_are_kafkas() {
-    let voter = || Voter {
-        voter_id: 1,
-        voter_directory_id: Uuid::ZERO,
-    };
+    let voter = || Voter { voter_id: 1, voter_directory_id: Uuid::ZERO };
     let endpoint = voters_record::Endpoint {
         name: "CONTROLLER".into(),
         host: "localhost".into(),
@@ -158,12 +140,7 @@ fn control_records_are_kafkas() {
     ];
     for (record, key, value) in records {
         assert_eq!(record.encode_key()[..], hex(key), "{}", record.name());
-        assert_eq!(
-            record.encode_value().unwrap(),
-            hex(value),
-            "{}",
-            record.name()
-        );
+        assert_eq!(record.encode_value().unwrap(), hex(value), "{}", record.name());
         assert_eq!(ControlRecord::decode(&hex(key), &hex(value)), Ok(record));
     }
 }
@@ -172,18 +149,12 @@ fn control_records_are_kafkas() {
 fn metadata_records_are_kafkas() {
     let records: [(MetadataRecord, &str); 5] = [
         (
-            BeginTransactionRecord {
-                name: Some("Bootstrap records".into()),
-            }
-            .into(),
+            BeginTransactionRecord { name: Some("Bootstrap records".into()) }.into(),
             "01 17 00 01 00 12 12 \"Bootstrap records\"",
         ),
         (EndTransactionRecord {}.into(), "01 18 00 00"),
         (NoOpRecord {}.into(), "01 14 00 00"),
-        (
-            feature("metadata.version", 29),
-            "01 0c 00 11 \"metadata.version\" 001d 00",
-        ),
+        (feature("metadata.version", 29), "01 0c 00 11 \"metadata.version\" 001d 00"),
         (
             ConfigRecord {
                 resource_type: 4,
@@ -206,20 +177,13 @@ fn a_response_to_api_versions_of_any_version_has_header_0() {
     // What 4.2.0 answers to a version that is too new: version 0, UNSUPPORTED_VERSION, what it supports.
     let response = ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION.0,
-        api_keys: vec![ApiVersion {
-            api_key: 18,
-            min_version: 0,
-            max_version: 4,
-        }],
+        api_keys: vec![ApiVersion { api_key: 18, min_version: 0, max_version: 4 }],
         ..ApiVersionsResponse::default()
     };
     let frame = encode_response_frame(7, 18, 0, &response).unwrap();
     assert_eq!(frame, hex("00000010 00000007 0023 00000001 0012 0000 0004"));
     let flexible = encode_response_frame(7, 18, 4, &response).unwrap();
-    assert_eq!(
-        flexible,
-        hex("00000013 00000007 0023 02 0012 0000 0004 00 00000000 00")
-    );
+    assert_eq!(flexible, hex("00000013 00000007 0023 02 0012 0000 0004 00 00000000 00"));
 }
 
 #[test]
@@ -228,23 +192,14 @@ fn request_headers_are_read_for_any_version() {
         7,
         Some("rdkafka"),
         1,
-        &MetadataRequest {
-            topics: None,
-            ..Default::default()
-        },
+        &MetadataRequest { topics: None, ..Default::default() },
     );
     let frame = frame.unwrap().freeze();
-    assert_eq!(
-        frame,
-        hex("00000015 0003 0001 00000007 0007 \"rdkafka\" ffffffff")
-    );
+    assert_eq!(frame, hex("00000015 0003 0001 00000007 0007 \"rdkafka\" ffffffff"));
     // ApiVersions 99: the header is that of the flexible versions, and the body is for nobody to read.
     let mut r = kraftig_wire::Reader::new(hex("0012 0063 00000007 0001 \"a\" 00 05"));
     let header = decode_request_header(&mut r).unwrap();
-    assert_eq!(
-        (header.request_api_version, header.client_id.as_deref()),
-        (99, Some("a"))
-    );
+    assert_eq!((header.request_api_version, header.client_id.as_deref()), (99, Some("a")));
     assert_eq!(r.remaining(), 1);
 }
 
@@ -253,39 +208,25 @@ fn what_a_version_cannot_carry_is_refused_or_dropped() {
     let mut buf = BytesMut::from("before");
     let topic = TopicProduceData {
         topic_id: Uuid([1; 16]),
-        partition_data: vec![PartitionProduceData {
-            index: 0,
-            records: None,
-        }],
+        partition_data: vec![PartitionProduceData { index: 0, records: None }],
         ..TopicProduceData::default()
     };
     // The topic id is ignorable: version 12 drops it.
-    let request = ProduceRequest {
-        topic_data: vec![topic],
-        ..ProduceRequest::default()
-    };
+    let request = ProduceRequest { topic_data: vec![topic], ..ProduceRequest::default() };
     request.encode(&mut buf, 12).unwrap();
     buf.truncate(6);
     // That topics are created on request is not: version 3 always does.
-    let request = MetadataRequest {
-        allow_auto_topic_creation: false,
-        ..MetadataRequest::default()
-    };
+    let request =
+        MetadataRequest { allow_auto_topic_creation: false, ..MetadataRequest::default() };
     let error = request.encode(&mut buf, 3).unwrap_err();
     assert_eq!(
         (error.kind(), error.path()),
         (EncodeErrorKind::NotInVersion, "AllowAutoTopicCreation")
     );
     // Version 0 has no null.
-    let request = MetadataRequest {
-        topics: None,
-        ..MetadataRequest::default()
-    };
+    let request = MetadataRequest { topics: None, ..MetadataRequest::default() };
     let error = request.encode(&mut buf, 0).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.path()),
-        (EncodeErrorKind::Null, "Topics")
-    );
+    assert_eq!((error.kind(), error.path()), (EncodeErrorKind::Null, "Topics"));
     let error = request.encode(&mut buf, 14).unwrap_err();
     assert_eq!(error.kind(), EncodeErrorKind::Version(0, 13));
     assert_eq!(buf, "before", "an error leaves the buffer as it was");

@@ -18,11 +18,7 @@ fn each(mut check: impl FnMut(&kraftig_wire_generator::schema::Message, i16, Byt
     for message in frames::messages() {
         for version in message.versions.min..=message.versions.max {
             for seed in 0..ROUNDS {
-                check(
-                    &message,
-                    version,
-                    frames::random(&message, version, &mut Rng(seed)),
-                );
+                check(&message, version, frames::random(&message, version, &mut Rng(seed)));
             }
         }
     }
@@ -48,9 +44,7 @@ fn kafka_protocol<T: Decodable + Encodable + Message>(
         .unwrap_or_else(|error| panic!("{} v{version}: {error}", std::any::type_name::<T>()));
     assert!(body.is_empty(), "kafka-protocol leaves bytes");
     let mut out = BytesMut::new();
-    message
-        .encode(&mut out, version)
-        .expect("kafka-protocol writes it");
+    message.encode(&mut out, version).expect("kafka-protocol writes it");
     Some(out.freeze())
 }
 
@@ -77,6 +71,7 @@ kafka_protocol_names! {
     DeleteTopicsRequest, DeleteTopicsResponse,
     InitProducerIdRequest, InitProducerIdResponse,
     DescribeConfigsRequest, DescribeConfigsResponse,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
     DescribeClusterRequest, DescribeClusterResponse,
     VoteRequest, VoteResponse,
     BeginQuorumEpochRequest, BeginQuorumEpochResponse,
@@ -163,10 +158,7 @@ fn stock_kafka_agrees() {
     let mut stdin = java.stdin.take().expect("it has an input");
     let feeder = std::thread::spawn(move || stdin.write_all(&lines));
     let output = java.wait_with_output().expect("java ends");
-    feeder
-        .join()
-        .expect("the feeder ends")
-        .expect("java reads everything");
+    feeder.join().expect("the feeder ends").expect("java reads everything");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     assert_eq!(said, format!("{judged} judged\n"));
