@@ -93,7 +93,7 @@ fn kafka_protocol_agrees() {
 }
 
 /// The versions of all messages that it knows.
-const JUDGED_BY_KAFKA_PROTOCOL: u64 = 196;
+const JUDGED_BY_KAFKA_PROTOCOL: u64 = 198;
 
 macro_rules! kacrab_names {
     ($($name:ident = $theirs:ident,)*) => {
