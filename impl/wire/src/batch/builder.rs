@@ -23,22 +23,12 @@ impl BatchBuilder {
     pub fn new(base_offset: i64, leader_epoch: i32, timestamp: i64) -> Self {
         let mut buf = BytesMut::with_capacity(256);
         buf.put_bytes(0, HEADER_SIZE);
-        Self {
-            base_offset,
-            leader_epoch,
-            timestamp,
-            attributes: 0,
-            count: 0,
-            buf,
-        }
+        Self { base_offset, leader_epoch, timestamp, attributes: 0, count: 0, buf }
     }
 
     /// The same for control records.
     pub fn new_control(base_offset: i64, leader_epoch: i32, timestamp: i64) -> Self {
-        Self {
-            attributes: CONTROL_BIT,
-            ..Self::new(base_offset, leader_epoch, timestamp)
-        }
+        Self { attributes: CONTROL_BIT, ..Self::new(base_offset, leader_epoch, timestamp) }
     }
 
     /// Adds a record.

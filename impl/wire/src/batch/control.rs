@@ -19,8 +19,7 @@ impl ControlRecord {
         let mut r = Reader::new(Bytes::copy_from_slice(value));
         let version = i16::from_be_bytes(r.peek()?);
         let record = Self::read(&mut r, kind, version)?;
-        r.finish()
-            .map_err(|error| error.within(record.name(), version))?;
+        r.finish().map_err(|error| error.within(record.name(), version))?;
         Ok(record)
     }
 

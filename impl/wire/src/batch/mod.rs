@@ -13,7 +13,7 @@ pub use builder::BatchBuilder;
 pub use compression::Compression;
 pub use record::{Header, Headers, Record, RecordIter, Records, Validated};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// The size of a batch without records.
 pub const HEADER_SIZE: usize = 61;
@@ -24,11 +24,13 @@ const MIN_LENGTH: i32 = 14;
 /// The only version of the format that Kafka 4 still stores.
 const MAGIC: i8 = 2;
 
+const LENGTH_AT: usize = 8;
 const LEADER_EPOCH_AT: usize = 12;
 const CRC_AT: usize = 17;
 const ATTRIBUTES_AT: usize = 21;
 const MAX_TIMESTAMP_AT: usize = 35;
 
+const CODEC_BITS: i16 = 0x07;
 const TIMESTAMP_TYPE_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
 const CONTROL_BIT: i16 = 0x20;
@@ -173,8 +175,7 @@ impl BatchHeader {
 
     /// The offset of the last record, even where compaction has removed it.
     pub fn last_offset(&self) -> i64 {
-        self.base_offset
-            .saturating_add(i64::from(self.last_offset_delta))
+        self.base_offset.saturating_add(i64::from(self.last_offset_delta))
     }
 
     /// The offset after the last record.
@@ -215,10 +216,7 @@ impl BatchHeader {
 /// The next `N` bytes of a header.
 fn field<const N: usize>(bytes: &[u8], at: &mut usize) -> Result<[u8; N], BatchError> {
     let Some(value) = bytes.get(*at..).and_then(<[u8]>::first_chunk) else {
-        return Err(BatchError::Incomplete {
-            needed: HEADER_SIZE,
-            have: bytes.len(),
-        });
+        return Err(BatchError::Incomplete { needed: HEADER_SIZE, have: bytes.len() });
     };
     *at += N;
     Ok(*value)
@@ -230,10 +228,7 @@ fn whole(bytes: &[u8]) -> Result<(BatchHeader, &[u8]), BatchError> {
     let needed = header.size();
     match bytes.get(..needed) {
         Some(batch) => Ok((header, batch)),
-        None => Err(BatchError::Incomplete {
-            needed,
-            have: bytes.len(),
-        }),
+        None => Err(BatchError::Incomplete { needed, have: bytes.len() }),
     }
 }
 
@@ -244,10 +239,7 @@ pub fn verify_crc(bytes: &[u8]) -> Result<(), BatchError> {
     if computed == header.crc {
         Ok(())
     } else {
-        Err(BatchError::Crc {
-            stored: header.crc,
-            computed,
-        })
+        Err(BatchError::Crc { stored: header.crc, computed })
     }
 }
 
@@ -295,10 +287,7 @@ impl Batch {
     pub fn parse(bytes: &Bytes) -> Result<Self, BatchError> {
         let (header, batch) = whole(bytes)?;
         let size = batch.len();
-        Ok(Self {
-            header,
-            bytes: bytes.slice(..size),
-        })
+        Ok(Self { header, bytes: bytes.slice(..size) })
     }
 
     /// The fixed part.
@@ -323,20 +312,38 @@ impl Batch {
         Ok(Records::new(self.header, data))
     }
 
+    /// The same batch with its records in another codec. `level` is gzip's or Zstandard's. The records are
+    /// decompressed into at most `limit` bytes.
+    pub fn recompressed(
+        &self,
+        codec: Compression,
+        level: Option<i32>,
+        limit: usize,
+    ) -> Result<BytesMut, BatchError> {
+        let body = self.bytes.slice(HEADER_SIZE..);
+        let data = self.header.compression()?.decompress(body, limit)?;
+        let body = codec.compress(&data, level)?;
+        let size = HEADER_SIZE + body.len();
+        let length =
+            i32::try_from(size - LOG_OVERHEAD).map_err(|_| BatchError::TooLarge { limit })?;
+        let attributes = self.header.attributes & !CODEC_BITS | codec.attributes();
+        let mut bytes = BytesMut::with_capacity(size);
+        bytes.extend_from_slice(&self.bytes[..HEADER_SIZE]);
+        bytes.extend_from_slice(&body);
+        bytes[LENGTH_AT..LOG_OVERHEAD].copy_from_slice(&length.to_be_bytes());
+        bytes[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
+        let crc = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
+        bytes[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+        Ok(bytes)
+    }
+
     /// Checks that the batch is as a producer must send it: at least one record, offsets without gaps from 0
     /// on, and every record exactly as long as it says. The records are decompressed into at most `limit`
     /// bytes. The checksum is not looked at.
     pub fn validate(&self, limit: usize) -> Result<Validated, BatchError> {
-        let BatchHeader {
-            record_count: count,
-            last_offset_delta,
-            ..
-        } = self.header;
+        let BatchHeader { record_count: count, last_offset_delta, .. } = self.header;
         if count <= 0 || last_offset_delta != count - 1 {
-            return Err(BatchError::OffsetRange {
-                count,
-                last_offset_delta,
-            });
+            return Err(BatchError::OffsetRange { count, last_offset_delta });
         }
         self.records(limit)?.validate()
     }

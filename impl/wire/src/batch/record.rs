@@ -67,12 +67,7 @@ impl Records {
     /// Each record in turn. An error is the last item.
     pub fn iter(&self) -> RecordIter<'_> {
         let left = self.header.record_count.max(0) as usize;
-        RecordIter {
-            header: &self.header,
-            index: 0,
-            left,
-            rest: Cursor(&self.data),
-        }
+        RecordIter { header: &self.header, index: 0, left, rest: Cursor(&self.data) }
     }
 
     /// `bytes`, which are part of a record of this batch, as a slice that keeps the batch in memory.
@@ -133,10 +128,7 @@ impl<'a> Iterator for RecordIter<'a> {
             let trailing = std::mem::take(&mut self.rest.0).len();
             return (trailing > 0).then_some(Err(BatchError::Trailing(trailing)));
         }
-        let record = self.record().map_err(|rule| BatchError::Record {
-            index: self.index,
-            rule,
-        });
+        let record = self.record().map_err(|rule| BatchError::Record { index: self.index, rule });
         if record.is_ok() {
             self.left -= 1;
         } else {
@@ -239,10 +231,7 @@ impl<'a> Cursor<'a> {
 
     fn header(&mut self) -> Result<Header<'a>, &'static str> {
         let length = self.varint()?;
-        Ok(Header {
-            key: self.take(length)?,
-            value: self.nullable()?,
-        })
+        Ok(Header { key: self.take(length)?, value: self.nullable()? })
     }
 
     fn varint(&mut self) -> Result<i32, &'static str> {

@@ -156,3 +156,38 @@ fn batches_follow_each_other_up_to_a_torn_one() {
     let incomplete = BatchError::Incomplete { needed: one.len(), have: torn.len() };
     assert_eq!(found[2].as_ref().unwrap_err(), &incomplete);
 }
+
+#[test]
+fn a_batch_takes_another_codec() {
+    let values = |batch: &Batch| -> Vec<Option<Vec<u8>>> {
+        let records = batch.records(1 << 20).unwrap();
+        records.iter().map(|record| record.unwrap().value.map(<[u8]>::to_vec)).collect()
+    };
+    // More than one of Snappy's blocks.
+    let mut builder = batch::BatchBuilder::new(5, 4, 1000);
+    for index in 0..5000 {
+        builder.push(None, Some(format!("value {index}").as_bytes()));
+    }
+    let mut last = Batch::parse(&builder.build()).unwrap();
+    let (header, wanted) = (*last.header(), values(&last));
+    let codecs = KAFKAS.map(|(codec, _)| codec);
+    for codec in codecs.into_iter().chain([Compression::Gzip, Compression::None]) {
+        let level = (codec == Compression::Zstd).then_some(19);
+        let bytes = last.recompressed(codec, level, 1 << 20).unwrap().freeze();
+        let batch = Batch::parse(&bytes).unwrap();
+        assert_eq!(batch.bytes().len(), bytes.len());
+        batch.verify_crc().unwrap();
+        assert_eq!(batch.header().compression(), Ok(codec));
+        assert_eq!(values(&batch), wanted, "{codec}");
+        assert!(
+            codec == Compression::None || bytes.len() < header.size() / 2,
+            "{codec} makes it smaller"
+        );
+        last = batch;
+    }
+    assert_eq!(*last.header(), header);
+    assert_eq!(
+        last.recompressed(Compression::Zstd, None, 100),
+        Err(BatchError::TooLarge { limit: 100 })
+    );
+}
