@@ -77,19 +77,13 @@ pub fn create_topics(
         .filter(|name| !names.insert(*name))
         .collect();
     let is_refused = |name: &str| name == CLUSTER_METADATA || duplicates.contains(name);
-    let candidates: Vec<&CreatableTopic> = request
-        .topics
-        .iter()
-        .filter(|topic| !is_refused(&topic.name))
-        .collect();
+    let candidates: Vec<&CreatableTopic> =
+        request.topics.iter().filter(|topic| !is_refused(&topic.name)).collect();
 
     let mut records = Vec::new();
     let mut response = Vec::new();
     if total_partitions(&candidates, settings) > MAX_RECORDS_PER_BATCH as i64 {
-        return refuse_all(
-            request,
-            "Excessively large number of partitions per request.",
-        );
+        return refuse_all(request, "Excessively large number of partitions per request.");
     }
     for (index, topic) in candidates.iter().enumerate() {
         match create_topic(
@@ -106,32 +100,20 @@ pub fn create_topics(
         }
     }
     if records.len() > MAX_RECORDS_PER_BATCH {
-        return refuse_all(
-            request,
-            "Unable to perform excessively large batch operation.",
-        );
+        return refuse_all(request, "Unable to perform excessively large batch operation.");
     }
     for name in &duplicates {
-        response.push(refused(
-            name,
-            ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name."),
-        ));
+        response
+            .push(refused(name, ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name.")));
     }
     if names.contains(CLUSTER_METADATA) && !duplicates.contains(CLUSTER_METADATA) {
         let message = format!("Creation of internal topic {CLUSTER_METADATA} is prohibited.");
-        response.push(refused(
-            CLUSTER_METADATA,
-            ApiError::new(ErrorCode::InvalidRequest, message),
-        ));
+        response.push(refused(CLUSTER_METADATA, ApiError::new(ErrorCode::InvalidRequest, message)));
     }
     if request.validate_only {
         records.clear();
     }
-    Decision {
-        records,
-        atomic: true,
-        response,
-    }
+    Decision { records, atomic: true, response }
 }
 
 fn total_partitions(topics: &[&CreatableTopic], settings: &Settings) -> i64 {
@@ -140,24 +122,13 @@ fn total_partitions(topics: &[&CreatableTopic], settings: &Settings) -> i64 {
         -1 => i64::from(settings.num_partitions),
         count => i64::from(count.max(0)),
     };
-    topics
-        .iter()
-        .map(|topic| partitions(topic))
-        .fold(0, i64::saturating_add)
+    topics.iter().map(|topic| partitions(topic)).fold(0, i64::saturating_add)
 }
 
 fn refuse_all(request: &CreateTopics, message: &str) -> Decision<Vec<CreatedTopic>> {
     let error = ApiError::new(ErrorCode::PolicyViolation, message);
-    let response = request
-        .topics
-        .iter()
-        .map(|topic| refused(&topic.name, error.clone()))
-        .collect();
-    Decision {
-        records: Vec::new(),
-        atomic: true,
-        response,
-    }
+    let response = request.topics.iter().map(|topic| refused(&topic.name, error.clone())).collect();
+    Decision { records: Vec::new(), atomic: true, response }
 }
 
 fn refused(name: &str, error: ApiError) -> CreatedTopic {
@@ -187,10 +158,7 @@ fn create_topic(
         assigned_partitions(image, topic)?
     };
     let topic_id = topic.topic_id;
-    let mut records = vec![Record::Topic {
-        name: topic.name.clone(),
-        topic_id,
-    }];
+    let mut records = vec![Record::Topic { name: topic.name.clone(), topic_id }];
     for (name, value) in &configs {
         records.push(Record::Config {
             resource_type: TOPIC_RESOURCE,
@@ -199,37 +167,21 @@ fn create_topic(
             value: Some((*value).to_owned()),
         });
     }
-    if image.elr_enabled()
-        && configs
-            .iter()
-            .any(|(name, _)| *name == "min.insync.replicas")
-    {
-        records.push(Record::ClearElr {
-            topic_name: topic.name.clone(),
-        });
+    if image.elr_enabled() && configs.iter().any(|(name, _)| *name == "min.insync.replicas") {
+        records.push(Record::ClearElr { topic_name: topic.name.clone() });
     }
     let created = CreatedTopic {
         name: topic.name.clone(),
         topic_id,
         error: None,
         num_partitions: partitions.len() as i32,
-        replication_factor: partitions
-            .first()
-            .map_or(0, |replicas| replicas.len() as i16),
+        replication_factor: partitions.first().map_or(0, |replicas| replicas.len() as i16),
         configs: topic_config::entries(image, settings, &|name| {
-            configs
-                .iter()
-                .find(|(set, _)| *set == name)
-                .map(|(_, value)| (*value).to_owned())
+            configs.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
         }),
     };
     for (number, replicas) in partitions.into_iter().enumerate() {
-        records.push(Record::Partition(new_partition(
-            image,
-            topic_id,
-            number as i32,
-            replicas,
-        )));
+        records.push(Record::Partition(new_partition(image, topic_id, number as i32, replicas)));
     }
     Ok(NewTopic { records, created })
 }
@@ -241,11 +193,8 @@ fn new_partition(
     partition_id: i32,
     replicas: Vec<NodeId>,
 ) -> record::Partition {
-    let isr: Vec<NodeId> = replicas
-        .iter()
-        .copied()
-        .filter(|replica| image.is_active(*replica))
-        .collect();
+    let isr: Vec<NodeId> =
+        replicas.iter().copied().filter(|replica| image.is_active(*replica)).collect();
     let directory = |replica| {
         image
             .brokers
@@ -281,34 +230,34 @@ fn check_name(image: &Image, name: &str) -> Result<(), ApiError> {
             format!("Topic '{name}' already exists."),
         ));
     }
-    let invalid = |message| Err(ApiError::new(ErrorCode::InvalidTopicException, message));
     if let Some(unified) = unify(name)
-        && let Some(other) = image
-            .colliding_names
-            .get(unified.as_str())
-            .and_then(|names| names.get_min())
+        && let Some(other) =
+            image.colliding_names.get(unified.as_str()).and_then(|names| names.get_min())
     {
-        return invalid(format!(
-            "Topic '{name}' collides with existing topic: {other}"
+        return Err(ApiError::new(
+            ErrorCode::InvalidTopicException,
+            format!("Topic '{name}' collides with existing topic: {other}"),
         ));
     }
+    check_topic_name(name)
+}
+
+/// Whether a topic may have the name, with Kafka's text where it may not.
+pub fn check_topic_name(name: &str) -> Result<(), ApiError> {
     let reason = match name {
         "" => "the empty string is not allowed".to_owned(),
         "." | ".." => format!("'{name}' is not allowed"),
         _ if name.encode_utf16().count() > 249 => {
             format!("the length of '{name}' is longer than the max allowed length 249")
         }
-        _ if !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) =>
-        {
+        _ if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) => {
             format!(
                 "'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
             )
         }
         _ => return Ok(()),
     };
-    invalid(format!("Topic name is invalid: {reason}"))
+    Err(ApiError::new(ErrorCode::InvalidTopicException, format!("Topic name is invalid: {reason}")))
 }
 
 /// The configurations to record, in the order in which Kafka records them.
@@ -349,9 +298,9 @@ fn check_configs<'a>(
 
 /// Where a `java.util.HashMap` of that many buckets keeps a text: Kafka writes a topic's configurations in its order.
 fn java_bucket(text: &str, buckets: u32) -> u32 {
-    let hash = text.encode_utf16().fold(0_u32, |hash, unit| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(unit))
-    });
+    let hash = text
+        .encode_utf16()
+        .fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
     (hash ^ hash >> 16) & (buckets - 1)
 }
 
@@ -386,13 +335,8 @@ fn placed_partitions(
     };
     let partitions =
         placement::place(image, count, factor, seed).map_err(|reason| unable(&reason))?;
-    if partitions
-        .iter()
-        .any(|replicas| !replicas.iter().any(|replica| image.is_active(*replica)))
-    {
-        return Err(unable(
-            "All brokers are currently fenced or in controlled shutdown.",
-        ));
+    if partitions.iter().any(|replicas| !replicas.iter().any(|replica| image.is_active(*replica))) {
+        return Err(unable("All brokers are currently fenced or in controlled shutdown."));
     }
     Ok(partitions)
 }

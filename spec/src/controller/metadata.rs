@@ -26,16 +26,12 @@ impl Metadata {
 
     /// Where the open transaction began.
     pub fn transaction_begin(&self) -> Option<Offset> {
-        self.transaction
-            .as_ref()
-            .map(|transaction| transaction.begin)
+        self.transaction.as_ref().map(|transaction| transaction.begin)
     }
 
     /// The offset after the last record that was replayed, of an open transaction too.
     pub fn end(&self) -> Offset {
-        self.transaction
-            .as_ref()
-            .map_or(self.image.end, |transaction| transaction.image.end)
+        self.transaction.as_ref().map_or(self.image.end, |transaction| transaction.image.end)
     }
 
     /// Replays the record at an offset. On an error nothing has changed.
@@ -45,11 +41,7 @@ impl Metadata {
         offset: Offset,
         epoch: Epoch,
     ) -> Result<(), ReplayError> {
-        let fault = |reason| ReplayError {
-            offset,
-            api_key: record.api_key(),
-            reason,
-        };
+        let fault = |reason| ReplayError { offset, api_key: record.api_key(), reason };
         match (record, &mut self.transaction) {
             (Record::BeginTransaction { .. }, Some(open)) => {
                 return Err(fault(ReplayFault::TransactionOpen(open.begin)));
@@ -60,13 +52,14 @@ impl Metadata {
             (Record::BeginTransaction { .. }, None) => {
                 let mut image = self.image.clone();
                 image.replay(record, offset, epoch)?;
-                self.transaction = Some(Transaction {
-                    begin: offset,
-                    image,
-                });
+                self.transaction = Some(Transaction { begin: offset, image });
             }
             (Record::EndTransaction, Some(open)) => {
                 open.image.replay(record, offset, epoch)?;
+                if open.image.features_end != self.image.features_end {
+                    // They count from here on.
+                    open.image.features_end = open.image.end;
+                }
                 self.image = std::mem::take(&mut open.image);
                 self.transaction = None;
             }

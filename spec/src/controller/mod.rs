@@ -27,7 +27,9 @@ pub mod topic_config;
 mod tests;
 
 pub use activation::{ActivationError, activate};
-pub use create_topics::{CreatableTopic, CreateTopics, CreatedTopic, create_topics};
+pub use create_topics::{
+    CreatableTopic, CreateTopics, CreatedTopic, check_topic_name, create_topics,
+};
 pub use delete_topics::{DeleteTopics, DeletedTopic, TopicRef, delete_topics};
 pub use error::{ApiError, ErrorCode};
 pub use features::{

@@ -47,11 +47,7 @@ const CONTROLLER: &[i16] = &[
 
 /// The API with this key, if the listener serves it.
 pub fn served(key: i16, context: &RequestContext) -> Option<&'static Api> {
-    let keys = if context.listener.is_controller {
-        CONTROLLER
-    } else {
-        BROKER
-    };
+    let keys = if context.listener.is_controller { CONTROLLER } else { BROKER };
     Api::by_key(key).filter(|api| keys.contains(&api.key))
 }
 
@@ -70,17 +66,9 @@ pub fn handle(
             ..ApiVersionsResponse::default()
         };
     }
-    let keys = if context.listener.is_controller {
-        CONTROLLER
-    } else {
-        BROKER
-    };
+    let keys = if context.listener.is_controller { CONTROLLER } else { BROKER };
     let mut response = ApiVersionsResponse {
-        api_keys: keys
-            .iter()
-            .filter_map(|key| Api::by_key(*key))
-            .map(api_version)
-            .collect(),
+        api_keys: keys.iter().filter_map(|key| Api::by_key(*key)).map(api_version).collect(),
         ..ApiVersionsResponse::default()
     };
     if version >= 3 {
@@ -104,11 +92,7 @@ pub fn handle(
                 min_version_level: *level,
             })
             .collect();
-        let epoch = if context.listener.is_controller {
-            image.features_end
-        } else {
-            image.end
-        };
+        let epoch = if context.listener.is_controller { image.features_end } else { image.end };
         response.finalized_features_epoch = epoch.0 - 1;
     }
     response
@@ -118,10 +102,7 @@ pub fn handle(
 pub fn unsupported_version() -> ApiVersionsResponse {
     ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION.0,
-        api_keys: Api::by_key(ApiVersionsRequest::KEY)
-            .map(api_version)
-            .into_iter()
-            .collect(),
+        api_keys: Api::by_key(ApiVersionsRequest::KEY).map(api_version).into_iter().collect(),
         ..ApiVersionsResponse::default()
     }
 }
@@ -131,11 +112,7 @@ fn api_version(api: &Api) -> ApiVersion {
         api_key: api.key,
         // Versions 0 to 2 are gone since 4.0, but librdkafka before 2.6 turns to formats that nobody speaks any
         // more where 0 is not advertised (KAFKA-18659).
-        min_version: if api.key == ProduceRequest::KEY {
-            0
-        } else {
-            api.min_version
-        },
+        min_version: if api.key == ProduceRequest::KEY { 0 } else { api.min_version },
         max_version: api.max_version,
     }
 }
@@ -146,7 +123,5 @@ fn is_software_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     is_end(bytes.first())
         && is_end(bytes.last())
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(byte))
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(byte))
 }

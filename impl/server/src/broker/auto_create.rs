@@ -44,10 +44,7 @@ pub(super) fn create(broker: &Arc<Broker>, names: &[&str]) {
 }
 
 fn creating(broker: &Broker) -> MutexGuard<'_, HashSet<String>> {
-    broker
-        .creating
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+    broker.creating.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn ask(broker: &Broker, names: &[String]) -> Result<(), ControllerError> {
@@ -62,19 +59,13 @@ async fn ask(broker: &Broker, names: &[String]) -> Result<(), ControllerError> {
         })
     };
     let request = CreateTopics {
-        topics: names
-            .iter()
-            .map(topic)
-            .collect::<Result<_, ControllerError>>()?,
+        topics: names.iter().map(topic).collect::<Result<_, ControllerError>>()?,
         validate_only: false,
         placement_seed: random_seed()?,
     };
     for created in broker.controller.create_topics(request).await? {
         if let Some(error) = created.error {
-            tracing::warn!(
-                "topic {} was asked for and is not created: {error}",
-                created.name
-            );
+            tracing::warn!("topic {} was asked for and is not created: {error}", created.name);
         }
     }
     Ok(())

@@ -15,23 +15,13 @@ use crate::controller::ControllerError;
 
 /// Creates topics.
 pub async fn handle(broker: &Broker, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let names: Vec<Str> = request
-        .topics
-        .iter()
-        .map(|topic| topic.name.clone())
-        .collect();
+    let names: Vec<Str> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let timeout = Duration::from_millis(u64::from(request.timeout_ms.max(0).unsigned_abs()));
     let topics = match create(broker, request, timeout).await {
         Ok(created) => created.into_iter().map(result).collect(),
-        Err(error) => names
-            .into_iter()
-            .map(|name| refused(name, &error))
-            .collect(),
+        Err(error) => names.into_iter().map(|name| refused(name, &error)).collect(),
     };
-    CreateTopicsResponse {
-        topics,
-        ..CreateTopicsResponse::default()
-    }
+    CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
 }
 
 async fn create(
@@ -39,19 +29,13 @@ async fn create(
     request: CreateTopicsRequest,
     timeout: Duration,
 ) -> Result<Vec<CreatedTopic>, ControllerError> {
-    let topics = request
-        .topics
-        .into_iter()
-        .map(creatable)
-        .collect::<Result<_, _>>()?;
+    let topics = request.topics.into_iter().map(creatable).collect::<Result<_, _>>()?;
     let request = CreateTopics {
         topics,
         validate_only: request.validate_only,
         placement_seed: random_seed()?,
     };
-    broker
-        .within(timeout, broker.controller.create_topics(request))
-        .await
+    broker.within(timeout, broker.controller.create_topics(request)).await
 }
 
 fn creatable(topic: wire_request::CreatableTopic) -> Result<CreatableTopic, ControllerError> {
@@ -83,6 +67,7 @@ fn result(created: CreatedTopic) -> CreatableTopicResult {
     CreatableTopicResult {
         name: Str::from(created.name),
         topic_id: created.topic_id.0,
+        error_message: None,
         num_partitions: created.num_partitions,
         replication_factor: created.replication_factor,
         configs: Some(

@@ -23,39 +23,25 @@ pub async fn handle(
     request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
     let topics: Vec<TopicRef> = if version >= IDS_SINCE {
-        let topic =
-            |topic: kraftig_wire::messages::delete_topics_request::DeleteTopicState| TopicRef {
-                name: topic.name.map(String::from),
-                topic_id: TopicId(topic.topic_id),
-            };
+        let topic = |topic: kraftig_wire::messages::delete_topics_request::DeleteTopicState| {
+            TopicRef { name: topic.name.map(String::from), topic_id: TopicId(topic.topic_id) }
+        };
         request.topics.into_iter().map(topic).collect()
     } else {
-        let topic = |name: Str| TopicRef {
-            name: Some(name.into()),
-            topic_id: TopicId::default(),
-        };
+        let topic = |name: Str| TopicRef { name: Some(name.into()), topic_id: TopicId::default() };
         request.topic_names.into_iter().map(topic).collect()
     };
     let timeout = Duration::from_millis(u64::from(request.timeout_ms.max(0).unsigned_abs()));
-    let deletion = DeleteTopics {
-        api_version: version,
-        topics: topics.clone(),
-    };
+    let deletion = DeleteTopics { api_version: version, topics: topics.clone() };
     let deletion = broker.controller.delete_topics(deletion);
     let responses = match broker.within(timeout, deletion).await {
-        Ok(deleted) => deleted
-            .into_iter()
-            .map(|topic| result(version, topic))
-            .collect(),
+        Ok(deleted) => deleted.into_iter().map(|topic| result(version, topic)).collect(),
         Err(error) => topics
             .into_iter()
             .map(|topic| refused(version, topic.name, topic.topic_id, &error))
             .collect(),
     };
-    DeleteTopicsResponse {
-        responses,
-        ..DeleteTopicsResponse::default()
-    }
+    DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }
 }
 
 fn result(version: i16, topic: DeletedTopic) -> DeletableTopicResult {
@@ -80,10 +66,6 @@ fn refused(
         name: name.map(Str::from),
         topic_id: topic_id.0,
         error_code: error.code.0,
-        error_message: error
-            .message
-            .as_ref()
-            .filter(|_| version >= MESSAGES_SINCE)
-            .map(Str::from),
+        error_message: error.message.as_ref().filter(|_| version >= MESSAGES_SINCE).map(Str::from),
     }
 }

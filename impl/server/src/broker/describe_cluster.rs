@@ -16,15 +16,12 @@ const CONTROLLERS: i8 = 2;
 pub fn handle(
     broker: &Broker,
     context: &RequestContext,
+    version: i16,
     request: &DescribeClusterRequest,
 ) -> DescribeClusterResponse {
-    let served = if context.listener.is_controller {
-        CONTROLLERS
-    } else {
-        BROKERS
-    };
+    let served = if context.listener.is_controller { CONTROLLERS } else { BROKERS };
     if request.endpoint_type != served {
-        return refuse(request.endpoint_type, served);
+        return refuse(version, request.endpoint_type, served);
     }
     let image = broker.metadata.load();
     let node = |id: i32, end_points: &[Endpoint], rack: Option<&String>, is_fenced: bool| {
@@ -49,12 +46,7 @@ pub fn handle(
             .values()
             .filter(|broker| !broker.fenced || request.include_fenced_brokers)
             .filter_map(|broker| {
-                node(
-                    broker.id.0,
-                    &broker.end_points,
-                    broker.rack.as_ref(),
-                    broker.fenced,
-                )
+                node(broker.id.0, &broker.end_points, broker.rack.as_ref(), broker.fenced)
             })
             .collect()
     };
@@ -72,20 +64,22 @@ pub fn handle(
     }
 }
 
-fn refuse(asked: i8, served: i8) -> DescribeClusterResponse {
+fn refuse(version: i16, asked: i8, served: i8) -> DescribeClusterResponse {
     let name = |endpoint_type| match endpoint_type {
         BROKERS => "BROKER",
         CONTROLLERS => "CONTROLLER",
         _ => "UNKNOWN",
     };
     let (error, message) = if name(asked) == "UNKNOWN" {
-        (
-            ErrorCode::UNSUPPORTED_ENDPOINT_TYPE,
-            format!("Unsupported endpoint type {asked}"),
-        )
+        (ErrorCode::UNSUPPORTED_ENDPOINT_TYPE, format!("Unsupported endpoint type {asked}"))
     } else {
         (
-            ErrorCode::MISMATCHED_ENDPOINT_TYPE,
+            // Version 0 cannot ask for anything but brokers, and does not know the error.
+            if version == 0 {
+                ErrorCode::INVALID_REQUEST
+            } else {
+                ErrorCode::MISMATCHED_ENDPOINT_TYPE
+            },
             format!(
                 "The request was sent to an endpoint of type {}, but we wanted an endpoint of type {}",
                 name(served),

@@ -2,7 +2,7 @@
 
 use kraftig_spec::controller::record::{BROKER_RESOURCE, TOPIC_RESOURCE};
 use kraftig_spec::controller::topic_config::{self, ConfigSource};
-use kraftig_spec::controller::{ConfigResource, Image};
+use kraftig_spec::controller::{ConfigResource, Image, check_topic_name};
 use kraftig_wire::messages::describe_configs_request::{
     DescribeConfigsRequest, DescribeConfigsResource,
 };
@@ -12,45 +12,40 @@ use kraftig_wire::messages::describe_configs_response::{
 };
 use kraftig_wire::{ErrorCode, Str};
 
-use super::{Broker, is_topic_name};
+use super::{Broker, INVALID_REQUEST_TEXT};
 use crate::config::definitions::{self, Default as Preset, Definition, Update};
 
-/// Keys that other keys stand in for, the strongest first (KIP-226).
-const SYNONYMS: &[&[&str]] = &[
-    &["log.roll.ms", "log.roll.hours"],
-    &["log.roll.jitter.ms", "log.roll.jitter.hours"],
-    &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
-    &[
-        "log.retention.ms",
-        "log.retention.minutes",
-        "log.retention.hours",
-    ],
-];
+/// What Kafka has configurations of: topics, brokers, their loggers, client metrics and groups. A request that names
+/// anything else is refused as a whole.
+const RESOURCES: [i8; 5] = [TOPIC_RESOURCE, BROKER_RESOURCE, 8, 16, 32];
 
 /// The refusal of one resource.
-type Refusal = (ErrorCode, Option<String>);
+type Refusal = (ErrorCode, Option<Str>);
 
 /// Answers with the configurations of each resource.
 pub fn handle(broker: &Broker, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     let image = broker.metadata.load();
+    let is_known = |resource: &DescribeConfigsResource| RESOURCES.contains(&resource.resource_type);
+    let all_known = request.resources.iter().all(is_known);
     let results = request.resources.iter().map(|resource| {
-        let described = describe(broker, &image, resource, request.include_synonyms);
+        let described = if all_known {
+            describe(broker, &image, resource, request.include_synonyms)
+        } else {
+            Err((ErrorCode::INVALID_REQUEST, Some(INVALID_REQUEST_TEXT)))
+        };
         let (error, message, configs) = match described {
-            Ok(configs) => (ErrorCode::NONE, None, configs),
+            Ok(configs) => (ErrorCode::NONE, Some(Str::default()), configs),
             Err((error, message)) => (error, message, Vec::new()),
         };
         DescribeConfigsResult {
             error_code: error.0,
-            error_message: message.map(Str::from),
+            error_message: message,
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
             configs,
         }
     });
-    DescribeConfigsResponse {
-        results: results.collect(),
-        ..DescribeConfigsResponse::default()
-    }
+    DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() }
 }
 
 fn describe(
@@ -69,18 +64,14 @@ fn describe(
                 "Unexpected broker id, expected {} or empty string, but received {name}",
                 broker.id()
             );
-            return Err((ErrorCode::INVALID_REQUEST, Some(message)));
+            return Err((ErrorCode::INVALID_REQUEST, Some(Str::from(message))));
         }
         other => {
-            let message = format!("Unsupported resource type: {other}");
-            return Err((ErrorCode::INVALID_REQUEST, Some(message)));
+            let message = format!("Configurations of resource type {other} are not served yet.");
+            return Err((ErrorCode::INVALID_REQUEST, Some(Str::from(message))));
         }
     };
-    if let Some(keys) = resource
-        .configuration_keys
-        .as_ref()
-        .filter(|keys| !keys.is_empty())
-    {
+    if let Some(keys) = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty()) {
         configs.retain(|config| keys.contains(&config.name));
     }
     if !include_synonyms {
@@ -96,10 +87,10 @@ fn describe_topic(
     image: &Image,
     topic: &str,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    if !is_topic_name(topic) {
-        let message = format!("Topic name is invalid: {topic}");
-        return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, Some(message)));
-    }
+    check_topic_name(topic).map_err(|error| {
+        let message = error.message.map(Str::from);
+        (ErrorCode(error.code.code()), message)
+    })?;
     if !image.topic_ids.contains_key(topic) {
         return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
     }
@@ -131,19 +122,17 @@ fn this_broker(broker: &Broker, image: &Image) -> Vec<DescribeConfigsResourceRes
         .filter(|definition| !definition.internal || broker.config.is_set(definition.name))
         .map(|definition| known_key(broker, image, definition));
     // A key that nobody knows may be a password.
-    let unknown = broker
-        .config
-        .originals()
-        .keys()
-        .filter(|key| definitions::find(key).is_none())
-        .map(|key| DescribeConfigsResourceResult {
-            name: Str::from(key),
-            value: None,
-            read_only: true,
-            config_source: ConfigSource::StaticBroker as i8,
-            is_sensitive: true,
-            ..DescribeConfigsResourceResult::default()
-        });
+    let unknown =
+        broker.config.originals().keys().filter(|key| definitions::find(key).is_none()).map(
+            |key| DescribeConfigsResourceResult {
+                name: Str::from(key),
+                value: None,
+                read_only: true,
+                config_source: ConfigSource::StaticBroker as i8,
+                is_sensitive: true,
+                ..DescribeConfigsResourceResult::default()
+            },
+        );
     known.chain(unknown).collect()
 }
 
@@ -152,52 +141,41 @@ fn known_key(
     image: &Image,
     definition: &'static Definition,
 ) -> DescribeConfigsResourceResult {
-    let group = SYNONYMS
-        .iter()
-        .find_map(|group| {
-            let at = group.iter().position(|key| *key == definition.name)?;
-            Some(&group[at..])
+    let key = definition.name;
+    let own = image.config(&ConfigResource::broker(broker.id()), key);
+    let of_all = image.config(&ConfigResource::all_brokers(), key);
+    let at_start = broker
+        .config
+        .originals()
+        .get(key)
+        .cloned()
+        // `node.id` sets `broker.id`.
+        .or_else(|| broker.config.value(key).filter(|_| broker.config.is_set(key)));
+    let preset = match definition.default {
+        Preset::Value(value) => Some(value),
+        Preset::Required | Preset::Null => None,
+    };
+    let synonyms: Vec<DescribeConfigsSynonym> = [
+        (ConfigSource::DynamicBroker, own),
+        (ConfigSource::DynamicDefaultBroker, of_all),
+        (ConfigSource::StaticBroker, at_start.as_deref()),
+        (ConfigSource::Default, preset),
+    ]
+    .into_iter()
+    .filter_map(|(source, value)| {
+        Some(DescribeConfigsSynonym {
+            name: Str::from_static(key),
+            value: Some(Str::from(value?)).filter(|_| !definition.is_sensitive()),
+            source: source as i8,
         })
-        .unwrap_or(std::slice::from_ref(&definition.name));
-    let this_node = ConfigResource::broker(broker.id());
-    let every_node = ConfigResource::all_brokers();
-    let mut synonyms = Vec::new();
-    for source in [
-        ConfigSource::DynamicBroker,
-        ConfigSource::DynamicDefaultBroker,
-        ConfigSource::StaticBroker,
-        ConfigSource::Default,
-    ] {
-        for key in group {
-            let value = match source {
-                ConfigSource::DynamicBroker => image.config(&this_node, key).map(str::to_owned),
-                ConfigSource::DynamicDefaultBroker => {
-                    image.config(&every_node, key).map(str::to_owned)
-                }
-                ConfigSource::StaticBroker => broker.config.originals().get(*key).cloned(),
-                _ => match definitions::find(key).map(|definition| definition.default) {
-                    Some(Preset::Value(value)) => Some(value.to_owned()),
-                    _ => None,
-                },
-            };
-            if let Some(value) = value {
-                synonyms.push(DescribeConfigsSynonym {
-                    name: Str::from_static(key),
-                    value: Some(Str::from(value)).filter(|_| !definition.is_sensitive()),
-                    source: source as i8,
-                });
-            }
-        }
-    }
-    // What is set for this key itself while the node runs counts before what it started with.
-    let dynamic = image
-        .config(&this_node, definition.name)
-        .or_else(|| image.config(&every_node, definition.name))
-        .map(str::to_owned);
+    })
+    .collect();
     DescribeConfigsResourceResult {
-        name: Str::from_static(definition.name),
-        value: dynamic
-            .or_else(|| broker.config.value(definition.name))
+        name: Str::from_static(key),
+        value: own
+            .or(of_all)
+            .map(str::to_owned)
+            .or_else(|| broker.config.value(key))
             .filter(|_| !definition.is_sensitive())
             .map(Str::from),
         read_only: definition.update == Update::ReadOnly,

@@ -41,18 +41,12 @@ pub(crate) async fn join(
     let give_up = |last| RegistrationError { timeout_ms, last };
     let mut waits = false;
     let epoch = loop {
-        match broker
-            .controller
-            .register_broker(registration.clone())
-            .await
-        {
+        match broker.controller.register_broker(registration.clone()).await {
             Ok(epoch) => break epoch,
             Err(error) if Instant::now() >= until => return Err(give_up(error)),
             Err(error) => {
-                let may_pass = [
-                    ErrorCode::DUPLICATE_BROKER_REGISTRATION,
-                    ErrorCode::NOT_CONTROLLER,
-                ];
+                let may_pass =
+                    [ErrorCode::DUPLICATE_BROKER_REGISTRATION, ErrorCode::NOT_CONTROLLER];
                 if !may_pass.contains(&error.code) {
                     return Err(give_up(error));
                 }

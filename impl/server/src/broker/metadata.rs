@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kraftig_spec::controller::{Image, Partition, Topic, check_topic_name};
+use kraftig_spec::controller::{Image, Partition, Topic};
 use kraftig_spec::types::{NodeId, TopicId};
 use kraftig_wire::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use kraftig_wire::messages::metadata_response::{
@@ -12,7 +12,8 @@ use kraftig_wire::messages::metadata_response::{
 use kraftig_wire::{ErrorCode, Str};
 
 use super::{
-    Broker, CLUSTER_OPERATIONS, RequestContext, TOPIC_OPERATIONS, auto_create, endpoint, is_internal,
+    Broker, CLUSTER_OPERATIONS, RequestContext, TOPIC_OPERATIONS, auto_create, endpoint,
+    is_internal, is_topic_name,
 };
 
 /// The first version in which a topic may be asked for by its id alone (KIP-516).
@@ -88,10 +89,7 @@ fn refuse(topics: &[MetadataRequestTopic]) -> MetadataResponse {
         topic_id: topic.topic_id,
         ..MetadataResponseTopic::default()
     };
-    MetadataResponse {
-        topics: topics.iter().map(refused).collect(),
-        ..MetadataResponse::default()
-    }
+    MetadataResponse { topics: topics.iter().map(refused).collect(), ..MetadataResponse::default() }
 }
 
 /// Topics that are there, and then those that are not.
@@ -111,7 +109,7 @@ fn topics_by_name(
                 topics.push(view.topic(topic));
                 continue;
             }
-            None if check_topic_name(name).is_err() => ErrorCode::INVALID_TOPIC_EXCEPTION,
+            None if !is_topic_name(name) => ErrorCode::INVALID_TOPIC_EXCEPTION,
             None => {
                 missing.push(name);
                 ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
@@ -203,7 +201,11 @@ impl View<'_> {
     }
 
     /// A partition as a client is told of it.
-    pub(super) fn partition(&self, number: i32, partition: &Partition) -> MetadataResponsePartition {
+    pub(super) fn partition(
+        &self,
+        number: i32,
+        partition: &Partition,
+    ) -> MetadataResponsePartition {
         // The clients of version 0 were not told of replicas on brokers that they could not reach.
         let shown = |ids: &[NodeId]| -> Vec<i32> {
             ids.iter()
@@ -214,9 +216,8 @@ impl View<'_> {
         let replicas = shown(&partition.replicas);
         let isr = shown(&partition.isr);
         let leader = partition.leader.filter(|leader| self.has_endpoint(*leader));
-        let leader_is_known = partition
-            .leader
-            .is_some_and(|leader| self.image.brokers.contains_key(&leader));
+        let leader_is_known =
+            partition.leader.is_some_and(|leader| self.image.brokers.contains_key(&leader));
         let error = match leader {
             None if leader_is_known && self.version >= 6 => ErrorCode::LISTENER_NOT_FOUND,
             None => ErrorCode::LEADER_NOT_AVAILABLE,

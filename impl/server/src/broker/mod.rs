@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::controller::{Image, Settings};
+use kraftig_spec::controller::{Image, Settings, check_topic_name};
 use kraftig_spec::types::{NodeId, TopicId};
 use kraftig_wire::{ErrorCode, Str};
 
@@ -155,6 +155,11 @@ fn is_internal(name: &str) -> bool {
         name,
         "__consumer_offsets" | "__transaction_state" | "__share_group_state"
     )
+}
+
+/// Whether a topic may have the name.
+fn is_topic_name(name: &str) -> bool {
+    check_topic_name(name).is_ok()
 }
 
 fn no_random(error: impl std::fmt::Display) -> ControllerError {

@@ -62,10 +62,7 @@ pub fn start(
         is_active: active_sender,
     };
     let task = tokio::spawn(controller.run(events, requests));
-    let handle = ControllerHandle {
-        requests: sender,
-        active,
-    };
+    let handle = ControllerHandle { requests: sender, active };
     (handle, task)
 }
 
@@ -112,10 +109,7 @@ impl Controller {
         mut requests: mpsc::Receiver<Request>,
     ) -> Result<(), ControllerFailure> {
         loop {
-            let in_flight = self
-                .active
-                .as_ref()
-                .is_some_and(|active| active.in_flight.is_some());
+            let in_flight = self.active.as_ref().is_some_and(|active| active.in_flight.is_some());
             let deadline = self.next_deadline();
             tokio::select! {
                 biased;
@@ -210,9 +204,8 @@ impl Controller {
         }
         let committed_end = self.committed_end;
         if let Some(active) = &mut self.active {
-            while let Some((_, answer)) = active
-                .pending
-                .pop_front_if(|(last, _)| *last < committed_end)
+            while let Some((_, answer)) =
+                active.pending.pop_front_if(|(last, _)| *last < committed_end)
             {
                 answer(Ok(()));
             }
@@ -253,11 +246,8 @@ impl Controller {
             pending: VecDeque::new(),
             next_no_op: None,
         });
-        let decision = controller::activate(
-            &self.committed,
-            &self.options.bootstrap,
-            &self.options.settings,
-        )?;
+        let decision =
+            controller::activate(&self.committed, &self.options.bootstrap, &self.options.settings)?;
         self.decided(Ok(decision), None);
         let registration = &self.options.registration;
         let registered = self.active.as_ref().is_some_and(|active| {
@@ -302,11 +292,8 @@ impl Controller {
                 decision.response,
                 self.options.session_timeout_ms
             );
-            let decision = Decision {
-                records: decision.records,
-                atomic: decision.atomic,
-                response: (),
-            };
+            let decision =
+                Decision { records: decision.records, atomic: decision.atomic, response: () };
             self.decided(Ok(decision), None);
         }
         let is_due = self
@@ -327,10 +314,7 @@ impl Controller {
         };
         let settings = self.options.settings.as_ref();
         let image = active.metadata.image();
-        let now = Now {
-            ms: now_ms,
-            next_offset: active.next_offset,
-        };
+        let now = Now { ms: now_ms, next_offset: active.next_offset };
         match request {
             Request::CreateTopics(request, reply) => {
                 let decision = controller::create_topics(image, &request, settings);
@@ -370,12 +354,9 @@ impl Controller {
         decision: Result<Decision<R>, ApiError>,
         reply: Option<Reply<R>>,
     ) {
-        let gathered = decision
-            .map_err(ControllerError::from)
-            .and_then(|decision| {
-                self.gather(&decision.records, decision.atomic)
-                    .map(|()| decision.response)
-            });
+        let gathered = decision.map_err(ControllerError::from).and_then(|decision| {
+            self.gather(&decision.records, decision.atomic).map(|()| decision.response)
+        });
         let (Some(active), Some(reply)) = (&mut self.active, reply) else {
             return;
         };
@@ -417,16 +398,11 @@ impl Controller {
             let mut batch = Vec::with_capacity(records.len());
             for record in records {
                 // Which version a record has depends on no record of its own batch.
-                let version = metadata
-                    .image()
-                    .metadata_version()
-                    .unwrap_or(MetadataVersion::LATEST);
+                let version =
+                    metadata.image().metadata_version().unwrap_or(MetadataVersion::LATEST);
                 let impossible = |why: &dyn std::fmt::Display| {
                     tracing::error!("a decision is dropped, it cannot be recorded: {why}");
-                    ControllerError {
-                        code: ErrorCode::UNKNOWN_SERVER_ERROR,
-                        message: None,
-                    }
+                    ControllerError { code: ErrorCode::UNKNOWN_SERVER_ERROR, message: None }
                 };
                 batch.push(records::encode(record, version).map_err(|error| impossible(&error))?);
                 metadata
@@ -454,17 +430,12 @@ impl Controller {
         }
         let base = active.gathered_base;
         active.gathered_base = active.next_offset;
-        let appended = self
-            .quorum
-            .append(active.epoch, std::mem::take(&mut active.gathered));
+        let appended = self.quorum.append(active.epoch, std::mem::take(&mut active.gathered));
         active.in_flight = Some((base, appended));
     }
 
     fn appended(&mut self, base: Result<Offset, NotLeader>) {
-        let Some((expected, _)) = self
-            .active
-            .as_mut()
-            .and_then(|active| active.in_flight.take())
+        let Some((expected, _)) = self.active.as_mut().and_then(|active| active.in_flight.take())
         else {
             return;
         };

@@ -68,17 +68,15 @@ fn to_wire(record: &Record) -> Option<MetadataRecord> {
     let text = |text: &str| Str::from(text);
     Some(match record {
         Record::RegisterBroker(record) => register_broker(record),
-        Record::UnregisterBroker {
-            broker_id,
-            broker_epoch,
-        } => MetadataRecord::UnregisterBroker(UnregisterBrokerRecord {
-            broker_id: broker_id.0,
-            broker_epoch: *broker_epoch,
-        }),
-        Record::Topic { name, topic_id } => MetadataRecord::Topic(TopicRecord {
-            name: text(name),
-            topic_id: topic_id.0,
-        }),
+        Record::UnregisterBroker { broker_id, broker_epoch } => {
+            MetadataRecord::UnregisterBroker(UnregisterBrokerRecord {
+                broker_id: broker_id.0,
+                broker_epoch: *broker_epoch,
+            })
+        }
+        Record::Topic { name, topic_id } => {
+            MetadataRecord::Topic(TopicRecord { name: text(name), topic_id: topic_id.0 })
+        }
         Record::Partition(record) => MetadataRecord::Partition(PartitionRecord {
             partition_id: record.partition_id,
             topic_id: record.topic_id.0,
@@ -94,17 +92,14 @@ fn to_wire(record: &Record) -> Option<MetadataRecord> {
             eligible_leader_replicas: record.eligible_leader_replicas.as_deref().map(ids),
             last_known_elr: record.last_known_elr.as_deref().map(ids),
         }),
-        Record::Config {
-            resource_type,
-            resource_name,
-            name,
-            value,
-        } => MetadataRecord::Config(ConfigRecord {
-            resource_type: *resource_type,
-            resource_name: text(resource_name),
-            name: text(name),
-            value: value.as_deref().map(Str::from),
-        }),
+        Record::Config { resource_type, resource_name, name, value } => {
+            MetadataRecord::Config(ConfigRecord {
+                resource_type: *resource_type,
+                resource_name: text(resource_name),
+                name: text(name),
+                value: value.as_deref().map(Str::from),
+            })
+        }
         Record::PartitionChange(record) => MetadataRecord::PartitionChange(PartitionChangeRecord {
             partition_id: record.partition_id,
             topic_id: record.topic_id.0,
@@ -118,33 +113,28 @@ fn to_wire(record: &Record) -> Option<MetadataRecord> {
             last_known_elr: record.last_known_elr.as_deref().map(ids),
             directories: record.directories.as_deref().map(uuids),
         }),
-        Record::FenceBroker { id, epoch } => MetadataRecord::FenceBroker(FenceBrokerRecord {
-            id: id.0,
-            epoch: *epoch,
-        }),
-        Record::UnfenceBroker { id, epoch } => MetadataRecord::UnfenceBroker(UnfenceBrokerRecord {
-            id: id.0,
-            epoch: *epoch,
-        }),
-        Record::RemoveTopic { topic_id } => MetadataRecord::RemoveTopic(RemoveTopicRecord {
-            topic_id: topic_id.0,
-        }),
-        Record::FeatureLevel {
-            name,
-            feature_level,
-        } => MetadataRecord::FeatureLevel(FeatureLevelRecord {
-            name: text(name),
-            feature_level: *feature_level,
-        }),
-        Record::ProducerIds {
-            broker_id,
-            broker_epoch,
-            next_producer_id,
-        } => MetadataRecord::ProducerIds(ProducerIdsRecord {
-            broker_id: broker_id.0,
-            broker_epoch: *broker_epoch,
-            next_producer_id: *next_producer_id,
-        }),
+        Record::FenceBroker { id, epoch } => {
+            MetadataRecord::FenceBroker(FenceBrokerRecord { id: id.0, epoch: *epoch })
+        }
+        Record::UnfenceBroker { id, epoch } => {
+            MetadataRecord::UnfenceBroker(UnfenceBrokerRecord { id: id.0, epoch: *epoch })
+        }
+        Record::RemoveTopic { topic_id } => {
+            MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: topic_id.0 })
+        }
+        Record::FeatureLevel { name, feature_level } => {
+            MetadataRecord::FeatureLevel(FeatureLevelRecord {
+                name: text(name),
+                feature_level: *feature_level,
+            })
+        }
+        Record::ProducerIds { broker_id, broker_epoch, next_producer_id } => {
+            MetadataRecord::ProducerIds(ProducerIdsRecord {
+                broker_id: broker_id.0,
+                broker_epoch: *broker_epoch,
+                next_producer_id: *next_producer_id,
+            })
+        }
         Record::BrokerRegistrationChange(record) => {
             MetadataRecord::BrokerRegistrationChange(BrokerRegistrationChangeRecord {
                 broker_id: record.broker_id.0,
@@ -172,9 +162,9 @@ fn to_wire(record: &Record) -> Option<MetadataRecord> {
             })
         }
         Record::RegisterController(record) => register_controller(record),
-        Record::ClearElr { topic_name } => MetadataRecord::ClearElr(ClearElrRecord {
-            topic_name: text(topic_name),
-        }),
+        Record::ClearElr { topic_name } => {
+            MetadataRecord::ClearElr(ClearElrRecord { topic_name: text(topic_name) })
+        }
         Record::Unknown { .. } => return None,
     })
 }
@@ -300,10 +290,9 @@ pub fn from_wire(message: MetadataRecord, version: i16) -> Record {
             broker_id: NodeId(record.broker_id),
             broker_epoch: record.broker_epoch,
         },
-        MetadataRecord::Topic(record) => Record::Topic {
-            name: record.name.into(),
-            topic_id: TopicId(record.topic_id),
-        },
+        MetadataRecord::Topic(record) => {
+            Record::Topic { name: record.name.into(), topic_id: TopicId(record.topic_id) }
+        }
         MetadataRecord::Partition(record) => Record::Partition(Partition {
             partition_id: record.partition_id,
             topic_id: TopicId(record.topic_id),
@@ -338,21 +327,18 @@ pub fn from_wire(message: MetadataRecord, version: i16) -> Record {
             name: record.name.into(),
             value: record.value.map(String::from),
         },
-        MetadataRecord::FenceBroker(record) => Record::FenceBroker {
-            id: NodeId(record.id),
-            epoch: record.epoch,
-        },
-        MetadataRecord::UnfenceBroker(record) => Record::UnfenceBroker {
-            id: NodeId(record.id),
-            epoch: record.epoch,
-        },
-        MetadataRecord::RemoveTopic(record) => Record::RemoveTopic {
-            topic_id: TopicId(record.topic_id),
-        },
-        MetadataRecord::FeatureLevel(record) => Record::FeatureLevel {
-            name: record.name.into(),
-            feature_level: record.feature_level,
-        },
+        MetadataRecord::FenceBroker(record) => {
+            Record::FenceBroker { id: NodeId(record.id), epoch: record.epoch }
+        }
+        MetadataRecord::UnfenceBroker(record) => {
+            Record::UnfenceBroker { id: NodeId(record.id), epoch: record.epoch }
+        }
+        MetadataRecord::RemoveTopic(record) => {
+            Record::RemoveTopic { topic_id: TopicId(record.topic_id) }
+        }
+        MetadataRecord::FeatureLevel(record) => {
+            Record::FeatureLevel { name: record.name.into(), feature_level: record.feature_level }
+        }
         MetadataRecord::ProducerIds(record) => Record::ProducerIds {
             broker_id: NodeId(record.broker_id),
             broker_epoch: record.broker_epoch,
@@ -368,23 +354,20 @@ pub fn from_wire(message: MetadataRecord, version: i16) -> Record {
             })
         }
         MetadataRecord::NoOp(_) => Record::NoOp,
-        MetadataRecord::ZkMigrationState(record) => Record::ZkMigrationState {
-            zk_migration_state: record.zk_migration_state,
-        },
-        MetadataRecord::BeginTransaction(record) => Record::BeginTransaction {
-            name: record.name.map(String::from),
-        },
+        MetadataRecord::ZkMigrationState(record) => {
+            Record::ZkMigrationState { zk_migration_state: record.zk_migration_state }
+        }
+        MetadataRecord::BeginTransaction(record) => {
+            Record::BeginTransaction { name: record.name.map(String::from) }
+        }
         MetadataRecord::EndTransaction(_) => Record::EndTransaction,
-        MetadataRecord::AbortTransaction(record) => Record::AbortTransaction {
-            reason: record.reason.map(String::from),
-        },
-        MetadataRecord::ClearElr(record) => Record::ClearElr {
-            topic_name: record.topic_name.into(),
-        },
-        other => Record::Unknown {
-            api_key: i32::from(other.key()),
-            version: i32::from(version),
-        },
+        MetadataRecord::AbortTransaction(record) => {
+            Record::AbortTransaction { reason: record.reason.map(String::from) }
+        }
+        MetadataRecord::ClearElr(record) => {
+            Record::ClearElr { topic_name: record.topic_name.into() }
+        }
+        other => Record::Unknown { api_key: i32::from(other.key()), version: i32::from(version) },
     }
 }
 
@@ -424,10 +407,7 @@ mod tests {
                 end_points: Vec::new(),
                 features: Vec::new(),
             }),
-            Record::Topic {
-                name: "t".into(),
-                topic_id: id,
-            },
+            Record::Topic { name: "t".into(), topic_id: id },
             Record::Partition(Partition {
                 partition_id: 3,
                 topic_id: id,
@@ -465,14 +445,8 @@ mod tests {
                 in_controlled_shutdown: 0,
                 log_dirs: Vec::new(),
             }),
-            Record::ProducerIds {
-                broker_id: NodeId(1),
-                broker_epoch: 8,
-                next_producer_id: 1000,
-            },
-            Record::BeginTransaction {
-                name: Some("Bootstrap records".into()),
-            },
+            Record::ProducerIds { broker_id: NodeId(1), broker_epoch: 8, next_producer_id: 1000 },
+            Record::BeginTransaction { name: Some("Bootstrap records".into()) },
             Record::EndTransaction,
             Record::NoOp,
         ];
@@ -484,10 +458,7 @@ mod tests {
         let stock = |record: &Record| encode(record, MetadataVersion::LATEST).unwrap();
         assert_eq!(stock(&Record::NoOp)[..], [1, 0x14, 0, 0]);
         assert_eq!(
-            stock(&Record::FeatureLevel {
-                name: "metadata.version".into(),
-                feature_level: 29
-            })[..],
+            stock(&Record::FeatureLevel { name: "metadata.version".into(), feature_level: 29 })[..],
             *b"\x01\x0c\x00\x11metadata.version\x00\x1d\x00"
         );
     }
@@ -500,13 +471,7 @@ mod tests {
             ),
         );
         let record = decode(&acl.encode(0).unwrap()).unwrap();
-        assert_eq!(
-            record,
-            Record::Unknown {
-                api_key: 18,
-                version: 0
-            }
-        );
+        assert_eq!(record, Record::Unknown { api_key: 18, version: 0 });
         assert!(encode(&record, MetadataVersion::LATEST).is_err());
         assert!(decode(&[1, 0x7f, 0, 0]).is_err());
         assert!(decode(&[]).is_err());

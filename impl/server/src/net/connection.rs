@@ -45,11 +45,7 @@ async fn answer_all(
 ) -> Result<(), CloseReason> {
     let config = &broker.config.sockets;
     set_options(&stream, config).map_err(FrameError::Io)?;
-    let idle = Idle(
-        u64::try_from(config.connections_max_idle_ms)
-            .ok()
-            .map(Duration::from_millis),
-    );
+    let idle = Idle(u64::try_from(config.connections_max_idle_ms).ok().map(Duration::from_millis));
     let mut frames = Frames::new(usize::try_from(config.request_max_bytes).unwrap_or_default());
     while let Some(frame) = frames.next(&mut stream, idle).await? {
         if let Some(answer) = requests::answer(broker, context, frame).await? {

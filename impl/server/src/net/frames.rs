@@ -45,10 +45,7 @@ pub(super) struct Frames {
 impl Frames {
     /// `limit` is `socket.request.max.bytes`.
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            buffer: BytesMut::new(),
-            limit,
-        }
+        Self { buffer: BytesMut::new(), limit }
     }
 
     /// The next frame without its size; `None` where the stream ends between frames. The frame shares no memory with
@@ -66,10 +63,7 @@ impl Frames {
                     let length = usize::try_from(size)
                         .ok()
                         .filter(|length| *length <= self.limit)
-                        .ok_or(FrameError::Size {
-                            size,
-                            limit: self.limit,
-                        })?;
+                        .ok_or(FrameError::Size { size, limit: self.limit })?;
                     let frame = 4 + length;
                     if self.buffer.len() >= frame {
                         let frame = self.buffer.split_to(frame).freeze().slice(4..);

@@ -38,10 +38,7 @@ impl Limits {
                 if let Err(error) = &addresses {
                     tracing::warn!("max.connections.per.ip.overrides: {host}: {error}");
                 }
-                addresses
-                    .into_iter()
-                    .flatten()
-                    .map(|address| (address.ip(), count(*limit)))
+                addresses.into_iter().flatten().map(|address| (address.ip(), count(*limit)))
             })
             .collect();
         Arc::new(Self {
@@ -79,21 +76,13 @@ impl Limits {
             return None;
         }
         *count += 1;
-        Some(Admitted {
-            limits: self.clone(),
-            ip,
-            _slot: slot,
-        })
+        Some(Admitted { limits: self.clone(), ip, _slot: slot })
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut open = self
-            .limits
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.limits.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.ip) {
             *count -= 1;
             if *count == 0 {

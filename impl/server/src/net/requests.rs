@@ -22,7 +22,8 @@ use kraftig_wire::{
 
 use crate::broker::{
     Broker, RequestContext, api_versions, create_topics, delete_topics, describe_cluster,
-    describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id, list_offsets, metadata, produce,
+    describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id,
+    list_offsets, metadata, produce,
 };
 
 /// Why a request is answered by closing the connection, as Kafka does.
@@ -63,12 +64,7 @@ impl Received {
 
     fn encode<R: Request>(&self, response: &R::Response) -> Result<BytesMut, EncodeError> {
         let header = &self.header;
-        encode_response_frame(
-            header.correlation_id,
-            R::KEY,
-            header.request_api_version,
-            response,
-        )
+        encode_response_frame(header.correlation_id, R::KEY, header.request_api_version, response)
     }
 }
 
@@ -88,10 +84,7 @@ pub(super) async fn answer(
             let frame = encode_response_frame(header.correlation_id, key, 0, &response)?;
             return Ok(Some(frame));
         }
-        return Err(RequestError::Version {
-            name: api.name,
-            version,
-        });
+        return Err(RequestError::Version { name: api.name, version });
     }
     context.client_id.clone_from(&header.client_id);
     let mut received = Received { header, reader };
@@ -123,12 +116,8 @@ pub(super) async fn answer(
             list_offsets::handle(&broker.replicas, version, request)
         }),
         InitProducerIdRequest::KEY => answer!(InitProducerIdRequest, |request| {
-            let allocate = async || {
-                broker
-                    .controller
-                    .allocate_producer_ids(broker.id(), broker.epoch())
-                    .await
-            };
+            let allocate =
+                async || broker.controller.allocate_producer_ids(broker.id(), broker.epoch()).await;
             init_producer_id::handle(&broker.producer_ids, request, allocate).await
         }),
         MetadataRequest::KEY => answer!(MetadataRequest, |request| {
@@ -140,9 +129,9 @@ pub(super) async fn answer(
         FindCoordinatorRequest::KEY => answer!(FindCoordinatorRequest, |request| {
             find_coordinator::handle(version, &request)
         }),
-        CreateTopicsRequest::KEY => answer!(CreateTopicsRequest, |request| {
-            create_topics::handle(broker, request).await
-        }),
+        CreateTopicsRequest::KEY => {
+            answer!(CreateTopicsRequest, |request| { create_topics::handle(broker, request).await })
+        }
         DeleteTopicsRequest::KEY => answer!(DeleteTopicsRequest, |request| {
             delete_topics::handle(broker, version, request).await
         }),
