@@ -45,7 +45,12 @@ pub fn handle(version: i16, request: &FindCoordinatorRequest) -> FindCoordinator
             node_id: -1,
             port: -1,
             error_code: error.0,
-            error_message: Some(message),
+            // Kafka says the other texts of batches, and not this one.
+            error_message: Some(if error == ErrorCode::INVALID_REQUEST {
+                message
+            } else {
+                Str::default()
+            }),
             ..Coordinator::default()
         }
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kraftig_log::LogConfig;
 use kraftig_spec::controller::{Image, Settings, topic_config};
+use kraftig_wire::batch::Compression;
 
 /// The configurations of a topic that its partitions on this node act on. Names are Kafka's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) struct TopicConfig {
     pub(crate) min_insync_replicas: usize,
     /// `cleanup.policy` has `compact`: a record must have a key.
     pub(crate) compacted: bool,
+    /// `compression.type` and the level of it; `None` where it is the producer's affair.
+    pub(crate) compression: Option<(Compression, Option<i32>)>,
     /// `file.delete.delay.ms`.
     pub(crate) file_delete_delay_ms: u64,
 }
@@ -33,6 +36,7 @@ impl TopicConfig {
         // The controller has checked each value; one that is none all the same counts as the least.
         let number = |name| text(name).parse::<i64>().unwrap_or_default();
         let size = |name| u32::try_from(number(name)).unwrap_or_default();
+        let level = |name| i32::try_from(number(name)).ok();
         let policy = text("cleanup.policy");
         let policy = |name| policy.split(',').any(|one| one == name);
         let retention = |name| if policy("delete") { number(name) } else { -1 };
@@ -54,6 +58,15 @@ impl TopicConfig {
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
             min_insync_replicas: usize::try_from(number("min.insync.replicas")).unwrap_or_default(),
             compacted: policy("compact"),
+            compression: match text("compression.type").as_str() {
+                "uncompressed" => Some((Compression::None, None)),
+                "gzip" => Some((Compression::Gzip, level("compression.gzip.level"))),
+                "snappy" => Some((Compression::Snappy, None)),
+                // What writes LZ4 here has one level.
+                "lz4" => Some((Compression::Lz4, None)),
+                "zstd" => Some((Compression::Zstd, level("compression.zstd.level"))),
+                _ => None,
+            },
             file_delete_delay_ms: u64::try_from(number("file.delete.delay.ms")).unwrap_or_default(),
         }
     }

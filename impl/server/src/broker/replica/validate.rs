@@ -58,7 +58,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
 }
 
 /// Checks what a Produce request of `version` holds for one partition of `topic`, in Kafka's order, and gives
-/// its records their times where the topic says so.
+/// its records their times and their codec where the topic says so.
 pub(crate) fn prepare(
     mut records: Bytes,
     version: i16,
@@ -74,16 +74,7 @@ pub(crate) fn prepare(
             header.base_offset
         )));
     }
-    if records.len() > config.max_message_bytes {
-        return Err(Refusal::new(
-            ErrorCode::MESSAGE_TOO_LARGE,
-            format!(
-                "The batch has {} bytes, and max.message.bytes is {}",
-                records.len(),
-                config.max_message_bytes
-            ),
-        ));
-    }
+    check_size(&records, config)?;
     let batch = Batch::parse(&records)
         .map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
     batch.verify_crc().map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
@@ -104,32 +95,49 @@ pub(crate) fn prepare(
         let records = batch.records(MAX_DECOMPRESSED).map_err(|e| invalid(e.to_string()))?;
         check_records(&records, &header, topic, partition, config, now)?;
     }
-    if records.len() > config.log.segment_bytes as usize {
+    let mut bytes = match config.compression {
+        Some((codec, level)) if header.compression() != Ok(codec) => {
+            let bytes = batch.recompressed(codec, level, MAX_DECOMPRESSED);
+            let bytes = bytes.map_err(|e| invalid(e.to_string()))?;
+            check_size(&bytes, config)?;
+            bytes
+        }
+        _ => {
+            drop(batch);
+            // Without a copy, if nothing else of the request is still in use.
+            BytesMut::from(records)
+        }
+    };
+    if bytes.len() > config.log.segment_bytes as usize {
+        let (size, limit) = (bytes.len(), config.log.segment_bytes);
         return Err(Refusal::new(
             ErrorCode::RECORD_LIST_TOO_LARGE,
-            format!(
-                "The batch has {} bytes, and segment.bytes is {}",
-                records.len(),
-                config.log.segment_bytes
-            ),
+            format!("The batch has {size} bytes, and segment.bytes is {limit}"),
         ));
     }
-
-    drop(batch);
-    // Without a copy, if nothing else of the request is still in use.
-    let mut bytes = BytesMut::from(records);
+    let mut header = BatchHeader::parse(&bytes).map_err(|e| invalid(e.to_string()))?;
     let (kind, max_timestamp) = if config.log_append_time {
         (TimestampType::LogAppendTime, now)
     } else {
         (TimestampType::CreateTime, seen.max_timestamp)
     };
-    let mut header = header;
     if header.timestamp_type() != kind || header.max_timestamp != max_timestamp {
         set_max_timestamp(&mut bytes, kind, max_timestamp).map_err(|e| invalid(e.to_string()))?;
         header = BatchHeader::parse(&bytes).map_err(|e| invalid(e.to_string()))?;
     }
     let log_append_time = if config.log_append_time { now } else { NO_TIMESTAMP };
     Ok(Prepared { bytes, header, log_append_time })
+}
+
+fn check_size(batch: &[u8], config: &TopicConfig) -> Result<(), Refusal> {
+    let (size, limit) = (batch.len(), config.max_message_bytes);
+    if size <= limit {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ErrorCode::MESSAGE_TOO_LARGE,
+        format!("The batch has {size} bytes, and max.message.bytes is {limit}"),
+    ))
 }
 
 /// Leaves the one batch in `records`. What follows it and is no whole batch is ignored, as it is by Kafka.

@@ -107,6 +107,27 @@ async fn log_append_time() {
 }
 
 #[tokio::test]
+async fn compression_type() {
+    let mut node = Node::new();
+    for (name, codec) in [
+        ("zstd", Compression::Zstd),
+        ("gzip", Compression::Gzip),
+        ("uncompressed", Compression::None),
+        ("producer", Compression::None),
+    ] {
+        node.config("t", &[("compression.type", name)]);
+        let offset = node.produce("t", batch(3)).await.base_offset;
+        let stored = node.fetch_from("t", offset).await.records.unwrap();
+        let stored = batches(stored).next().unwrap().unwrap();
+        stored.verify_crc().unwrap();
+        assert_eq!(stored.header().compression(), Ok(codec), "{name}");
+        assert_eq!((stored.header().base_offset, stored.header().record_count), (offset, 3));
+        let records = stored.records(1000).unwrap();
+        assert!(records.iter().all(|record| record.unwrap().value == Some(b"value")));
+    }
+}
+
+#[tokio::test]
 async fn sequences_survive_a_crash_and_a_stop() {
     let mut node = Node::new();
     assert_eq!(outcome(&node.produce("t", sequenced(2, 9, 0, 0)).await), (0, 0, 0));

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use kraftig_spec::controller::{self, ConfigResource, Image, Settings, Topic};
 use kraftig_spec::types::{DirectoryId, NodeId, TopicId, Uuid};
 use kraftig_wire::ErrorCode;
-use kraftig_wire::batch::{BatchBuilder, TimestampType, batches, set_max_timestamp};
+use kraftig_wire::batch::{BatchBuilder, Compression, TimestampType, batches, set_max_timestamp};
 use kraftig_wire::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use kraftig_wire::messages::fetch_response::{FetchResponse, PartitionData};
 use kraftig_wire::messages::list_offsets_request::{
