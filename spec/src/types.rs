@@ -11,12 +11,16 @@ use serde::{Deserialize, Serialize};
 pub struct NodeId(pub i32);
 
 /// A term of leadership of a replicated log. 0 is primordial: no leader and no record exists in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Epoch(pub i32);
 
 /// A position in a log, counted in records. As an end offset it is exclusive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Offset(pub i64);
 
@@ -150,7 +154,9 @@ impl<'de> Deserialize<'de> for Uuid {
 }
 
 /// The id of one log directory of one node, `directory.id` of its `meta.properties` (KIP-858, KIP-853).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct DirectoryId(pub Uuid);
 
@@ -170,7 +176,9 @@ impl fmt::Display for DirectoryId {
 }
 
 /// The id of a topic: it survives nothing, a topic that is made anew under an old name has a new one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct TopicId(pub Uuid);
 

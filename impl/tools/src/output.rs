@@ -33,10 +33,7 @@ impl Output {
         if let Err(error) = io::stdout().flush() {
             self.error.get_or_insert(error);
         }
-        let lost = self
-            .error
-            .take()
-            .filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        let lost = self.error.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
         match (result, lost) {
             (Err(Failure(message)), _) => {
                 self.warn(message);

@@ -38,10 +38,7 @@ impl Quickstart {
             make(&dir, &file, self.port.unwrap_or(DEFAULT_PORT), out)?;
         } else {
             check_own(&dir, &file)?;
-            out.line(format!(
-                "{} was made before; it is started as it is.",
-                dir.display()
-            ));
+            out.line(format!("{} was made before; it is started as it is.", dir.display()));
         }
         // The directory may have moved since.
         let mut overrides = vec![("log.dirs".to_owned(), utf8(&dir)?.to_owned())];
@@ -98,26 +95,19 @@ fn make(dir: &Path, file: &Path, port: u16, out: &mut Output) -> Result<(), Fail
     fs::create_dir_all(dir)?;
     fs::write(file, text)?;
     let cluster_id = random_uuid()?.to_string();
-    out.line(format!(
-        "Formatting {} for the new cluster {cluster_id}.",
-        dir.display()
-    ));
+    out.line(format!("Formatting {} for the new cluster {cluster_id}.", dir.display()));
     NewNode::latest(cluster_id, config.node_id)?.write(dir)
 }
 
 fn utf8(path: &Path) -> Result<&str, Failure> {
-    path.to_str()
-        .ok_or_else(|| Failure(format!("{} is no UTF-8 text.", path.display())))
+    path.to_str().ok_or_else(|| Failure(format!("{} is no UTF-8 text.", path.display())))
 }
 
 /// The keys that name this node's ports.
 fn addresses(port: u16) -> [(String, String); 3] {
     let controller = port + 1;
     [
-        (
-            "listeners",
-            format!("PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}"),
-        ),
+        ("listeners", format!("PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}")),
         ("advertised.listeners", format!("PLAINTEXT://{HOST}:{port}")),
         ("controller.quorum.voters", format!("1@{HOST}:{controller}")),
     ]

@@ -51,10 +51,7 @@ const STOPPED: u8 = 143;
 /// Runs a node until a signal stops it.
 pub(crate) fn run(config: Config, trace: Option<PathBuf>) -> Result<ExitCode, Failure> {
     // A log line that cannot be written is lost: its reader is gone, the node goes on.
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .log_internal_errors(false)
-        .init();
+    tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

@@ -15,10 +15,7 @@ fn quickstart(dir: &Path) -> Output {
 fn refused(dir: &Path, words: &str) {
     let output = quickstart(dir);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains(words),
-        "{output:?}"
-    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
 }
 
 #[test]
@@ -34,17 +31,10 @@ fn what_quickstart_did_not_make_is_refused_and_left_alone() {
     fs::write(dir.join("meta.properties"), properties).unwrap();
     fs::write(dir.join("server.properties"), "node.id=1\n").unwrap();
     refused(&dir, "kraftig server start FILE");
-    assert_eq!(
-        fs::read_to_string(dir.join("meta.properties")).unwrap(),
-        properties
-    );
+    assert_eq!(fs::read_to_string(dir.join("meta.properties")).unwrap(), properties);
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 3);
 
-    fs::write(
-        dir.join("server.properties"),
-        "# Made by kraftig quickstart.\n",
-    )
-    .unwrap();
+    fs::write(dir.join("server.properties"), "# Made by kraftig quickstart.\n").unwrap();
     fs::remove_file(dir.join("meta.properties")).unwrap();
     refused(&dir, "was not formatted to its end");
     refused(&dir.join("cat.jpg"), "Cannot look into");

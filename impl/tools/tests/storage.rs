@@ -70,10 +70,7 @@ impl Node {
         let before = self.files();
         let output = self.format(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
-        assert!(
-            text(&output.stderr).starts_with(message),
-            "{arguments:?}: {output:?}"
-        );
+        assert!(text(&output.stderr).starts_with(message), "{arguments:?}: {output:?}");
         assert_eq!(self.files(), before, "{arguments:?}");
     }
 }
@@ -111,14 +108,8 @@ fn format_makes_both_files_in_each_directory() {
     assert_eq!(
         lines[1..],
         [
-            format!(
-                "Formatting metadata directory {} with metadata.version 4.2-IV1.",
-                a.display()
-            ),
-            format!(
-                "Formatting data directory {} with metadata.version 4.2-IV1.",
-                b.display()
-            ),
+            format!("Formatting metadata directory {} with metadata.version 4.2-IV1.", a.display()),
+            format!("Formatting data directory {} with metadata.version 4.2-IV1.", b.display()),
         ]
     );
     let [one, other] = [&a, &b].map(|dir| MetaProperties::read(dir).unwrap());
@@ -133,10 +124,7 @@ fn format_makes_both_files_in_each_directory() {
         ("streams.version", 1),
         ("transaction.version", 2),
     ];
-    assert_eq!(
-        features(&b),
-        expected.map(|(name, level)| (name.to_owned(), level))
-    );
+    assert_eq!(features(&b), expected.map(|(name, level)| (name.to_owned(), level)));
 }
 
 #[test]
@@ -151,20 +139,14 @@ fn a_formatted_directory_is_never_touched() {
     node.refuses(&[], &message);
     let before = node.files();
     let output = node.format(&["-g"]);
-    assert_eq!(
-        text(&output.stdout),
-        "All of the log directories are already formatted.\n"
-    );
+    assert_eq!(text(&output.stdout), "All of the log directories are already formatted.\n");
     assert_eq!(node.files(), before);
 
     fs::remove_dir_all(node.dir("b")).unwrap();
     let output = node.format(&["--ignore-formatted"]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(node.files().len(), before.len());
-    assert_eq!(
-        node.files()[&a.join("meta.properties")],
-        before[&a.join("meta.properties")]
-    );
+    assert_eq!(node.files()[&a.join("meta.properties")], before[&a.join("meta.properties")]);
 }
 
 #[test]
@@ -179,15 +161,10 @@ fn another_clusters_or_nodes_directory_is_refused() {
     );
     assert!(text(&output.stderr).starts_with(&message), "{output:?}");
     let file = node.dir("server.properties");
-    let changed = fs::read_to_string(&file)
-        .unwrap()
-        .replace("node.id=1", "node.id=2")
-        .replace("1@", "2@");
+    let changed =
+        fs::read_to_string(&file).unwrap().replace("node.id=1", "node.id=2").replace("1@", "2@");
     fs::write(file, changed).unwrap();
-    node.refuses(
-        &["-g"],
-        "Stored node id 1 doesn't match previous node id 2 in ",
-    );
+    node.refuses(&["-g"], "Stored node id 1 doesn't match previous node id 2 in ");
 }
 
 #[test]
@@ -197,11 +174,7 @@ fn releases_and_features() {
         (&["-r", "3.9.1"], &[("metadata.version", 21)]),
         (
             &["-r", "4.0"],
-            &[
-                ("metadata.version", 25),
-                ("group.version", 1),
-                ("transaction.version", 2),
-            ],
+            &[("metadata.version", 25), ("group.version", 1), ("transaction.version", 2)],
         ),
         (&["-f", "metadata.version=7"], &[("metadata.version", 7)]),
         (
@@ -226,10 +199,8 @@ fn releases_and_features() {
         let node = Node::new("");
         let output = node.format(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(name, level)| ((*name).to_owned(), *level))
-            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(name, level)| ((*name).to_owned(), *level)).collect();
         assert_eq!(features(&node.dir("a")), expected, "{arguments:?}");
     }
 }
@@ -246,26 +217,14 @@ fn wrong_arguments_leave_nothing() {
             &["-r", "4.0", "-f", "metadata.version=25"],
             "Use --release-version instead of --feature metadata.version=X to avoid ambiguity.",
         ),
-        (
-            &["-f", "metadata.version=99"],
-            "No MetadataVersion with feature level 99.",
-        ),
-        (
-            &["-f", "foo"],
-            "Can't parse feature=level string foo: equals sign not found.",
-        ),
-        (
-            &["-f", "foo=x"],
-            "Can't parse feature=level string foo=x: unable to parse x as a short.",
-        ),
+        (&["-f", "metadata.version=99"], "No MetadataVersion with feature level 99."),
+        (&["-f", "foo"], "Can't parse feature=level string foo: equals sign not found."),
+        (&["-f", "foo=x"], "Can't parse feature=level string foo=x: unable to parse x as a short."),
         (
             &["-f", "foo.bar=1"],
             "Unsupported feature: foo.bar. Supported features are: eligible.leader.replicas.version, group.version, kraft.version, share.version, streams.version, transaction.version",
         ),
-        (
-            &["-f", "share.version=2"],
-            "No feature:share.version with feature level 2",
-        ),
+        (&["-f", "share.version=2"], "No feature:share.version with feature level 2"),
         (
             &["-f", "kraft.version=1"],
             "Cannot set kraft.version to 1 unless controller.quorum.voters is empty",
@@ -283,10 +242,7 @@ fn wrong_arguments_leave_nothing() {
             "You cannot specify controller.quorum.voters",
         ),
         (&["-r", "9.9", "-s"], "Unknown metadata.version '9.9'."),
-        (
-            &["-S", "SCRAM-SHA-256=[name=a,password=b]"],
-            "SCRAM credentials are not served yet",
-        ),
+        (&["-S", "SCRAM-SHA-256=[name=a,password=b]"], "SCRAM credentials are not served yet"),
     ];
     for (arguments, message) in cases {
         node.refuses(arguments, message);
@@ -298,10 +254,8 @@ fn wrong_arguments_leave_nothing() {
         dynamic.refuses(&[flag], "Dynamic quorums are not served yet.");
     }
     let wrong = Node::new("num.partitions=0");
-    wrong.refuses(
-        &[],
-        "Invalid value 0 for configuration num.partitions: Value must be at least 1",
-    );
+    wrong
+        .refuses(&[], "Invalid value 0 for configuration num.partitions: Value must be at least 1");
 }
 
 #[test]
@@ -353,11 +307,7 @@ fn info_tells_directories_metadata_and_problems() {
     );
     assert_eq!(text(&output.stdout), expected);
 
-    fs::write(
-        b.join("meta.properties"),
-        "version=1\nnode.id=1\ncluster.id=other\n",
-    )
-    .unwrap();
+    fs::write(b.join("meta.properties"), "version=1\nnode.id=1\ncluster.id=other\n").unwrap();
     let output = node.storage("info", &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -368,17 +318,9 @@ fn info_tells_directories_metadata_and_problems() {
 
 #[test]
 fn random_ids_differ() {
-    let ids = [0, 1].map(|_| {
-        kraftig(&["storage", "random-uuid"])
-            .output()
-            .unwrap()
-            .stdout
-    });
+    let ids = [0, 1].map(|_| kraftig(&["storage", "random-uuid"]).output().unwrap().stdout);
     assert_ne!(ids[0], ids[1]);
-    assert!(
-        ids.iter()
-            .all(|id| text(id).trim_end().parse::<kraftig_wire::Uuid>().is_ok())
-    );
+    assert!(ids.iter().all(|id| text(id).trim_end().parse::<kraftig_wire::Uuid>().is_ok()));
 }
 
 /// A reader that went away is no reason to leave a directory half formatted.

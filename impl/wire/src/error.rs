@@ -62,13 +62,7 @@ impl DecodeError {
     /// A new error at `offset`.
     #[cold]
     pub(crate) fn new(kind: DecodeErrorKind, offset: usize) -> Self {
-        Self(Box::new(Decode {
-            message: "",
-            version: 0,
-            path: String::new(),
-            offset,
-            kind,
-        }))
+        Self(Box::new(Decode { message: "", version: 0, path: String::new(), offset, kind }))
     }
 
     /// Names the message, once the innermost that knows it has been left.
@@ -105,13 +99,7 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Decode {
-            message,
-            version,
-            path,
-            offset,
-            kind,
-        } = &*self.0;
+        let Decode { message, version, path, offset, kind } = &*self.0;
         match (message.is_empty(), path.is_empty()) {
             (true, _) => write!(f, "byte {offset}: {kind}"),
             (false, true) => write!(f, "{message} v{version}, byte {offset}: {kind}"),
@@ -163,12 +151,7 @@ pub enum EncodeErrorKind {
 impl EncodeError {
     #[cold]
     pub(crate) fn new(kind: EncodeErrorKind) -> Self {
-        Self(Box::new(Encode {
-            message: "",
-            version: 0,
-            path: String::new(),
-            kind,
-        }))
+        Self(Box::new(Encode { message: "", version: 0, path: String::new(), kind }))
     }
 
     #[cold]
@@ -206,12 +189,7 @@ impl EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Encode {
-            message,
-            version,
-            path,
-            kind,
-        } = &*self.0;
+        let Encode { message, version, path, kind } = &*self.0;
         let separator = if path.is_empty() { "" } else { ", " };
         write!(f, "{message} v{version}{separator}{path}: {kind}")
     }

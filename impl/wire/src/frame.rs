@@ -43,23 +43,17 @@ pub fn header_version_request(key: i16, version: i16) -> Option<i16> {
 /// know yet what the broker speaks (KIP-511). `None` for an API that we do not know.
 pub fn header_version_response(key: i16, version: i16) -> Option<i16> {
     let api = Api::by_key(key)?;
-    Some(i16::from(
-        key != ApiVersionsRequest::KEY && version >= api.flexible_since,
-    ))
+    Some(i16::from(key != ApiVersionsRequest::KEY && version >= api.flexible_since))
 }
 
 /// Reads the header of a request, and leaves `r` at the request itself. The version may be one that we do
 /// not know; an unknown API is an error.
 pub fn decode_request_header(r: &mut Reader) -> Result<RequestHeader, DecodeError> {
-    let [k0, k1, v0, v1] = r
-        .peek()
-        .map_err(|error| error.within(RequestHeader::NAME, 1))?;
+    let [k0, k1, v0, v1] = r.peek().map_err(|error| error.within(RequestHeader::NAME, 1))?;
     let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
     match header_version_request(key, version) {
         Some(header_version) => RequestHeader::decode(r, header_version),
-        None => Err(r
-            .error(DecodeErrorKind::UnknownKey(key))
-            .within(RequestHeader::NAME, 1)),
+        None => Err(r.error(DecodeErrorKind::UnknownKey(key)).within(RequestHeader::NAME, 1)),
     }
 }
 
@@ -76,13 +70,7 @@ pub fn encode_request_frame<R: Request>(
         correlation_id,
         client_id: client_id.map(Str::from),
     };
-    frame(
-        &header,
-        header_version_request(R::KEY, version),
-        R::KEY,
-        request,
-        version,
-    )
+    frame(&header, header_version_request(R::KEY, version), R::KEY, request, version)
 }
 
 /// The frame of a response to a request of API `key`, its length in front.
@@ -93,13 +81,7 @@ pub fn encode_response_frame<M: Message>(
     response: &M,
 ) -> Result<BytesMut, EncodeError> {
     let header = ResponseHeader { correlation_id };
-    frame(
-        &header,
-        header_version_response(key, version),
-        key,
-        response,
-        version,
-    )
+    frame(&header, header_version_response(key, version), key, response, version)
 }
 
 fn frame<M: Message>(

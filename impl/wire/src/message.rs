@@ -71,10 +71,7 @@ pub(crate) fn encode<M: Message>(
     let result = if (M::MIN_VERSION..=M::MAX_VERSION).contains(&version) {
         write(message, buf, version)
     } else {
-        Err(EncodeError::new(EncodeErrorKind::Version(
-            M::MIN_VERSION,
-            M::MAX_VERSION,
-        )))
+        Err(EncodeError::new(EncodeErrorKind::Version(M::MIN_VERSION, M::MAX_VERSION)))
     };
     result.map_err(|error| {
         buf.truncate(before);

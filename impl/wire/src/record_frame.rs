@@ -28,8 +28,7 @@ impl MetadataRecord {
             return Err(r.error(DecodeErrorKind::Varint));
         };
         let record = Self::read(&mut r, key, version)?;
-        r.finish()
-            .map_err(|error| error.within(record.name(), version))?;
+        r.finish().map_err(|error| error.within(record.name(), version))?;
         Ok((record, version))
     }
 

@@ -32,10 +32,9 @@ pub fn activate(
 ) -> Result<Decision<()>, ActivationError> {
     let feature = |name| {
         bootstrap.iter().rev().find_map(|record| match record {
-            Record::FeatureLevel {
-                name: set,
-                feature_level,
-            } if set == name => Some(*feature_level),
+            Record::FeatureLevel { name: set, feature_level } if set == name => {
+                Some(*feature_level)
+            }
             _ => None,
         })
     };
@@ -55,23 +54,17 @@ pub fn activate(
         if !version.has_transactions() {
             return Err(ActivationError::TransactionOpen(begin, version.0));
         }
-        records.push(Record::AbortTransaction {
-            reason: Some("Controller failover".to_owned()),
-        });
+        records.push(Record::AbortTransaction { reason: Some("Controller failover".to_owned()) });
     }
     if finalized.is_none() {
         if version.has_transactions() {
-            records.push(Record::BeginTransaction {
-                name: Some("Bootstrap records".to_owned()),
-            });
+            records.push(Record::BeginTransaction { name: Some("Bootstrap records".to_owned()) });
         }
         records.extend(bootstrap.iter().cloned());
         if feature(ELR_VERSION).is_some_and(|level| level > 0) {
             // With ELR the value for all brokers must not depend on which controller is active.
-            let value = settings
-                .static_config
-                .get("min.insync.replicas")
-                .map_or("1", |value| value.trim());
+            let value =
+                settings.static_config.get("min.insync.replicas").map_or("1", |value| value.trim());
             records.push(Record::Config {
                 resource_type: BROKER_RESOURCE,
                 resource_name: String::new(),
@@ -83,9 +76,5 @@ pub fn activate(
             records.push(Record::EndTransaction);
         }
     }
-    Ok(Decision {
-        records,
-        atomic: true,
-        response: (),
-    })
+    Ok(Decision { records, atomic: true, response: () })
 }

@@ -47,10 +47,7 @@ pub fn delete_topics(
         let error = if request.api_version < 3 {
             ApiError::new(ErrorCode::InvalidRequest, "Topic deletion is disabled.")
         } else {
-            ApiError {
-                code: ErrorCode::TopicDeletionDisabled,
-                message: None,
-            }
+            ApiError { code: ErrorCode::TopicDeletionDisabled, message: None }
         };
         return refuse_all(request, &error);
     }
@@ -94,11 +91,7 @@ pub fn delete_topics(
             Some(name) => image.topic_ids.get(name.as_str()).copied(),
         };
         if times > 1 {
-            let message = if has_id {
-                "Duplicate topic id."
-            } else {
-                "Duplicate topic name."
-            };
+            let message = if has_id { "Duplicate topic id." } else { "Duplicate topic name." };
             refuse(topic, topic.topic_id, ErrorCode::InvalidRequest, message);
         }
         match id {
@@ -122,12 +115,7 @@ pub fn delete_topics(
             }
             None if times == 1 => {
                 let message = "This server does not host this topic-partition.";
-                refuse(
-                    topic,
-                    topic.topic_id,
-                    ErrorCode::UnknownTopicOrPartition,
-                    message,
-                );
+                refuse(topic, topic.topic_id, ErrorCode::UnknownTopicOrPartition, message);
             }
             _ => {}
         }
@@ -135,15 +123,8 @@ pub fn delete_topics(
     let mut records = Vec::new();
     for (id, _) in found.into_iter().filter(|(_, refused)| !refused) {
         records.push(Record::RemoveTopic { topic_id: id });
-        let name = image
-            .topics
-            .get(&id)
-            .map(|topic| topic.name.as_ref().to_owned());
-        response.push(DeletedTopic {
-            name,
-            topic_id: id,
-            error: None,
-        });
+        let name = image.topics.get(&id).map(|topic| topic.name.as_ref().to_owned());
+        response.push(DeletedTopic { name, topic_id: id, error: None });
     }
     if records.len() > MAX_RECORDS_PER_BATCH {
         let error = ApiError::new(
@@ -152,11 +133,7 @@ pub fn delete_topics(
         );
         return refuse_all(request, &error);
     }
-    Decision {
-        records,
-        atomic: true,
-        response,
-    }
+    Decision { records, atomic: true, response }
 }
 
 fn refuse_all(request: &DeleteTopics, error: &ApiError) -> Decision<Vec<DeletedTopic>> {

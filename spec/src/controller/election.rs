@@ -35,19 +35,14 @@ pub(super) fn partition_changes(
             BrokerChange::Returns(_) => partition.leader.is_none(),
         };
         if touched {
-            records.extend(partition_change(
-                image, settings, topic, number, partition, change,
-            ));
+            records.extend(partition_change(image, settings, topic, number, partition, change));
         }
     }
     if let BrokerChange::LostUncleanly(broker) = change {
-        for (topic, number, partition) in image
-            .partitions()
-            .filter(|(_, _, partition)| partition.elr.contains(&broker))
+        for (topic, number, partition) in
+            image.partitions().filter(|(_, _, partition)| partition.elr.contains(&broker))
         {
-            records.extend(partition_change(
-                image, settings, topic, number, partition, change,
-            ));
+            records.extend(partition_change(image, settings, topic, number, partition, change));
         }
     }
     records
@@ -76,12 +71,7 @@ pub(super) fn partition_change(
     };
     let election = Election {
         partition,
-        isr: partition
-            .isr
-            .iter()
-            .copied()
-            .filter(|replica| Some(*replica) != gone)
-            .collect(),
+        isr: partition.isr.iter().copied().filter(|replica| Some(*replica) != gone).collect(),
         lost,
         min_isr: effective_min_isr(image, settings, topic),
         elr_enabled: image.elr_enabled(),
@@ -107,14 +97,8 @@ pub(super) fn partition_change(
 /// `min.insync.replicas`, but never more than there are replicas.
 fn effective_min_isr(image: &Image, settings: &Settings, topic: &Topic) -> usize {
     let configured = topic_config::effective(image, settings, &topic.name, "min.insync.replicas");
-    let replicas = topic
-        .partitions
-        .get_min()
-        .map_or(1, |(_, partition)| partition.replicas.len());
-    configured
-        .and_then(|value| value.trim().parse().ok())
-        .unwrap_or(1)
-        .min(replicas)
+    let replicas = topic.partitions.get_min().map_or(1, |(_, partition)| partition.replicas.len());
+    configured.and_then(|value| value.trim().parse().ok()).unwrap_or(1).min(replicas)
 }
 
 struct Election<'a> {
@@ -186,13 +170,8 @@ impl Election<'_> {
         if self.isr.len() >= self.min_isr {
             return Vec::new();
         }
-        let candidates: BTreeSet<NodeId> = self
-            .partition
-            .elr
-            .iter()
-            .chain(&self.partition.isr)
-            .copied()
-            .collect();
+        let candidates: BTreeSet<NodeId> =
+            self.partition.elr.iter().chain(&self.partition.isr).copied().collect();
         candidates
             .into_iter()
             .filter(|replica| !self.isr.contains(replica) && Some(*replica) != self.lost)
@@ -225,11 +204,7 @@ impl Election<'_> {
             return (Some(last), true);
         }
         let unclean = if self.unclean {
-            partition
-                .replicas
-                .iter()
-                .copied()
-                .find(|replica| acceptable(*replica))
+            partition.replicas.iter().copied().find(|replica| acceptable(*replica))
         } else {
             None
         };

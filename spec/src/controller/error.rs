@@ -3,10 +3,7 @@
 /// A Kafka error that a decision of the controller can answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i16)]
-#[expect(
-    missing_docs,
-    reason = "the names are Kafka's own and `message` says what each means"
-)]
+#[expect(missing_docs, reason = "the names are Kafka's own and `message` says what each means")]
 pub enum ErrorCode {
     UnknownServerError = -1,
     UnknownTopicOrPartition = 3,
@@ -48,9 +45,6 @@ pub struct ApiError {
 impl ApiError {
     /// An error with its text.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: Some(message.into()),
-        }
+        Self { code, message: Some(message.into()) }
     }
 }

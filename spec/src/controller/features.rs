@@ -40,15 +40,9 @@ impl MetadataVersion {
     /// The level of a full name (`4.2-IV1`), or the last one of a release (`4.2`).
     pub fn from_name(name: &str) -> Option<Self> {
         let matches = |full: &&str| {
-            *full == name
-                || full
-                    .split_once("-IV")
-                    .is_some_and(|(release, _)| release == name)
+            *full == name || full.split_once("-IV").is_some_and(|(release, _)| release == name)
         };
-        NAMES
-            .iter()
-            .rposition(matches)
-            .map(|index| Self(Self::MINIMUM.0 + index as i16))
+        NAMES.iter().rposition(matches).map(|index| Self(Self::MINIMUM.0 + index as i16))
     }
 
     /// Whether an ISR that shrinks must bump the leader epoch, because brokers of the time relied on it (KAFKA-15021).
@@ -91,24 +85,14 @@ pub struct Feature {
 }
 
 const fn feature(name: &'static str, min: i16, max: i16, default_from: i16) -> Feature {
-    Feature {
-        name,
-        min,
-        max,
-        default_from: MetadataVersion(default_from),
-    }
+    Feature { name, min, max, default_from: MetadataVersion(default_from) }
 }
 
 /// Every feature of Kafka 4.2, in the order in which its nodes register them and answer `ApiVersions`.
 pub const FEATURES: [Feature; 7] = [
     feature("group.version", 0, 1, 22),
     feature(KRAFT_VERSION, 0, 1, 21),
-    feature(
-        METADATA_VERSION,
-        MetadataVersion::MINIMUM.0,
-        MetadataVersion::LATEST.0,
-        7,
-    ),
+    feature(METADATA_VERSION, MetadataVersion::MINIMUM.0, MetadataVersion::LATEST.0, 7),
     feature("share.version", 0, 1, 28),
     feature("streams.version", 0, 1, 29),
     feature("transaction.version", 0, 2, 24),
@@ -130,10 +114,7 @@ pub fn bootstrap_records(version: MetadataVersion) -> Vec<Record> {
     features.insert(0, (METADATA_VERSION, version.0));
     features
         .into_iter()
-        .map(|(name, level)| Record::FeatureLevel {
-            name: name.to_owned(),
-            feature_level: level,
-        })
+        .map(|(name, level)| Record::FeatureLevel { name: name.to_owned(), feature_level: level })
         .collect()
 }
 

@@ -38,10 +38,7 @@ impl Sessions {
             metadata_offset: Offset(-1),
             shutdown_offset: None,
         };
-        Self {
-            timeout_ms,
-            brokers: serving.map(|broker| (broker.id, session(broker))).collect(),
-        }
+        Self { timeout_ms, brokers: serving.map(|broker| (broker.id, session(broker))).collect() }
     }
 
     /// When the next session ends unless its broker is heard: the time for [`expire_session`].
@@ -49,20 +46,15 @@ impl Sessions {
         self.brokers
             .values()
             .map(|session| {
-                session
-                    .last_contact_ms
-                    .saturating_add(self.timeout_ms)
-                    .saturating_add(1)
+                session.last_contact_ms.saturating_add(self.timeout_ms).saturating_add(1)
             })
             .min()
     }
 
     /// Notes that a heartbeat came in, which may wait for its turn. A slow controller must not fence who is alive.
     pub fn contact(&mut self, broker_id: NodeId, broker_epoch: i64, now_ms: i64) {
-        if let Some(session) = self
-            .brokers
-            .get_mut(&broker_id)
-            .filter(|session| session.epoch == broker_epoch)
+        if let Some(session) =
+            self.brokers.get_mut(&broker_id).filter(|session| session.epoch == broker_epoch)
         {
             session.last_contact_ms = session.last_contact_ms.max(now_ms);
         }
@@ -85,19 +77,13 @@ impl Sessions {
 
     /// How far every broker that serves, but for one, has replayed. Without such a broker there is nobody to wait for.
     fn lowest_offset_of_others(&self, image: &Image, except: NodeId) -> Offset {
-        let serving = image
-            .brokers
-            .values()
-            .filter(|broker| broker.id != except && !broker.fenced);
+        let serving = image.brokers.values().filter(|broker| broker.id != except && !broker.fenced);
         let offset = |broker: &Broker| match self.brokers.get(&broker.id) {
             Some(session) if session.shutdown_offset.is_some() => Offset(i64::MAX),
             Some(session) => session.metadata_offset,
             None => Offset(-1),
         };
-        serving
-            .map(|broker| offset(broker))
-            .min()
-            .unwrap_or(Offset(i64::MAX))
+        serving.map(|broker| offset(broker)).min().unwrap_or(Offset(i64::MAX))
     }
 }
 
@@ -159,11 +145,7 @@ pub fn heartbeat(
             State::Fenced | State::ShutDown => records = fence(image, settings, broker),
             State::Serving => {
                 records.push(registration_change(broker, |change| change.fenced = -1));
-                records.extend(partition_changes(
-                    image,
-                    settings,
-                    BrokerChange::Returns(id),
-                ));
+                records.extend(partition_changes(image, settings, BrokerChange::Returns(id)));
             }
             State::Stopping => {
                 if !broker.in_controlled_shutdown {
@@ -195,23 +177,14 @@ pub fn heartbeat(
                 .replay(record, now.next_offset.plus(step as i64), image.epoch)
                 .expect("records that were decided on an image replay on it");
         }
-        records.extend(directories_offline(
-            &after,
-            settings,
-            broker,
-            &request.offline_log_dirs,
-        ));
+        records.extend(directories_offline(&after, settings, broker, &request.offline_log_dirs));
     }
     let response = HeartbeatReply {
         is_caught_up: request.current_metadata_offset >= broker.registration_offset,
         is_fenced: matches!(next, State::Fenced | State::ShutDown),
         should_shut_down: next == State::ShutDown,
     };
-    Ok(Decision {
-        records,
-        atomic: false,
-        response,
-    })
+    Ok(Decision { records, atomic: false, response })
 }
 
 /// The registration that a request speaks for, or `STALE_BROKER_EPOCH`.
@@ -219,10 +192,9 @@ pub(super) fn registered(image: &Image, id: NodeId, epoch: i64) -> Result<&Broke
     let stale = |message| Err(ApiError::new(ErrorCode::StaleBrokerEpoch, message));
     match image.brokers.get(&id) {
         None => stale(format!("No broker registration found for broker id {id}")),
-        Some(broker) if broker.epoch != epoch => stale(format!(
-            "Expected broker epoch {}, but got broker epoch {epoch}",
-            broker.epoch
-        )),
+        Some(broker) if broker.epoch != epoch => {
+            stale(format!("Expected broker epoch {}, but got broker epoch {epoch}", broker.epoch))
+        }
         Some(broker) => Ok(broker),
     }
 }
@@ -234,11 +206,7 @@ fn next_state(
     broker: &Broker,
     shutdown_offset: Option<Offset>,
 ) -> (State, State) {
-    let leads = || {
-        image
-            .partitions()
-            .any(|(_, _, partition)| partition.leader == Some(broker.id))
-    };
+    let leads = || image.partitions().any(|(_, _, partition)| partition.leader == Some(broker.id));
     if broker.fenced {
         // Who was told to stop has to register anew. Kafka would unfence it, still about to stop, and let it lead.
         let is_ready = request.current_metadata_offset >= broker.registration_offset
@@ -252,14 +220,7 @@ fn next_state(
     }
     if let Some(offset) = shutdown_offset {
         let moved = !leads() && offset <= sessions.lowest_offset_of_others(image, broker.id);
-        return (
-            State::Stopping,
-            if moved {
-                State::ShutDown
-            } else {
-                State::Stopping
-            },
-        );
+        return (State::Stopping, if moved { State::ShutDown } else { State::Stopping });
     }
     let next = match (request.want_fence, request.want_shut_down) {
         (true, false) => State::Fenced,
@@ -279,17 +240,12 @@ pub fn expire_session(
     settings: &Settings,
 ) -> Option<Decision<NodeId>> {
     loop {
-        let over = sessions
-            .brokers
-            .iter()
-            .find(|(_, session)| sessions.is_over(session, now_ms));
+        let over = sessions.brokers.iter().find(|(_, session)| sessions.is_over(session, now_ms));
         let (id, epoch) = over.map(|(id, session)| (*id, session.epoch))?;
         sessions.forget(id);
         // Who is fenced already, gone or registered anew needs no fencing.
-        if let Some(broker) = image
-            .brokers
-            .get(&id)
-            .filter(|broker| broker.epoch == epoch && !broker.fenced)
+        if let Some(broker) =
+            image.brokers.get(&id).filter(|broker| broker.epoch == epoch && !broker.fenced)
         {
             return Some(Decision {
                 records: fence(image, settings, broker),
@@ -313,10 +269,8 @@ fn directories_offline(
     offline: &[DirectoryId],
 ) -> Vec<Record> {
     let mut records = Vec::new();
-    let (lost, online): (Vec<DirectoryId>, Vec<DirectoryId>) = broker
-        .directories
-        .iter()
-        .partition(|dir| offline.contains(dir));
+    let (lost, online): (Vec<DirectoryId>, Vec<DirectoryId>) =
+        broker.directories.iter().partition(|dir| offline.contains(dir));
     if !lost.is_empty() {
         for (topic, number, partition) in image.partitions() {
             if lost.contains(&partition.directory(broker.id)) {

@@ -49,26 +49,17 @@ pub struct ConfigResource {
 impl ConfigResource {
     /// A topic.
     pub fn topic(name: &str) -> Self {
-        Self {
-            resource_type: TOPIC_RESOURCE,
-            name: name.into(),
-        }
+        Self { resource_type: TOPIC_RESOURCE, name: name.into() }
     }
 
     /// One broker or controller.
     pub fn broker(id: NodeId) -> Self {
-        Self {
-            resource_type: BROKER_RESOURCE,
-            name: id.to_string().into(),
-        }
+        Self { resource_type: BROKER_RESOURCE, name: id.to_string().into() }
     }
 
     /// The default of all brokers.
     pub fn all_brokers() -> Self {
-        Self {
-            resource_type: BROKER_RESOURCE,
-            name: "".into(),
-        }
+        Self { resource_type: BROKER_RESOURCE, name: "".into() }
     }
 }
 
@@ -178,32 +169,24 @@ impl Partition {
     /// The directory of a replica, where one is known.
     pub fn directory(&self, replica: NodeId) -> DirectoryId {
         let index = self.replicas.iter().position(|id| *id == replica);
-        index
-            .and_then(|index| self.directories.get(index).copied())
-            .unwrap_or_default()
+        index.and_then(|index| self.directories.get(index).copied()).unwrap_or_default()
     }
 }
 
 impl Image {
     /// The finalized `metadata.version`; `None` until the bootstrap records are replayed.
     pub fn metadata_version(&self) -> Option<MetadataVersion> {
-        self.features
-            .get(METADATA_VERSION)
-            .copied()
-            .map(MetadataVersion)
+        self.features.get(METADATA_VERSION).copied().map(MetadataVersion)
     }
 
     /// Whether replicas are assigned to directories (KIP-858).
     pub fn has_directory_assignment(&self) -> bool {
-        self.metadata_version()
-            .is_some_and(MetadataVersion::has_directory_assignment)
+        self.metadata_version().is_some_and(MetadataVersion::has_directory_assignment)
     }
 
     /// Whether eligible leader replicas are on.
     pub fn elr_enabled(&self) -> bool {
-        self.features
-            .get(ELR_VERSION)
-            .is_some_and(|level| *level > 0)
+        self.features.get(ELR_VERSION).is_some_and(|level| *level > 0)
     }
 
     /// A topic by its name.
@@ -213,9 +196,7 @@ impl Image {
 
     /// Whether a broker may lead partitions and be in ISRs.
     pub fn is_active(&self, id: NodeId) -> bool {
-        self.brokers
-            .get(&id)
-            .is_some_and(|broker| broker.is_active())
+        self.brokers.get(&id).is_some_and(|broker| broker.is_active())
     }
 
     /// One configuration of one resource.
@@ -226,10 +207,7 @@ impl Image {
     /// Every partition, by topic and number.
     pub fn partitions(&self) -> impl Iterator<Item = (&Arc<Topic>, i32, &Arc<Partition>)> {
         self.topics.values().flat_map(|topic| {
-            topic
-                .partitions
-                .iter()
-                .map(move |(number, partition)| (topic, *number, partition))
+            topic.partitions.iter().map(move |(number, partition)| (topic, *number, partition))
         })
     }
 }

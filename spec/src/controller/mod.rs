@@ -72,9 +72,5 @@ pub struct Now {
 
 /// The record of an idle controller, written every `metadata.max.idle.interval.ms` (KIP-835).
 pub fn no_op() -> Decision<()> {
-    Decision {
-        records: vec![Record::NoOp],
-        atomic: true,
-        response: (),
-    }
+    Decision { records: vec![Record::NoOp], atomic: true, response: () }
 }

@@ -29,9 +29,7 @@ pub(super) fn place(
             racks.total
         ));
     }
-    Ok((0..partitions)
-        .map(|_| racks.place(replication_factor))
-        .collect())
+    Ok((0..partitions).map(|_| racks.place(replication_factor)).collect())
 }
 
 struct Racks {
@@ -82,10 +80,8 @@ impl Racks {
         let mut racks: BTreeMap<Option<&str>, Rack> = BTreeMap::new();
         let (mut total, mut unfenced) = (0, 0);
         // A broker that is about to stop gets nothing new; one that has stopped may come back.
-        for broker in image
-            .brokers
-            .values()
-            .filter(|broker| broker.fenced || !broker.in_controlled_shutdown)
+        for broker in
+            image.brokers.values().filter(|broker| broker.fenced || !broker.in_controlled_shutdown)
         {
             let rack = racks.entry(broker.rack.as_deref()).or_default();
             total += 1;
@@ -102,14 +98,7 @@ impl Racks {
             rack.fenced.offset = random.below(rack.fenced.ids.len());
         }
         let offset = random.below(racks.len());
-        Self {
-            all: racks,
-            total,
-            unfenced,
-            epoch: 0,
-            offset,
-            random,
-        }
+        Self { all: racks, total, unfenced, epoch: 0, offset, random }
     }
 
     /// The replicas of one partition. There are at least as many brokers, and one of them is unfenced.
@@ -127,9 +116,8 @@ impl Racks {
         let epoch = self.epoch;
         let mut replicas = Vec::new();
         let order = (0..count).map(|step| (self.offset + step) % count);
-        let first = order
-            .clone()
-            .find_map(|rack| Some((rack, self.all[rack].unfenced.next(epoch)?)));
+        let first =
+            order.clone().find_map(|rack| Some((rack, self.all[rack].unfenced.next(epoch)?)));
         if let Some((_, broker)) = first {
             replicas.push(broker);
         }
@@ -144,10 +132,8 @@ impl Racks {
                 had_its_turn = None;
                 continue;
             }
-            let next = self.all[rack]
-                .unfenced
-                .next(epoch)
-                .or_else(|| self.all[rack].fenced.next(epoch));
+            let next =
+                self.all[rack].unfenced.next(epoch).or_else(|| self.all[rack].fenced.next(epoch));
             exhausted = if next.is_some() { 0 } else { exhausted + 1 };
             replicas.extend(next);
         }
@@ -170,11 +156,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 {
-            0
-        } else {
-            (self.next() % bound as u64) as usize
-        }
+        if bound == 0 { 0 } else { (self.next() % bound as u64) as usize }
     }
 
     fn shuffle<T>(&mut self, items: &mut [T]) {

@@ -21,14 +21,6 @@ pub fn allocate_producer_ids(
         let message = "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
         return Err(ApiError::new(ErrorCode::UnknownServerError, message));
     };
-    let record = Record::ProducerIds {
-        broker_id,
-        broker_epoch,
-        next_producer_id,
-    };
-    Ok(Decision {
-        records: vec![record],
-        atomic: true,
-        response: first,
-    })
+    let record = Record::ProducerIds { broker_id, broker_epoch, next_producer_id };
+    Ok(Decision { records: vec![record], atomic: true, response: first })
 }

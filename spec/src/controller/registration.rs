@@ -79,11 +79,7 @@ pub fn register_broker(
     }
     let response = record.broker_epoch;
     records.push(Record::RegisterBroker(record));
-    Ok(Decision {
-        records,
-        atomic: false,
-        response,
-    })
+    Ok(Decision { records, atomic: false, response })
 }
 
 fn check(
@@ -105,15 +101,9 @@ fn check(
         );
     }
     if id < NodeId(0) {
-        return fail(
-            ErrorCode::InvalidRegistration,
-            format!("Invalid broker ID {id}"),
-        );
+        return fail(ErrorCode::InvalidRegistration, format!("Invalid broker ID {id}"));
     }
-    if image
-        .brokers
-        .get(&id)
-        .is_some_and(|broker| broker.incarnation_id != request.incarnation_id)
+    if image.brokers.get(&id).is_some_and(|broker| broker.incarnation_id != request.incarnation_id)
         && sessions.is_valid(image, id, now.ms)
     {
         return fail(
@@ -139,28 +129,17 @@ fn check(
             feature.max_supported_version,
         )?;
     }
-    if !request
-        .features
-        .iter()
-        .any(|feature| feature.name == METADATA_VERSION)
-    {
+    if !request.features.iter().any(|feature| feature.name == METADATA_VERSION) {
         return fail(
             ErrorCode::InvalidRegistration,
             "Request features do not contain 'metadata.version'".to_owned(),
         );
     }
     // A feature that the broker does not name is one that it does not serve.
-    let finalized = image
-        .features
-        .keys()
-        .map(AsRef::as_ref)
-        .chain([KRAFT_VERSION]);
-    for name in finalized.filter(|name| {
-        !request
-            .features
-            .iter()
-            .any(|feature| feature.name == **name)
-    }) {
+    let finalized = image.features.keys().map(AsRef::as_ref).chain([KRAFT_VERSION]);
+    for name in
+        finalized.filter(|name| !request.features.iter().any(|feature| feature.name == **name))
+    {
         check_feature(image, settings, name, 0, 0)?;
     }
     Ok(())
@@ -178,16 +157,9 @@ fn check_directories(image: &Image, request: &BrokerRegistration) -> Result<(), 
     if dirs.iter().collect::<BTreeSet<_>>().len() != dirs.len() {
         return fail("Duplicate directory ID in request".to_owned());
     }
-    for other in image
-        .brokers
-        .values()
-        .filter(|other| other.id != request.broker_id)
-    {
+    for other in image.brokers.values().filter(|other| other.id != request.broker_id) {
         if let Some(dir) = dirs.iter().find(|dir| other.directories.contains(dir)) {
-            return fail(format!(
-                "Broker {} is already registered with directory {dir}",
-                other.id
-            ));
+            return fail(format!("Broker {} is already registered with directory {dir}", other.id));
         }
     }
     Ok(())
@@ -221,16 +193,9 @@ pub fn register_controller(
     image: &Image,
     request: RegisterController,
 ) -> Result<Decision<()>, ApiError> {
-    if !image
-        .metadata_version()
-        .is_some_and(MetadataVersion::has_controller_registration)
-    {
+    if !image.metadata_version().is_some_and(MetadataVersion::has_controller_registration) {
         let message = "The current MetadataVersion is too old to support controller registrations.";
         return Err(ApiError::new(ErrorCode::UnsupportedVersion, message));
     }
-    Ok(Decision {
-        records: vec![Record::RegisterController(request)],
-        atomic: true,
-        response: (),
-    })
+    Ok(Decision { records: vec![Record::RegisterController(request)], atomic: true, response: () })
 }

@@ -75,21 +75,13 @@ impl Image {
     fn apply(&mut self, record: &Record, offset: Offset) -> Result<(), ReplayFault> {
         match record {
             Record::RegisterBroker(record) => self.register_broker(record, offset),
-            Record::UnregisterBroker {
-                broker_id,
-                broker_epoch,
-            } => {
+            Record::UnregisterBroker { broker_id, broker_epoch } => {
                 self.registered(*broker_id, *broker_epoch)?;
                 self.brokers.remove(broker_id);
             }
             Record::Topic { name, topic_id } => self.add_topic(name, *topic_id)?,
             Record::Partition(record) => self.add_partition(record)?,
-            Record::Config {
-                resource_type,
-                resource_name,
-                name,
-                value,
-            } => {
+            Record::Config { resource_type, resource_name, name, value } => {
                 let resource = ConfigResource {
                     resource_type: *resource_type,
                     name: resource_name.as_str().into(),
@@ -104,10 +96,7 @@ impl Image {
                 self.set_fenced(*id, *epoch, false)?;
             }
             Record::RemoveTopic { topic_id } => self.remove_topic(*topic_id)?,
-            Record::FeatureLevel {
-                name,
-                feature_level,
-            } => {
+            Record::FeatureLevel { name, feature_level } => {
                 match feature_level {
                     ..0 => {
                         return Err(ReplayFault::BadField(
@@ -120,9 +109,7 @@ impl Image {
                 }
                 self.features_end = offset.plus(1);
             }
-            Record::ProducerIds {
-                next_producer_id, ..
-            } => {
+            Record::ProducerIds { next_producer_id, .. } => {
                 if *next_producer_id < self.next_producer_id {
                     return Err(ReplayFault::BadField("nextProducerId", *next_producer_id));
                 }
@@ -136,8 +123,7 @@ impl Image {
                     end_points: record.end_points.clone(),
                     features: record.features.clone(),
                 };
-                self.controllers
-                    .insert(record.controller_id, Arc::new(controller));
+                self.controllers.insert(record.controller_id, Arc::new(controller));
             }
             Record::ClearElr { topic_name } => self.clear_elr(topic_name)?,
             Record::NoOp
@@ -221,28 +207,15 @@ impl Image {
         }
         let name: Arc<str> = name.into();
         if let Some(unified) = unify(&name) {
-            self.colliding_names
-                .entry(unified.into())
-                .or_default()
-                .insert(name.clone());
+            self.colliding_names.entry(unified.into()).or_default().insert(name.clone());
         }
         self.topic_ids.insert(name.clone(), id);
-        self.topics.insert(
-            id,
-            Arc::new(Topic {
-                name,
-                id,
-                partitions: imbl::OrdMap::new(),
-            }),
-        );
+        self.topics.insert(id, Arc::new(Topic { name, id, partitions: imbl::OrdMap::new() }));
         Ok(())
     }
 
     fn remove_topic(&mut self, id: TopicId) -> Result<(), ReplayFault> {
-        let topic = self
-            .topics
-            .remove(&id)
-            .ok_or(ReplayFault::NoSuchTopic(id))?;
+        let topic = self.topics.remove(&id).ok_or(ReplayFault::NoSuchTopic(id))?;
         self.topic_ids.remove(&topic.name);
         self.configs.remove(&ConfigResource::topic(&topic.name));
         if let Some(unified) = unify(&topic.name)
@@ -275,22 +248,14 @@ impl Image {
         number: i32,
         partition: Partition,
     ) -> Result<(), ReplayFault> {
-        let topic = self
-            .topics
-            .get_mut(&topic_id)
-            .ok_or(ReplayFault::NoSuchTopic(topic_id))?;
-        Arc::make_mut(topic)
-            .partitions
-            .insert(number, Arc::new(partition));
+        let topic = self.topics.get_mut(&topic_id).ok_or(ReplayFault::NoSuchTopic(topic_id))?;
+        Arc::make_mut(topic).partitions.insert(number, Arc::new(partition));
         Ok(())
     }
 
     fn add_partition(&mut self, record: &record::Partition) -> Result<(), ReplayFault> {
         if record.partition_id < 0 {
-            return Err(ReplayFault::BadField(
-                "partitionId",
-                i64::from(record.partition_id),
-            ));
+            return Err(ReplayFault::BadField("partitionId", i64::from(record.partition_id)));
         }
         check_directories(&record.replicas, &record.directories)?;
         let partition = Partition {
@@ -310,17 +275,11 @@ impl Image {
     }
 
     fn change_partition(&mut self, record: &record::PartitionChange) -> Result<(), ReplayFault> {
-        let topic = self
-            .topics
-            .get(&record.topic_id)
-            .ok_or(ReplayFault::NoSuchTopic(record.topic_id))?;
+        let topic =
+            self.topics.get(&record.topic_id).ok_or(ReplayFault::NoSuchTopic(record.topic_id))?;
         let no_partition = ReplayFault::NoSuchPartition(record.topic_id, record.partition_id);
-        let mut partition = topic
-            .partitions
-            .get(&record.partition_id)
-            .ok_or(no_partition)?
-            .as_ref()
-            .clone();
+        let mut partition =
+            topic.partitions.get(&record.partition_id).ok_or(no_partition)?.as_ref().clone();
         let lists = [
             (&mut partition.isr, &record.isr),
             (&mut partition.replicas, &record.replicas),
@@ -374,10 +333,8 @@ impl Image {
                 .map(|(number, _)| *number)
                 .collect();
             for number in with_elr {
-                let Some(mut partition) = self.topics[&id]
-                    .partitions
-                    .get(&number)
-                    .map(|p| p.as_ref().clone())
+                let Some(mut partition) =
+                    self.topics[&id].partitions.get(&number).map(|p| p.as_ref().clone())
                 else {
                     continue;
                 };
@@ -407,10 +364,7 @@ fn recovering(state: i8) -> Result<bool, ReplayFault> {
     match state {
         0 => Ok(false),
         1 => Ok(true),
-        _ => Err(ReplayFault::BadField(
-            "leaderRecoveryState",
-            i64::from(state),
-        )),
+        _ => Err(ReplayFault::BadField("leaderRecoveryState", i64::from(state))),
     }
 }
 
@@ -421,9 +375,6 @@ fn check_directories(
     if directories.is_empty() || directories.len() == replicas.len() {
         Ok(())
     } else {
-        Err(ReplayFault::BadField(
-            "directories (their number)",
-            directories.len() as i64,
-        ))
+        Err(ReplayFault::BadField("directories (their number)", directories.len() as i64))
     }
 }

@@ -155,9 +155,7 @@ static DEFINITIONS: [Definition; 34] = [
 ];
 
 fn definition(name: &str) -> Option<&'static Definition> {
-    DEFINITIONS
-        .iter()
-        .find(|definition| definition.name == name)
+    DEFINITIONS.iter().find(|definition| definition.name == name)
 }
 
 /// Checks the configurations that a topic would have, as one set. Errors are Kafka's `INVALID_CONFIG` with Kafka's texts.
@@ -171,13 +169,8 @@ pub fn validate<'a>(
         return invalid(format!("Unknown topic config name: {name}"));
     }
     // The last of two settings of one name counts, as in a properties file.
-    let set = |name: &str| {
-        configs
-            .iter()
-            .rev()
-            .find(|(set, _)| *set == name)
-            .map(|(_, value)| *value)
-    };
+    let set =
+        |name: &str| configs.iter().rev().find(|(set, _)| *set == name).map(|(_, value)| *value);
     for definition in &DEFINITIONS {
         if let Some(value) = set(definition.name)
             && let Err(message) = definition.parse(value)
@@ -189,9 +182,7 @@ pub fn validate<'a>(
         let value = set(name)
             .map(ToOwned::to_owned)
             .or_else(|| resolve(definition(name)?, image, settings, &|_| None).value);
-        value
-            .and_then(|value| value.trim().parse::<i64>().ok())
-            .unwrap_or_default()
+        value.and_then(|value| value.trim().parse::<i64>().ok()).unwrap_or_default()
     };
     let (min, max) = (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"));
     if min > max {
@@ -233,21 +224,11 @@ pub fn describe(image: &Image, settings: &Settings, topic: &str) -> Vec<ConfigEn
         let primary = definition.broker_keys.first().map(|key| key.0);
         let is_own = |synonym: &ConfigSynonym| synonym.source == ConfigSource::DynamicTopic;
         let (own, others): (Vec<_>, Vec<_>) = entry.synonyms.drain(..).partition(is_own);
-        entry
-            .synonyms
-            .extend(own.into_iter().map(|own| ConfigSynonym {
-                value: canonical(&own.value),
-                ..own
-            }));
         entry.synonyms.extend(
-            others
-                .into_iter()
-                .skip_while(|other| Some(other.name) != primary),
+            own.into_iter().map(|own| ConfigSynonym { value: canonical(&own.value), ..own }),
         );
-        entry.source = entry
-            .synonyms
-            .first()
-            .map_or(ConfigSource::Default, |first| first.source);
+        entry.synonyms.extend(others.into_iter().skip_while(|other| Some(other.name) != primary));
+        entry.source = entry.synonyms.first().map_or(ConfigSource::Default, |first| first.source);
     }
     entries
 }
@@ -281,14 +262,7 @@ fn resolve(
     let mut places: Vec<(i64, ConfigSynonym)> = Vec::new();
     if let Some(value) = topic_configs(definition.name) {
         let source = ConfigSource::DynamicTopic;
-        places.push((
-            SAME,
-            ConfigSynonym {
-                name: definition.name,
-                value,
-                source,
-            },
-        ));
+        places.push((SAME, ConfigSynonym { name: definition.name, value, source }));
     }
     for source in [
         ConfigSource::DynamicBroker,
@@ -304,14 +278,7 @@ fn resolve(
                 ConfigSource::Default | ConfigSource::DynamicTopic => *default,
             };
             if let Some(value) = value {
-                places.push((
-                    *unit,
-                    ConfigSynonym {
-                        name,
-                        value: value.to_owned(),
-                        source,
-                    },
-                ));
+                places.push((*unit, ConfigSynonym { name, value: value.to_owned(), source }));
             }
         }
     }
@@ -321,10 +288,7 @@ fn resolve(
             let units: i64 = place.value.trim().parse().unwrap_or_default();
             (Some(units.saturating_mul(*unit).to_string()), place.source)
         }
-        None => (
-            definition.default.map(ToOwned::to_owned),
-            ConfigSource::Default,
-        ),
+        None => (definition.default.map(ToOwned::to_owned), ConfigSource::Default),
     };
     ConfigEntry {
         name: definition.name,
@@ -341,9 +305,7 @@ impl Definition {
         let name = self.name;
         let trimmed = text.trim_matches(|c: char| c <= ' ');
         let wrong = |value: &str, rule: &str| {
-            Err(format!(
-                "Invalid value {value} for configuration {name}: {rule}"
-            ))
+            Err(format!("Invalid value {value} for configuration {name}: {rule}"))
         };
         let canonical = match self.config_type {
             ConfigType::Boolean if trimmed.eq_ignore_ascii_case("true") => "true".to_owned(),
@@ -375,10 +337,9 @@ impl Definition {
             Rule::GzipLevel if canonical != "-1" && !(1.0..=9.0).contains(&number) => {
                 wrong(&canonical, "Value must be between 1 and 9 or equal to -1")
             }
-            Rule::OneOf(values) if !values.contains(&canonical.as_str()) => wrong(
-                &canonical,
-                &format!("String must be one of: {}", values.join(", ")),
-            ),
+            Rule::OneOf(values) if !values.contains(&canonical.as_str()) => {
+                wrong(&canonical, &format!("String must be one of: {}", values.join(", ")))
+            }
             Rule::AllOf(values) => {
                 for element in list(trimmed) {
                     if element.is_empty() {

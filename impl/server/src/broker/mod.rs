@@ -124,9 +124,7 @@ impl Broker {
     /// controller (KIP-590). Here it is this one; -1 while it does not serve.
     fn controller_id(&self, image: &Image) -> i32 {
         let serves = |id| image.brokers.get(&id).is_some_and(|broker| !broker.fenced);
-        Some(self.id())
-            .filter(|id| serves(*id))
-            .map_or(-1, |id| id.0)
+        Some(self.id()).filter(|id| serves(*id)).map_or(-1, |id| id.0)
     }
 
     /// What the controller answers, or `REQUEST_TIMED_OUT` if it takes longer than the client waits.
@@ -137,10 +135,7 @@ impl Broker {
     ) -> Result<R, ControllerError> {
         tokio::time::timeout(timeout, answer)
             .await
-            .unwrap_or(Err(ControllerError {
-                code: ErrorCode::REQUEST_TIMED_OUT,
-                message: None,
-            }))
+            .unwrap_or(Err(ControllerError { code: ErrorCode::REQUEST_TIMED_OUT, message: None }))
     }
 }
 
@@ -151,10 +146,7 @@ fn endpoint<'a>(end_points: &'a [Endpoint], listener: &str) -> Option<&'a Endpoi
 
 /// Whether the topic is one of Kafka's own.
 fn is_internal(name: &str) -> bool {
-    matches!(
-        name,
-        "__consumer_offsets" | "__transaction_state" | "__share_group_state"
-    )
+    matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
 }
 
 /// Whether a topic may have the name.
@@ -164,16 +156,11 @@ fn is_topic_name(name: &str) -> bool {
 
 fn no_random(error: impl std::fmt::Display) -> ControllerError {
     tracing::error!("no random bytes: {error}");
-    ControllerError {
-        code: ErrorCode::UNKNOWN_SERVER_ERROR,
-        message: None,
-    }
+    ControllerError { code: ErrorCode::UNKNOWN_SERVER_ERROR, message: None }
 }
 
 fn random_topic_id() -> Result<TopicId, ControllerError> {
-    kraftig_log::meta_properties::random_uuid()
-        .map(TopicId)
-        .map_err(no_random)
+    kraftig_log::meta_properties::random_uuid().map(TopicId).map_err(no_random)
 }
 
 fn random_seed() -> Result<u64, ControllerError> {

@@ -5,11 +5,7 @@ use super::values::Values;
 
 pub(super) fn check(values: &Values) -> Result<(), ConfigError> {
     let key = "group.coordinator.rebalance.protocols";
-    if !values
-        .list(key)
-        .iter()
-        .any(|protocol| protocol == "classic")
-    {
+    if !values.list(key).iter().any(|protocol| protocol == "classic") {
         let rule = "Disabling the 'classic' protocol is not supported.";
         return refuse(values, key, rule, format!("Add classic to {key}."));
     }
@@ -34,16 +30,10 @@ pub(super) fn check(values: &Values) -> Result<(), ConfigError> {
     let lock = "group.share.record.lock.duration.ms";
     at_least(values, lock, "group.share.min.record.lock.duration.ms")?;
     at_least(values, "group.share.max.record.lock.duration.ms", lock)?;
-    let (standby, max) = (
-        "group.streams.num.standby.replicas",
-        "group.streams.max.standby.replicas",
-    );
+    let (standby, max) =
+        ("group.streams.num.standby.replicas", "group.streams.max.standby.replicas");
     at_most(values, standby, max)?;
-    assignors(
-        values,
-        "group.consumer.assignors",
-        &["uniform", "range", UNIFORM, RANGE],
-    )?;
+    assignors(values, "group.consumer.assignors", &["uniform", "range", UNIFORM, RANGE])?;
     assignors(values, "group.share.assignors", &["simple", SIMPLE])?;
     for topic in ["offsets.topic", "share.coordinator.state.topic"] {
         let key = format!("{topic}.compression.codec");
@@ -68,12 +58,7 @@ fn refuse<T>(
     rule: impl Into<String>,
     way_out: String,
 ) -> Result<T, ConfigError> {
-    Err(ConfigError::new(
-        key,
-        values.show(key).as_deref(),
-        rule,
-        way_out,
-    ))
+    Err(ConfigError::new(key, values.show(key).as_deref(), rule, way_out))
 }
 
 fn at_least(values: &Values, key: &str, low: &str) -> Result<(), ConfigError> {
@@ -82,12 +67,7 @@ fn at_least(values: &Values, key: &str, low: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     let rule = format!("{key} must be greater than or equal to {low}");
-    refuse(
-        values,
-        key,
-        rule,
-        format!("Set {key} to {bound} or more, or {low} to less."),
-    )
+    refuse(values, key, rule, format!("Set {key} to {bound} or more, or {low} to less."))
 }
 
 fn at_most(values: &Values, key: &str, high: &str) -> Result<(), ConfigError> {
@@ -96,20 +76,11 @@ fn at_most(values: &Values, key: &str, high: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     let rule = format!("{key} must be less than or equal to {high}");
-    refuse(
-        values,
-        key,
-        rule,
-        format!("Set {key} to {bound} or less, or {high} to more."),
-    )
+    refuse(values, key, rule, format!("Set {key} to {bound} or less, or {high} to more."))
 }
 
 fn assignors(values: &Values, key: &str, known: &[&str]) -> Result<(), ConfigError> {
-    let Some(wrong) = values
-        .list(key)
-        .iter()
-        .find(|name| !known.contains(&name.as_str()))
-    else {
+    let Some(wrong) = values.list(key).iter().find(|name| !known.contains(&name.as_str())) else {
         return Ok(());
     };
     let rule = format!("Class {wrong} cannot be found");
@@ -117,9 +88,6 @@ fn assignors(values: &Values, key: &str, known: &[&str]) -> Result<(), ConfigErr
         values,
         key,
         rule,
-        format!(
-            "Name one of {} in {key}; this node loads no Java classes.",
-            known.join(", ")
-        ),
+        format!("Name one of {} in {key}; this node loads no Java classes.", known.join(", ")),
     )
 }

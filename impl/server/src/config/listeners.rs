@@ -33,14 +33,9 @@ impl SecurityProtocol {
     }
 
     fn find(name: &str) -> Option<Self> {
-        [
-            Self::Plaintext,
-            Self::Ssl,
-            Self::SaslPlaintext,
-            Self::SaslSsl,
-        ]
-        .into_iter()
-        .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+        [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl]
+            .into_iter()
+            .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -155,18 +150,14 @@ fn protocols(
     let entries = text.trim_end_matches([',', ' ']);
     for entry in entries.split(',').map(trim).filter(|_| !entries.is_empty()) {
         let (name, protocol) = entry.rsplit_once(':').ok_or_else(|| {
-            refuse(format!(
-                "Error parsing configuration property '{MAP}': no ':' in '{entry}'"
-            ))
+            refuse(format!("Error parsing configuration property '{MAP}': no ':' in '{entry}'"))
         })?;
         let (name, protocol) = (trim(name), trim(protocol));
         if name.is_empty() {
             return Err(refuse(NO_NAME.to_owned()));
         }
         let known = SecurityProtocol::find(protocol).ok_or_else(|| {
-            refuse(format!(
-                "Invalid security protocol `{protocol}` defined in {MAP}"
-            ))
+            refuse(format!("Invalid security protocol `{protocol}` defined in {MAP}"))
         })?;
         protocols.insert(name.to_uppercase(), known);
     }
@@ -219,12 +210,7 @@ fn endpoints(
             let way_out = "Give each listener a name of its own, and each name a protocol in listener.security.protocol.map.";
             return Err(ConfigError::new(key, Some(&set), rule, way_out));
         }
-        listeners.push(Listener {
-            name,
-            protocol,
-            host: host.to_owned(),
-            port,
-        });
+        listeners.push(Listener { name, protocol, host: host.to_owned(), port });
     }
     Ok(listeners)
 }
@@ -245,28 +231,16 @@ fn check_ports(entries: &[String], listeners: &[Listener]) -> Result<(), ConfigE
     let refuse = |rule: String| {
         let way_out =
             "Give each listener a port of its own; only an IPv4 and an IPv6 address may share one.";
-        Err(ConfigError::new(
-            "listeners",
-            Some(&entries.join(",")),
-            rule,
-            way_out,
-        ))
+        Err(ConfigError::new("listeners", Some(&entries.join(",")), rule, way_out))
     };
     for listener in listeners.iter().filter(|listener| listener.port != 0) {
         let port = listener.port;
-        let sharing: Vec<_> = listeners
-            .iter()
-            .filter(|other| other.port == port)
-            .collect();
-        let addresses: Vec<IpAddr> = sharing
-            .iter()
-            .filter_map(|other| other.host.parse().ok())
-            .collect();
+        let sharing: Vec<_> = listeners.iter().filter(|other| other.port == port).collect();
+        let addresses: Vec<IpAddr> =
+            sharing.iter().filter_map(|other| other.host.parse().ok()).collect();
         let names = sharing.len() - addresses.len();
         if names > 1 {
-            return refuse(format!(
-                "Each listener must have a different port, listeners: {shown}"
-            ));
+            return refuse(format!("Each listener must have a different port, listeners: {shown}"));
         }
         match addresses.as_slice() {
             [] => {}
@@ -293,10 +267,7 @@ fn inter_broker_name(
 ) -> Result<String, ConfigError> {
     let Some(name) = values.text(INTER_BROKER) else {
         // The default is PLAINTEXT, and its rule allows nothing but protocols.
-        return Ok(values
-            .text(INTER_BROKER_PROTOCOL)
-            .unwrap_or_default()
-            .to_owned());
+        return Ok(values.text(INTER_BROKER_PROTOCOL).unwrap_or_default().to_owned());
     };
     if values.is_set(INTER_BROKER_PROTOCOL) {
         return Err(ConfigError::new(

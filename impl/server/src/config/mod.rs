@@ -39,10 +39,7 @@ pub type Properties = BTreeMap<String, String>;
 pub fn parse_properties(bytes: &[u8]) -> Result<Properties, PropertiesError> {
     let text: String = bytes.iter().copied().map(char::from).collect();
     let properties = properties::parse(&text)?;
-    Ok(properties
-        .into_iter()
-        .map(|one| (one.key, one.value))
-        .collect())
+    Ok(properties.into_iter().map(|one| (one.key, one.value)).collect())
 }
 
 /// What a node is: a broker, a controller, or both.
@@ -56,10 +53,7 @@ pub struct Roles {
 
 impl Roles {
     /// Just a broker.
-    pub const BROKER: Self = Self {
-        broker: true,
-        controller: false,
-    };
+    pub const BROKER: Self = Self { broker: true, controller: false };
 }
 
 /// A configuration that breaks no rule. Times are in milliseconds and sizes in bytes, as the keys say.
@@ -102,14 +96,10 @@ pub struct Config {
 impl Config {
     /// Reads a file, then sets each of `overrides` on top of it.
     pub fn load(path: &Path, overrides: &[(String, String)]) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut properties = parse_properties(&bytes).map_err(|source| LoadError::Syntax {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = std::fs::read(path)
+            .map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
+        let mut properties = parse_properties(&bytes)
+            .map_err(|source| LoadError::Syntax { path: path.to_owned(), source })?;
         properties.extend(overrides.iter().cloned());
         Ok(Self::from_properties(properties)?)
     }
@@ -129,12 +119,7 @@ impl Config {
         if values.int("node.id") != values.int("broker.id") {
             let rule = "You must set `node.id` to the same value as `broker.id`.";
             let set = originals.get("broker.id").map(String::as_str);
-            return Err(ConfigError::new(
-                "broker.id",
-                set,
-                rule,
-                "Remove broker.id.",
-            ));
+            return Err(ConfigError::new("broker.id", set, rule, "Remove broker.id."));
         }
         let roles = values.list("process.roles");
         let log_dirs: Vec<PathBuf> = match values.list("log.dirs") {
@@ -198,22 +183,14 @@ impl fmt::Debug for Config {
     /// Just enough to tell nodes apart: there are secrets among the values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Config");
-        shown
-            .field("node_id", &self.node_id)
-            .field("roles", &self.roles)
-            .finish_non_exhaustive()
+        shown.field("node_id", &self.node_id).field("roles", &self.roles).finish_non_exhaustive()
     }
 }
 
 /// Keys that Kafka has outside of its table: those of plugins, and those of one listener.
 const OTHER_KEYS: &[&str] = &["super.users", "allow.everyone.if.no.acl.found"];
-const OTHER_PREFIXES: &[&str] = &[
-    "listener.name.",
-    "config.providers.",
-    "rsm.config.",
-    "rlmm.config.",
-    "metrics.jmx.",
-];
+const OTHER_PREFIXES: &[&str] =
+    &["listener.name.", "config.providers.", "rsm.config.", "rlmm.config.", "metrics.jmx."];
 
 fn warn_of_unknown(properties: &Properties, warnings: &mut Vec<String>) {
     for key in properties.keys() {
@@ -221,9 +198,8 @@ fn warn_of_unknown(properties: &Properties, warnings: &mut Vec<String>) {
             || OTHER_KEYS.contains(&key.as_str())
             || OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
         if !known {
-            warnings.push(format!(
-                "{key} is no configuration key of a Kafka 4.2 node; it is ignored"
-            ));
+            warnings
+                .push(format!("{key} is no configuration key of a Kafka 4.2 node; it is ignored"));
         }
     }
 }

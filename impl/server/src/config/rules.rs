@@ -27,10 +27,8 @@ pub(super) fn check(
     early_start(config, values)?;
     sockets(config, values)?;
     groups::check(values)?;
-    let (heartbeat, session) = (
-        values.long("broker.heartbeat.interval.ms"),
-        values.long("broker.session.timeout.ms"),
-    );
+    let (heartbeat, session) =
+        (values.long("broker.heartbeat.interval.ms"), values.long("broker.session.timeout.ms"));
     if heartbeat > session / 2 {
         warnings.push(format!(
             "broker.heartbeat.interval.ms ({heartbeat}) should be at most half of broker.session.timeout.ms ({session}): a single late heartbeat fences the broker"
@@ -46,12 +44,7 @@ fn refuse<T>(
     rule: impl Into<String>,
     way_out: impl Into<String>,
 ) -> Result<T, ConfigError> {
-    Err(ConfigError::new(
-        key,
-        values.show(key).as_deref(),
-        rule,
-        way_out,
-    ))
+    Err(ConfigError::new(key, values.show(key).as_deref(), rule, way_out))
 }
 
 fn logs(config: &Config, values: &Values) -> Result<(), ConfigError> {
@@ -64,39 +57,20 @@ fn logs(config: &Config, values: &Values) -> Result<(), ConfigError> {
             way_out,
         );
     }
-    if values
-        .optional_long("log.roll.jitter.ms")
-        .is_some_and(|jitter| jitter < 0)
-    {
+    if values.optional_long("log.roll.jitter.ms").is_some_and(|jitter| jitter < 0) {
         let rule = "log.roll.jitter.ms must be greater than or equal to 0";
-        return refuse(
-            values,
-            "log.roll.jitter.ms",
-            rule,
-            "Set log.roll.jitter.ms to 0 or more.",
-        );
+        return refuse(values, "log.roll.jitter.ms", rule, "Set log.roll.jitter.ms to 0 or more.");
     }
     if config.log.retention_ms == 0 {
-        let key = [
-            "log.retention.ms",
-            "log.retention.minutes",
-            "log.retention.hours",
-        ]
-        .into_iter()
-        .find(|key| values.optional_long(key).is_some())
-        .unwrap_or("log.retention.hours");
+        let key = ["log.retention.ms", "log.retention.minutes", "log.retention.hours"]
+            .into_iter()
+            .find(|key| values.optional_long(key).is_some())
+            .unwrap_or("log.retention.hours");
         let rule = "log.retention.ms must be unlimited (-1) or, greater than or equal to 1";
-        return refuse(
-            values,
-            key,
-            rule,
-            format!("Set {key} to -1, or to 1 or more."),
-        );
+        return refuse(values, key, rule, format!("Set {key} to -1, or to 1 or more."));
     }
-    let (buffer, threads) = (
-        values.long("log.cleaner.dedupe.buffer.size"),
-        values.long("log.cleaner.threads"),
-    );
+    let (buffer, threads) =
+        (values.long("log.cleaner.dedupe.buffer.size"), values.long("log.cleaner.threads"));
     if threads == 0 {
         let rule = "log.cleaner.threads must be at least 1";
         return refuse(
@@ -111,10 +85,7 @@ fn logs(config: &Config, values: &Values) -> Result<(), ConfigError> {
             values,
             "log.cleaner.dedupe.buffer.size",
             "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.",
-            format!(
-                "Set log.cleaner.dedupe.buffer.size to more than {}.",
-                threads * 1024 * 1024
-            ),
+            format!("Set log.cleaner.dedupe.buffer.size to more than {}.", threads * 1024 * 1024),
         );
     }
     Ok(())
@@ -139,11 +110,7 @@ fn replicas(values: &Values) -> Result<(), ConfigError> {
 fn quorum(config: &Config, values: &Values, warnings: &mut Vec<String>) -> Result<(), ConfigError> {
     let me = config.node_id;
     let ids: BTreeSet<_> = config.voters.iter().map(|voter| voter.id).collect();
-    let shown = ids
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let shown = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if ids.is_empty() && config.bootstrap_servers.is_empty() {
         let rule = "If using process.roles, either controller.quorum.bootstrap.servers must contain the set of bootstrap controllers or controller.quorum.voters must contain a parseable set of controllers.";
         let way_out = format!(
@@ -168,21 +135,14 @@ fn quorum(config: &Config, values: &Values, warnings: &mut Vec<String>) -> Resul
             let way_out = "Give the broker a node.id that no voter has, or set process.roles=broker,controller.";
             return refuse(values, "node.id", rule, way_out);
         }
-        if let Some(listener) = listeners
-            .all
-            .iter()
-            .find(|one| listeners.is_controller(one))
-        {
+        if let Some(listener) = listeners.all.iter().find(|one| listeners.is_controller(one)) {
             let rule = "controller.listener.names must not contain a value appearing in the 'listeners' configuration when running KRaft with just the broker role";
-            let way_out = format!(
-                "Remove {} from listeners: a broker does not serve it.",
-                listener.name
-            );
+            let way_out =
+                format!("Remove {} from listeners: a broker does not serve it.", listener.name);
             return refuse(values, NAMES, rule, way_out);
         }
-        if let Some(name) = names
-            .iter()
-            .find(|name| !listeners.protocols.contains_key(&name.to_uppercase()))
+        if let Some(name) =
+            names.iter().find(|name| !listeners.protocols.contains_key(&name.to_uppercase()))
         {
             let upper = name.to_uppercase();
             let rule = format!(
@@ -219,9 +179,7 @@ fn quorum(config: &Config, values: &Values, warnings: &mut Vec<String>) -> Resul
         let rule = "controller.listener.names must contain at least one value appearing in the 'listeners' configuration when running the KRaft controller role";
         return refuse(values, NAMES, rule, add_listener(names.first()));
     }
-    if let Some(name) = names
-        .iter()
-        .find(|name| listeners.all.iter().all(|one| one.name != **name))
+    if let Some(name) = names.iter().find(|name| listeners.all.iter().all(|one| one.name != **name))
     {
         let rule = "controller.listener.names must only contain values appearing in the 'listeners' configuration when running the KRaft controller role";
         return refuse(values, NAMES, rule, add_listener(Some(name)));
@@ -238,11 +196,8 @@ fn add_listener(name: Option<&String>) -> String {
 
 fn broker_listeners(config: &Config, values: &Values) -> Result<(), ConfigError> {
     let listeners = &config.listeners;
-    let advertised: Vec<&str> = listeners
-        .advertised_broker
-        .iter()
-        .map(|one| one.name.as_str())
-        .collect();
+    let advertised: Vec<&str> =
+        listeners.advertised_broker.iter().map(|one| one.name.as_str()).collect();
     if advertised.is_empty() {
         let rule = "There must be at least one broker advertised listener. Perhaps all listeners appear in controller.listener.names?";
         return refuse(
@@ -288,11 +243,7 @@ fn advertised_hosts(config: &Config, values: &Values) -> Result<(), ConfigError>
     else {
         return Ok(());
     };
-    let key = if values.is_set(ADVERTISED) {
-        ADVERTISED
-    } else {
-        LISTENERS
-    };
+    let key = if values.is_set(ADVERTISED) { ADVERTISED } else { LISTENERS };
     let rule = "advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.";
     let way_out = format!(
         "Set advertised.listeners={}://HOST:{} with the name or address by which others reach this node.",
@@ -304,10 +255,8 @@ fn advertised_hosts(config: &Config, values: &Values) -> Result<(), ConfigError>
 fn early_start(config: &Config, values: &Values) -> Result<(), ConfigError> {
     let key = "early.start.listeners";
     let listeners = &config.listeners.all;
-    let Some(wrong) = values
-        .list(key)
-        .iter()
-        .find(|name| listeners.iter().all(|one| one.name != **name))
+    let Some(wrong) =
+        values.list(key).iter().find(|name| listeners.iter().all(|one| one.name != **name))
     else {
         return Ok(());
     };
@@ -320,10 +269,8 @@ fn early_start(config: &Config, values: &Values) -> Result<(), ConfigError> {
 }
 
 fn sockets(config: &Config, values: &Values) -> Result<(), ConfigError> {
-    let (queued, request) = (
-        values.long("queued.max.request.bytes"),
-        values.long("socket.request.max.bytes"),
-    );
+    let (queued, request) =
+        (values.long("queued.max.request.bytes"), values.long("socket.request.max.bytes"));
     if queued > 0 && queued < request {
         let rule = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";
         let way_out =

@@ -62,10 +62,7 @@ impl MetadataLogConfig {
         Self {
             segment_bytes: values
                 .optional_long("internal.metadata.log.segment.bytes")
-                .map_or_else(
-                    || values.int("metadata.log.segment.bytes"),
-                    |bytes| bytes as i32,
-                ),
+                .map_or_else(|| values.int("metadata.log.segment.bytes"), |bytes| bytes as i32),
             segment_ms: values.long("metadata.log.segment.ms"),
             max_retention_bytes: values.long("metadata.max.retention.bytes"),
             max_retention_ms: values.long("metadata.max.retention.ms"),
@@ -186,17 +183,14 @@ fn max_connections_per_ip_overrides(values: &Values) -> Result<Vec<(String, i32)
         .into_iter()
         .map(|entry| {
             let (host, limit) = entry.rsplit_once(':').ok_or_else(|| {
-                refuse(format!(
-                    "Error parsing configuration property '{key}': no ':' in '{entry}'"
-                ))
+                refuse(format!("Error parsing configuration property '{key}': no ':' in '{entry}'"))
             })?;
             let (host, limit) = (trim(host), trim(limit));
             if !is_host(host) {
                 return Err(refuse(format!("{key} contains invalid addresses : {host}")));
             }
-            let limit = limit
-                .parse()
-                .map_err(|_| refuse(format!("For input string: \"{limit}\"")))?;
+            let limit =
+                limit.parse().map_err(|_| refuse(format!("For input string: \"{limit}\"")))?;
             Ok((host.to_owned(), limit))
         })
         .collect()
@@ -283,11 +277,7 @@ impl LogConfig {
     pub(super) fn new(values: &Values) -> Self {
         let retention_ms = values
             .optional_long("log.retention.ms")
-            .or_else(|| {
-                values
-                    .optional_long("log.retention.minutes")
-                    .map(|n| n * MINUTE_MS)
-            })
+            .or_else(|| values.optional_long("log.retention.minutes").map(|n| n * MINUTE_MS))
             .unwrap_or_else(|| values.long("log.retention.hours") * HOUR_MS);
         let scheduler_ms = values.long("log.flush.scheduler.interval.ms");
         let policy = values.list("log.cleanup.policy");
@@ -321,10 +311,7 @@ impl LogConfig {
             preallocate: values.boolean("log.preallocate"),
             cleanup_delete: policy.iter().any(|one| one == "delete"),
             cleanup_compact: policy.iter().any(|one| one == "compact"),
-            compression_type: values
-                .text("compression.type")
-                .unwrap_or_default()
-                .to_owned(),
+            compression_type: values.text("compression.type").unwrap_or_default().to_owned(),
         }
     }
 }

@@ -7,18 +7,10 @@ impl Config {
     /// ignored: a node without the security or the quorum that its file names is a trap.
     pub fn check_served(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, rule: &str, way_out: &str| {
-            Err(ConfigError::new(
-                key,
-                self.values.show(key).as_deref(),
-                rule,
-                way_out,
-            ))
+            Err(ConfigError::new(key, self.values.show(key).as_deref(), rule, way_out))
         };
-        if let Some(wrong) = self
-            .listeners
-            .all
-            .iter()
-            .find(|one| one.protocol != SecurityProtocol::Plaintext)
+        if let Some(wrong) =
+            self.listeners.all.iter().find(|one| one.protocol != SecurityProtocol::Plaintext)
         {
             let (name, protocol) = (&wrong.name, wrong.protocol.name());
             return refuse(
@@ -53,10 +45,7 @@ impl Config {
                 );
             }
         }
-        if self
-            .value("authorizer.class.name")
-            .is_some_and(|class| !class.is_empty())
-        {
+        if self.value("authorizer.class.name").is_some_and(|class| !class.is_empty()) {
             return refuse(
                 "authorizer.class.name",
                 "Authorization is not served yet: every client would be allowed everything.",
@@ -65,11 +54,7 @@ impl Config {
         }
         if !self.values.list("config.providers").is_empty() {
             let way_out = "Write the values themselves, and remove config.providers.";
-            return refuse(
-                "config.providers",
-                "Config providers are not served yet.",
-                way_out,
-            );
+            return refuse("config.providers", "Config providers are not served yet.", way_out);
         }
         if self.values.boolean("remote.log.storage.system.enable") {
             let way_out = "Remove remote.log.storage.system.enable.";
@@ -80,10 +65,7 @@ impl Config {
             );
         }
         // Some classes have no counterpart that could stand in for them.
-        for key in definitions::broker()
-            .iter()
-            .filter(|key| key.kind == definitions::Kind::Class)
-        {
+        for key in definitions::broker().iter().filter(|key| key.kind == definitions::Kind::Class) {
             let by_default = match key.default {
                 definitions::Default::Value(class) => Some(class),
                 _ => None,

@@ -13,32 +13,17 @@ fn with(lines: &str) -> Result<Config, ConfigError> {
 #[test]
 fn a_combined_node() {
     let config = with("broker.rack = r1").unwrap();
-    assert_eq!(
-        config.roles,
-        Roles {
-            broker: true,
-            controller: true
-        }
-    );
+    assert_eq!(config.roles, Roles { broker: true, controller: true });
     assert_eq!(config.node_id, NodeId(1));
     assert_eq!(config.voters[0].id, NodeId(1));
     assert_eq!(config.voters[0].address.port, 9093);
     let listeners = &config.listeners;
     assert_eq!(listeners.all.len(), 2);
-    assert_eq!(
-        listeners.advertised_broker[0].to_string(),
-        "PLAINTEXT://localhost:9092"
-    );
-    assert_eq!(
-        listeners.advertised_controller[0].to_string(),
-        "CONTROLLER://:9093"
-    );
+    assert_eq!(listeners.advertised_broker[0].to_string(), "PLAINTEXT://localhost:9092");
+    assert_eq!(listeners.advertised_controller[0].to_string(), "CONTROLLER://:9093");
     assert_eq!(listeners.inter_broker_name, "PLAINTEXT");
     assert_eq!(config.rack.as_deref(), Some("r1"));
-    assert_eq!(
-        config.log_dirs,
-        [Path::new("/data/a"), Path::new("/data/b")]
-    );
+    assert_eq!(config.log_dirs, [Path::new("/data/a"), Path::new("/data/b")]);
     assert_eq!(config.metadata_log_dir, Path::new("/data/a"));
     assert_eq!(config.warnings, Vec::<String>::new());
     assert_eq!(config.check_served(), Ok(()));
@@ -52,19 +37,13 @@ fn times_take_the_finest_key() {
     let log = with("log.retention.minutes=2\nlog.roll.hours=3\nlog.flush.scheduler.interval.ms=7")
         .unwrap()
         .log;
-    assert_eq!(
-        (log.retention_ms, log.roll_ms, log.flush_interval_ms),
-        (120_000, 10_800_000, 7)
-    );
+    assert_eq!((log.retention_ms, log.roll_ms, log.flush_interval_ms), (120_000, 10_800_000, 7));
     let log = with(
         "log.retention.ms=-9\nlog.retention.minutes=2\nlog.roll.ms=5\nlog.flush.interval.ms=6",
     )
     .unwrap()
     .log;
-    assert_eq!(
-        (log.retention_ms, log.roll_ms, log.flush_interval_ms),
-        (-1, 5, 6)
-    );
+    assert_eq!((log.retention_ms, log.roll_ms, log.flush_interval_ms), (-1, 5, 6));
 }
 
 /// Each rule, one broken at a time: the line that breaks it, the key that the error names, Kafka's words.
@@ -116,11 +95,7 @@ fn each_rule_names_key_and_way_out() {
             "controller.quorum.voters",
             "If process.roles contains the 'controller' role, the node id 9 must be included in the set of voters controller.quorum.voters=Set(1)",
         ),
-        (
-            "broker.id=2",
-            "broker.id",
-            "You must set `node.id` to the same value as `broker.id`.",
-        ),
+        ("broker.id=2", "broker.id", "You must set `node.id` to the same value as `broker.id`."),
         (
             "controller.quorum.voters=",
             "controller.quorum.voters",
@@ -226,11 +201,7 @@ fn each_rule_names_key_and_way_out() {
             "log.dirs",
             "Configuration 'log.dirs' must not be empty. Valid values include: any non-empty value",
         ),
-        (
-            "log.dirs=/a,,/b",
-            "log.dirs",
-            "Configuration 'log.dirs' values must not be empty.",
-        ),
+        ("log.dirs=/a,,/b", "log.dirs", "Configuration 'log.dirs' values must not be empty."),
         (
             "log.retention.ms=0",
             "log.retention.ms",
@@ -298,10 +269,7 @@ fn strange_but_legal_is_warned_of() {
         ("no.such.key=1", "no.such.key"),
         ("zookeeper.connect=localhost", "zookeeper.connect"),
         ("log.dirs=/a,/a", "log.dirs"),
-        (
-            "broker.heartbeat.interval.ms=4501",
-            "broker.heartbeat.interval.ms",
-        ),
+        ("broker.heartbeat.interval.ms=4501", "broker.heartbeat.interval.ms"),
     ];
     for (line, key) in cases {
         let warnings = with(line).unwrap().warnings;
@@ -314,14 +282,8 @@ fn strange_but_legal_is_warned_of() {
 #[test]
 fn what_is_not_served_is_refused() {
     let cases = [
-        (
-            "listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:PLAINTEXT",
-            "listeners",
-        ),
-        (
-            "controller.quorum.voters=1@a:1,2@b:1",
-            "controller.quorum.voters",
-        ),
+        ("listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:PLAINTEXT", "listeners"),
+        ("controller.quorum.voters=1@a:1,2@b:1", "controller.quorum.voters"),
         (
             "controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=a:1",
             "controller.quorum.bootstrap.servers",
@@ -330,14 +292,8 @@ fn what_is_not_served_is_refused() {
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "authorizer.class.name",
         ),
-        (
-            "create.topic.policy.class.name=a.B",
-            "create.topic.policy.class.name",
-        ),
-        (
-            "process.roles=broker\nnode.id=2\nlisteners=PLAINTEXT://:1",
-            "process.roles",
-        ),
+        ("create.topic.policy.class.name=a.B", "create.topic.policy.class.name"),
+        ("process.roles=broker\nnode.id=2\nlisteners=PLAINTEXT://:1", "process.roles"),
     ];
     for (lines, key) in cases {
         let error = with(lines).expect(lines).check_served().expect_err(lines);
@@ -353,18 +309,12 @@ fn values_are_shown_as_kafka_shows_them() {
     let show = |key: &str| config.value(key).unwrap();
     assert_eq!(show("num.partitions"), "7");
     assert_eq!(show("log.cleaner.min.cleanable.ratio"), "1.0");
-    assert_eq!(
-        show("log.cleaner.io.max.bytes.per.second"),
-        "1.7976931348623157E308"
-    );
+    assert_eq!(show("log.cleaner.io.max.bytes.per.second"), "1.7976931348623157E308");
     assert_eq!(show("controller.listener.names"), "CONTROLLER");
     assert_eq!(config.value("log.retention.ms"), None);
     assert!(config.is_set("num.partitions") && !config.is_set("num.io.threads"));
     // Every default reads as its own text.
-    for key in definitions::broker()
-        .iter()
-        .filter(|key| !config.is_set(key.name))
-    {
+    for key in definitions::broker().iter().filter(|key| !config.is_set(key.name)) {
         if let definitions::Default::Value(text) = key.default
             && key.name != "broker.id"
         {
@@ -379,22 +329,13 @@ fn overrides_go_before_the_file() {
     let file = dir.path().join("server.properties");
     std::fs::write(&file, COMBINED).unwrap();
     let overrides = [("num.partitions".to_owned(), "3".to_owned())];
-    assert_eq!(
-        Config::load(&file, &overrides)
-            .unwrap()
-            .topics
-            .num_partitions,
-        3
-    );
+    assert_eq!(Config::load(&file, &overrides).unwrap().topics.num_partitions, 3);
     let missing = Config::load(&dir.path().join("none"), &[]).unwrap_err();
     assert!(matches!(missing, LoadError::Io { .. }));
 }
 
 #[test]
 fn files_are_latin1() {
-    assert_eq!(
-        parse_properties(b"a=1\na=\xe9\\u4e2d").unwrap()["a"],
-        "\u{e9}\u{4e2d}"
-    );
+    assert_eq!(parse_properties(b"a=1\na=\xe9\\u4e2d").unwrap()["a"], "\u{e9}\u{4e2d}");
     assert!(parse_properties(b"a=\\u12").is_err());
 }

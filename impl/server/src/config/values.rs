@@ -75,8 +75,7 @@ impl Values {
 
     /// A number that has a default.
     pub(super) fn long(&self, key: &str) -> i64 {
-        self.optional_long(key)
-            .unwrap_or_else(|| unreachable!("{key} may have no value"))
+        self.optional_long(key).unwrap_or_else(|| unreachable!("{key} may have no value"))
     }
 
     /// A number that has a default and fits 32 bits.
@@ -139,11 +138,7 @@ fn parse(
     let name = definition.name;
     let trimmed = trim(text);
     let invalid = |why: &str| {
-        let shown = if definition.is_sensitive() {
-            "[hidden]"
-        } else {
-            text
-        };
+        let shown = if definition.is_sensitive() { "[hidden]" } else { text };
         let rule = format!("Invalid value {shown} for configuration {name}: {why}");
         ConfigError::new(name, Some(text), rule, way_out(definition))
     };
@@ -152,21 +147,14 @@ fn parse(
         Kind::Boolean if trimmed.eq_ignore_ascii_case("true") => Value::Boolean(true),
         Kind::Boolean if trimmed.eq_ignore_ascii_case("false") => Value::Boolean(false),
         Kind::Boolean => return Err(invalid("Expected value to be either true or false")),
-        Kind::Short => trimmed
-            .parse::<i16>()
-            .map(|n| Value::Number(n.into()))
-            .map_err(|_| no_number())?,
-        Kind::Int => trimmed
-            .parse::<i32>()
-            .map(|n| Value::Number(n.into()))
-            .map_err(|_| no_number())?,
-        Kind::Long => trimmed
-            .parse()
-            .map(Value::Number)
-            .map_err(|_| no_number())?,
-        Kind::Double => parse_double(trimmed)
-            .map(Value::Double)
-            .ok_or_else(no_number)?,
+        Kind::Short => {
+            trimmed.parse::<i16>().map(|n| Value::Number(n.into())).map_err(|_| no_number())?
+        }
+        Kind::Int => {
+            trimmed.parse::<i32>().map(|n| Value::Number(n.into())).map_err(|_| no_number())?
+        }
+        Kind::Long => trimmed.parse().map(Value::Number).map_err(|_| no_number())?,
+        Kind::Double => parse_double(trimmed).map(Value::Double).ok_or_else(no_number)?,
         Kind::String | Kind::Class | Kind::Password => Value::Text(trimmed.to_owned()),
         Kind::List => Value::List(list(definition, trimmed, warnings)?),
     };
@@ -191,9 +179,7 @@ fn parse_double(text: &str) -> Option<f64> {
         _ => {}
     }
     let digits = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
-    let plain = digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     digits.parse().ok().filter(|_| plain)
 }
 
@@ -205,11 +191,7 @@ pub(super) fn trim(text: &str) -> &str {
 /// The entries of a list: none in an empty text, else one more than there are commas.
 pub(super) fn entries(text: &str) -> Vec<&str> {
     let text = trim(text);
-    if text.is_empty() {
-        Vec::new()
-    } else {
-        text.split(',').map(trim).collect()
-    }
+    if text.is_empty() { Vec::new() } else { text.split(',').map(trim).collect() }
 }
 
 fn list(
@@ -236,14 +218,7 @@ fn list(
             once.join(",")
         ));
     }
-    let refuse = |rule: String| {
-        Err(ConfigError::new(
-            name,
-            Some(text),
-            rule,
-            way_out(definition),
-        ))
-    };
+    let refuse = |rule: String| Err(ConfigError::new(name, Some(text), rule, way_out(definition)));
     if once.is_empty() && !may_be_empty {
         let valid = match options {
             [] => "any non-empty value".to_owned(),
@@ -256,9 +231,8 @@ fn list(
     if once.iter().any(String::is_empty) {
         return refuse(format!("Configuration '{name}' values must not be empty."));
     }
-    if let Some(wrong) = once
-        .iter()
-        .find(|entry| !options.is_empty() && !options.contains(&entry.as_str()))
+    if let Some(wrong) =
+        once.iter().find(|entry| !options.is_empty() && !options.contains(&entry.as_str()))
     {
         return refuse(format!(
             "Invalid value {wrong} for configuration {name}: String must be one of: {}",
@@ -293,14 +267,9 @@ fn check(rule: Rule, value: &Value) -> Result<(), String> {
             Err(format!("String must be one of: {}", options.join(", ")))
         }
         (Rule::OneOfIgnoringCase(options), Value::Text(text))
-            if !options
-                .iter()
-                .any(|option| option.eq_ignore_ascii_case(text)) =>
+            if !options.iter().any(|option| option.eq_ignore_ascii_case(text)) =>
         {
-            Err(format!(
-                "String must be one of (case insensitive): {}",
-                options.join(", ")
-            ))
+            Err(format!("String must be one of (case insensitive): {}", options.join(", ")))
         }
         _ => Ok(()),
     }
@@ -321,10 +290,7 @@ fn way_out(definition: &Definition) -> String {
             "texts with one comma between two".to_owned()
         }
         (Rule::ListOf(options) | Rule::ListOrEmpty(options), _) => {
-            format!(
-                "one or more of {}, with commas between them",
-                options.join(", ")
-            )
+            format!("one or more of {}, with commas between them", options.join(", "))
         }
         (_, Kind::Boolean) => "true or false".to_owned(),
         (_, Kind::Short) => format!("a whole number from {} to {}", i16::MIN, i16::MAX),
@@ -337,10 +303,7 @@ fn way_out(definition: &Definition) -> String {
         Default::Required => format!("Set {} to {legal}.", definition.name),
         Default::Null => format!("Set {} to {legal}, or remove it.", definition.name),
         Default::Value(default) => {
-            format!(
-                "Set {} to {legal}, or remove it: the default is '{default}'.",
-                definition.name
-            )
+            format!("Set {} to {legal}, or remove it: the default is '{default}'.", definition.name)
         }
     }
 }

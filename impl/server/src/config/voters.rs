@@ -97,17 +97,11 @@ fn parse_host_port(text: &str) -> Result<HostPort, NoHostPort> {
     if !is_host(host) || port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(NoHostPort::Form);
     }
-    let port = port
-        .parse()
-        .map_err(|_| NoHostPort::Port(port.to_owned()))?;
-    Ok(HostPort {
-        host: host.to_owned(),
-        port,
-    })
+    let port = port.parse().map_err(|_| NoHostPort::Port(port.to_owned()))?;
+    Ok(HostPort { host: host.to_owned(), port })
 }
 
 /// The characters that Kafka takes in a host: letters, digits, and what names and addresses need.
 pub(super) fn is_host(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-%._:".contains(&byte))
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-%._:".contains(&byte))
 }

@@ -63,27 +63,18 @@ pub struct ControllerError {
 impl ControllerError {
     /// An error with its text.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: Some(message.into()),
-        }
+        Self { code, message: Some(message.into()) }
     }
 
     /// This node's controller is not the active one, or is no longer.
     pub fn not_controller() -> Self {
-        Self::new(
-            ErrorCode::NOT_CONTROLLER,
-            "No controller appears to be active.",
-        )
+        Self::new(ErrorCode::NOT_CONTROLLER, "No controller appears to be active.")
     }
 }
 
 impl From<ApiError> for ControllerError {
     fn from(error: ApiError) -> Self {
-        Self {
-            code: ErrorCode(error.code.code()),
-            message: error.message,
-        }
+        Self { code: ErrorCode(error.code.code()), message: error.message }
     }
 }
 
@@ -117,8 +108,7 @@ impl ControllerHandle {
         &self,
         request: CreateTopics,
     ) -> Result<Vec<CreatedTopic>, ControllerError> {
-        self.ask(|reply| Request::CreateTopics(request, reply))
-            .await
+        self.ask(|reply| Request::CreateTopics(request, reply)).await
     }
 
     /// Deletes topics; each has its own outcome.
@@ -126,8 +116,7 @@ impl ControllerHandle {
         &self,
         request: DeleteTopics,
     ) -> Result<Vec<DeletedTopic>, ControllerError> {
-        self.ask(|reply| Request::DeleteTopics(request, reply))
-            .await
+        self.ask(|reply| Request::DeleteTopics(request, reply)).await
     }
 
     /// Registers a broker; gives its broker epoch.
@@ -135,8 +124,7 @@ impl ControllerHandle {
         &self,
         request: BrokerRegistration,
     ) -> Result<i64, ControllerError> {
-        self.ask(|reply| Request::RegisterBroker(request, reply))
-            .await
+        self.ask(|reply| Request::RegisterBroker(request, reply)).await
     }
 
     /// Hands in a broker's heartbeat.
@@ -150,8 +138,7 @@ impl ControllerHandle {
         broker_id: NodeId,
         broker_epoch: i64,
     ) -> Result<i64, ControllerError> {
-        self.ask(|reply| Request::AllocateProducerIds(broker_id, broker_epoch, reply))
-            .await
+        self.ask(|reply| Request::AllocateProducerIds(broker_id, broker_epoch, reply)).await
     }
 
     /// Waits until this node's controller is the active one; `false` if it stopped instead.
@@ -170,12 +157,7 @@ impl ControllerHandle {
         request: impl FnOnce(Reply<R>) -> Request,
     ) -> Result<R, ControllerError> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(request(reply))
-            .await
-            .map_err(|_| ControllerError::not_controller())?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(ControllerError::not_controller()))
+        self.requests.send(request(reply)).await.map_err(|_| ControllerError::not_controller())?;
+        answer.await.unwrap_or_else(|_| Err(ControllerError::not_controller()))
     }
 }

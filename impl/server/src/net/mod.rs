@@ -62,15 +62,10 @@ impl Bound {
             let address = socket.local_addr()?;
             Ok((socket, address))
         };
-        let (socket, address) = bound().map_err(|source| BindError {
-            listener: listener.to_string(),
-            source,
-        })?;
+        let (socket, address) =
+            bound().map_err(|source| BindError { listener: listener.to_string(), source })?;
         Ok(Self {
-            context: Arc::new(ListenerContext {
-                name: listener.name.clone(),
-                is_controller,
-            }),
+            context: Arc::new(ListenerContext { name: listener.name.clone(), is_controller }),
             socket,
             address,
         })
@@ -99,21 +94,12 @@ fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     }
     let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     // As the JVM does, where a name has both.
-    let first = addresses
-        .iter()
-        .find(|address| address.is_ipv4())
-        .or(addresses.first());
-    first
-        .copied()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
+    let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    first.copied().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
 }
 
 fn listen(address: SocketAddr, config: &SocketConfig) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
         socket.set_only_v6(false)?;
     }
@@ -157,11 +143,7 @@ async fn accept(
             );
             continue;
         };
-        let context = RequestContext {
-            listener: listener.clone(),
-            peer,
-            client_id: None,
-        };
+        let context = RequestContext { listener: listener.clone(), peer, client_id: None };
         let broker = broker.clone();
         connections.spawn(async move {
             let _admitted = admitted;

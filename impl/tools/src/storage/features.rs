@@ -32,13 +32,11 @@ pub(super) fn parse_levels(features: &[String]) -> Result<Levels, Failure> {
         .map(|text| {
             let no =
                 |why: String| Failure(format!("Can't parse feature=level string {text}: {why}"));
-            let (name, level) = text
-                .split_once('=')
-                .ok_or_else(|| no("equals sign not found.".to_owned()))?;
+            let (name, level) =
+                text.split_once('=').ok_or_else(|| no("equals sign not found.".to_owned()))?;
             let (name, level) = (name.trim(), level.trim());
-            let level = level
-                .parse()
-                .map_err(|_| no(format!("unable to parse {level} as a short.")))?;
+            let level =
+                level.parse().map_err(|_| no(format!("unable to parse {level} as a short.")))?;
             Ok((name.to_owned(), level))
         })
         .collect()
@@ -72,11 +70,7 @@ pub(super) fn resolve(
     asked: &Levels,
     dynamic: Option<bool>,
 ) -> Result<Levels, Failure> {
-    let optional = || {
-        FEATURES
-            .iter()
-            .filter(|feature| feature.name != METADATA_VERSION)
-    };
+    let optional = || FEATURES.iter().filter(|feature| feature.name != METADATA_VERSION);
     let known = |name: &str| FEATURES.iter().any(|feature| feature.name == name);
     if let Some(unknown) = asked.keys().find(|name| !known(name)) {
         let mut names: Vec<_> = optional().map(|feature| feature.name).collect();
@@ -96,10 +90,7 @@ pub(super) fn resolve(
             None => 0,
         };
         if !(feature.min..=feature.max).contains(&level) {
-            return fail(format!(
-                "No feature:{} with feature level {level}",
-                feature.name
-            ));
+            return fail(format!("No feature:{} with feature level {level}", feature.name));
         }
         levels.insert(feature.name.to_owned(), level);
     }

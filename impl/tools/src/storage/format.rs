@@ -52,11 +52,7 @@ pub(crate) struct Format {
 impl Format {
     pub(crate) fn run(self, out: &mut Output) -> Result<(), Failure> {
         let config = load(&self.config, out)?;
-        let release = self
-            .release_version
-            .as_deref()
-            .map(features::parse_release)
-            .transpose()?;
+        let release = self.release_version.as_deref().map(features::parse_release).transpose()?;
         let asked = features::parse_levels(&self.features)?;
         let dynamic = self.dynamic(&config)?;
         let version = features::metadata_version(release, &asked)?;
@@ -74,18 +70,9 @@ impl Format {
                 "Unstable feature versions are not served. Remove unstable.feature.versions.enable from the configuration.",
             );
         }
-        let new_node = NewNode {
-            cluster_id: self.cluster_id,
-            node_id: config.node_id,
-            version,
-            levels,
-        };
-        new_node.format(
-            &directories(&config),
-            &config.metadata_log_dir,
-            self.ignore_formatted,
-            out,
-        )
+        let new_node =
+            NewNode { cluster_id: self.cluster_id, node_id: config.node_id, version, levels };
+        new_node.format(&directories(&config), &config.metadata_log_dir, self.ignore_formatted, out)
     }
 
     /// Whether the quorum is to be a dynamic one; `None` for a broker that is told neither way.
@@ -128,12 +115,7 @@ impl NewNode {
     pub(crate) fn latest(cluster_id: String, node_id: NodeId) -> Result<Self, Failure> {
         let version = MetadataVersion::LATEST;
         let levels = features::resolve(version, &features::Levels::new(), Some(false))?;
-        Ok(Self {
-            cluster_id,
-            node_id,
-            version,
-            levels,
-        })
+        Ok(Self { cluster_id, node_id, version, levels })
     }
 
     /// Formats those of `directories` that are not formatted.
@@ -164,10 +146,7 @@ impl NewNode {
                         "I/O error trying to read log directory {}. Ignoring...",
                         directory.display()
                     ));
-                    out.warn(format!(
-                        "{}: {why}",
-                        directory.join("meta.properties").display()
-                    ));
+                    out.warn(format!("{}: {why}", directory.join("meta.properties").display()));
                 }
             }
         }
@@ -180,11 +159,8 @@ impl NewNode {
         }
         out.line(self.describe());
         for directory in empty {
-            let kind = if directory == metadata_dir {
-                "metadata directory"
-            } else {
-                "data directory"
-            };
+            let kind =
+                if directory == metadata_dir { "metadata directory" } else { "data directory" };
             out.line(format!(
                 "Formatting {kind} {} with metadata.version {}.",
                 directory.display(),
@@ -197,9 +173,8 @@ impl NewNode {
 
     /// `meta.properties` comes last: a directory that has it has all.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Failure> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |time| time.as_millis() as i64);
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
         disk::create_dir(directory)?;
         let records = bootstrap::feature_records(self.records());
         bootstrap::write(directory, &records, now)?;
@@ -214,18 +189,14 @@ impl NewNode {
 
     /// The features that have a record: the quorum keeps `kraft.version` itself.
     fn records(&self) -> impl Iterator<Item = (&str, i16)> {
-        let features = self
-            .levels
-            .iter()
-            .map(|(name, level)| (name.as_str(), *level));
+        let features = self.levels.iter().map(|(name, level)| (name.as_str(), *level));
         features.filter(|(name, _)| *name != KRAFT_VERSION)
     }
 
     fn describe(&self) -> String {
         let version = [(METADATA_VERSION, self.version.0)];
-        let others = self
-            .records()
-            .filter(|(name, level)| *name != METADATA_VERSION && *level != 0);
+        let others =
+            self.records().filter(|(name, level)| *name != METADATA_VERSION && *level != 0);
         let records: Vec<String> = version
             .into_iter()
             .chain(others)

@@ -88,17 +88,8 @@ fn show(properties: &MetaProperties) -> String {
         Version::V1 => ("1", "node.id"),
     };
     let mut shown = vec![format!("version={version}")];
-    shown.extend(
-        properties
-            .cluster_id
-            .as_ref()
-            .map(|id| format!("cluster.id={id}")),
-    );
-    shown.extend(
-        properties
-            .directory_id
-            .map(|id| format!("directory.id={id}")),
-    );
+    shown.extend(properties.cluster_id.as_ref().map(|id| format!("cluster.id={id}")));
+    shown.extend(properties.directory_id.map(|id| format!("directory.id={id}")));
     shown.extend(properties.node_id.map(|id| format!("{node_key}={id}")));
     shown.sort();
     shown.join(", ")

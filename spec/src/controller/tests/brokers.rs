@@ -16,117 +16,69 @@ fn brokers_are_refused() {
         });
         features
     };
-    let without_elr = features()
-        .into_iter()
-        .filter(|feature| feature.name != ELR_VERSION)
-        .collect();
+    let without_elr =
+        features().into_iter().filter(|feature| feature.name != ELR_VERSION).collect();
     let cases = [
         (
-            BrokerRegistration {
-                cluster_id: "x".to_owned(),
-                ..good.clone()
-            },
+            BrokerRegistration { cluster_id: "x".to_owned(), ..good.clone() },
             104,
             "Expected cluster ID 4L6g3nShT-eMCtK--X86sw, but got cluster ID x",
         ),
+        (BrokerRegistration { broker_id: NodeId(-1), ..good.clone() }, 119, "Invalid broker ID -1"),
         (
-            BrokerRegistration {
-                broker_id: NodeId(-1),
-                ..good.clone()
-            },
-            119,
-            "Invalid broker ID -1",
-        ),
-        (
-            BrokerRegistration {
-                is_migrating_zk_broker: true,
-                ..good.clone()
-            },
+            BrokerRegistration { is_migrating_zk_broker: true, ..good.clone() },
             102,
             "Controller does not support registering ZK brokers.",
         ),
         (
-            BrokerRegistration {
-                log_dirs: vec![],
-                ..good.clone()
-            },
+            BrokerRegistration { log_dirs: vec![], ..good.clone() },
             119,
             "No directories specified in request",
         ),
         (
-            BrokerRegistration {
-                log_dirs: vec![DirectoryId::LOST],
-                ..good.clone()
-            },
+            BrokerRegistration { log_dirs: vec![DirectoryId::LOST], ..good.clone() },
             119,
             "Reserved directory ID in request",
         ),
         (
-            BrokerRegistration {
-                log_dirs: vec![directory(2); 2],
-                ..good.clone()
-            },
+            BrokerRegistration { log_dirs: vec![directory(2); 2], ..good.clone() },
             119,
             "Duplicate directory ID in request",
         ),
         (
-            BrokerRegistration {
-                log_dirs: vec![directory(1)],
-                ..good.clone()
-            },
+            BrokerRegistration { log_dirs: vec![directory(1)], ..good.clone() },
             119,
-            &format!(
-                "Broker 1 is already registered with directory {}",
-                directory(1)
-            ),
+            &format!("Broker 1 is already registered with directory {}", directory(1)),
         ),
         (
-            BrokerRegistration {
-                features: vec![],
-                ..good.clone()
-            },
+            BrokerRegistration { features: vec![], ..good.clone() },
             119,
             "Request features do not contain 'metadata.version'",
         ),
         (
-            BrokerRegistration {
-                features: feature(METADATA_VERSION, 7, 28),
-                ..good.clone()
-            },
+            BrokerRegistration { features: feature(METADATA_VERSION, 7, 28), ..good.clone() },
             35,
             "Unable to register because the broker does not support finalized version 29 of metadata.version. The broker wants a version between 7 and 28, inclusive.",
         ),
         (
-            BrokerRegistration {
-                features: feature(KRAFT_VERSION, 1, 1),
-                ..good.clone()
-            },
+            BrokerRegistration { features: feature(KRAFT_VERSION, 1, 1), ..good.clone() },
             35,
             "Unable to register because the broker does not support finalized version 0 of kraft.version. The broker wants a version between 1 and 1, inclusive.",
         ),
         (
-            BrokerRegistration {
-                features: without_elr,
-                ..good.clone()
-            },
+            BrokerRegistration { features: without_elr, ..good.clone() },
             35,
             "Unable to register because the broker does not support finalized version 1 of eligible.leader.replicas.version. The broker wants a version between 0 and 0, inclusive.",
         ),
         (
-            BrokerRegistration {
-                broker_id: NodeId(1),
-                ..good.clone()
-            },
+            BrokerRegistration { broker_id: NodeId(1), ..good.clone() },
             101,
             "Another broker is registered with that broker id. If the broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.",
         ),
     ];
     for (request, code, message) in cases {
         let refused = controller.try_register(&request).unwrap_err();
-        assert_eq!(
-            (refused.code.code(), refused.message.as_deref()),
-            (code, Some(message))
-        );
+        assert_eq!((refused.code.code(), refused.message.as_deref()), (code, Some(message)));
     }
     // The same incarnation again keeps its epoch, and writes a record all the same.
     let epoch = controller.try_register(&good).unwrap();
@@ -139,30 +91,12 @@ fn brokers_are_refused() {
     };
     let beat = controller.beat(2);
     assert_eq!(
-        stale(
-            Heartbeat {
-                broker_epoch: beat.broker_epoch + 1,
-                ..beat.clone()
-            },
-            &mut controller
-        ),
+        stale(Heartbeat { broker_epoch: beat.broker_epoch + 1, ..beat.clone() }, &mut controller),
         77
     );
+    assert_eq!(stale(Heartbeat { broker_id: NodeId(7), ..beat }, &mut controller), 77);
     assert_eq!(
-        stale(
-            Heartbeat {
-                broker_id: NodeId(7),
-                ..beat
-            },
-            &mut controller
-        ),
-        77
-    );
-    assert_eq!(
-        allocate_producer_ids(controller.image(), NodeId(2), epoch + 1)
-            .unwrap_err()
-            .code
-            .code(),
+        allocate_producer_ids(controller.image(), NodeId(2), epoch + 1).unwrap_err().code.code(),
         77
     );
 }
@@ -197,15 +131,9 @@ fn a_broker_stops_once_all_have_seen_that_it_leads_nothing() {
         (Some(NodeId(2)), &ids(&[2, 3]), 1)
     );
     assert!(partition.elr.is_empty(), "two in sync are enough");
-    assert!(
-        !controller.shut_down(1).should_shut_down,
-        "2 and 3 have not seen it"
-    );
+    assert!(!controller.shut_down(1).should_shut_down, "2 and 3 have not seen it");
     controller.unfence(2);
-    assert!(
-        !controller.shut_down(1).should_shut_down,
-        "3 has not seen it"
-    );
+    assert!(!controller.shut_down(1).should_shut_down, "3 has not seen it");
     controller.unfence(3);
     let reply = controller.shut_down(1);
     assert_eq!((reply.is_fenced, reply.should_shut_down), (true, true));
@@ -216,18 +144,12 @@ fn a_broker_stops_once_all_have_seen_that_it_leads_nothing() {
     controller.now_ms += SESSION_MS + 1;
     while controller.expire().is_some() {}
     controller.register(1, Some(epoch));
-    let behind = Heartbeat {
-        current_metadata_offset: Offset(0),
-        ..controller.beat(1)
-    };
+    let behind = Heartbeat { current_metadata_offset: Offset(0), ..controller.beat(1) };
     let reply = controller.try_heartbeat(&behind).unwrap();
     assert_eq!((reply.is_caught_up, reply.is_fenced), (false, true));
     assert!(
         controller
-            .try_heartbeat(&Heartbeat {
-                want_fence: true,
-                ..controller.beat(1)
-            })
+            .try_heartbeat(&Heartbeat { want_fence: true, ..controller.beat(1) })
             .unwrap()
             .is_fenced
     );
@@ -239,10 +161,7 @@ fn who_lost_nothing_may_lead_again() {
     let mut controller = three();
     let fence = |controller: &mut Controller, broker| {
         controller
-            .try_heartbeat(&Heartbeat {
-                want_fence: true,
-                ..controller.beat(broker)
-            })
+            .try_heartbeat(&Heartbeat { want_fence: true, ..controller.beat(broker) })
             .unwrap();
     };
     fence(&mut controller, 1);
@@ -280,16 +199,11 @@ fn who_lost_nothing_may_lead_again() {
 #[test]
 fn a_directory_fails() {
     let mut controller = three();
-    let request = Heartbeat {
-        offline_log_dirs: vec![directory(1), directory(7)],
-        ..controller.beat(1)
-    };
+    let request =
+        Heartbeat { offline_log_dirs: vec![directory(1), directory(7)], ..controller.beat(1) };
     controller.try_heartbeat(&request).unwrap();
     let partition = controller.partition("t", 0);
-    assert_eq!(
-        (partition.leader, &partition.isr),
-        (Some(NodeId(2)), &ids(&[2, 3]))
-    );
+    assert_eq!((partition.leader, &partition.isr), (Some(NodeId(2)), &ids(&[2, 3])));
     assert!(
         matches!(controller.records.last(), Some(Record::BrokerRegistrationChange(change)) if change.broker_id == NodeId(1))
     );
@@ -300,11 +214,7 @@ fn activation_at_each_level() {
     let kinds = |metadata: &Metadata, level| {
         let bootstrap = bootstrap_records(MetadataVersion(level));
         let decision = activate(metadata, &bootstrap, &settings()).unwrap();
-        decision
-            .records
-            .iter()
-            .map(Record::api_key)
-            .collect::<Vec<_>>()
+        decision.records.iter().map(Record::api_key).collect::<Vec<_>>()
     };
     let empty = Metadata::default();
     assert_eq!(kinds(&empty, 7), [12]);
@@ -313,13 +223,9 @@ fn activation_at_each_level() {
     assert_eq!(kinds(&empty, 29), [23, 12, 12, 12, 12, 12, 12, 4, 24]);
     // A controller that died while it wrote them: none of them counts.
     let mut torn = Metadata::default();
-    for record in &activate(
-        &empty,
-        &bootstrap_records(MetadataVersion::LATEST),
-        &settings(),
-    )
-    .unwrap()
-    .records[..3]
+    for record in &activate(&empty, &bootstrap_records(MetadataVersion::LATEST), &settings())
+        .unwrap()
+        .records[..3]
     {
         torn.replay(record, torn.end(), Epoch(1)).unwrap();
     }
@@ -328,12 +234,8 @@ fn activation_at_each_level() {
         (None, Some(Offset(0)))
     );
     assert_eq!(kinds(&torn, 29)[..3], [25, 23, 12]);
-    let decision = activate(
-        &torn,
-        &bootstrap_records(MetadataVersion::LATEST),
-        &settings(),
-    )
-    .unwrap();
+    let decision =
+        activate(&torn, &bootstrap_records(MetadataVersion::LATEST), &settings()).unwrap();
     for record in &decision.records {
         torn.replay(record, torn.end(), Epoch(2)).unwrap();
     }
@@ -342,10 +244,7 @@ fn activation_at_each_level() {
         (Some(MetadataVersion::LATEST), None)
     );
     assert_eq!(kinds(&torn, 29), [0; 0]);
-    assert_eq!(
-        activate(&empty, &[], &settings()),
-        Err(ActivationError::NoMetadataVersion)
-    );
+    assert_eq!(activate(&empty, &[], &settings()), Err(ActivationError::NoMetadataVersion));
 }
 
 #[test]

@@ -10,11 +10,7 @@ use crate::controller::record::{
 /// `TYPE version {data}`.
 pub(super) fn dump(record: &Record, version: MetadataVersion) -> String {
     let (kind, fields) = fields(record);
-    format!(
-        "{kind}_RECORD {} {{{}}}",
-        record.version(version),
-        fields.join(",")
-    )
+    format!("{kind}_RECORD {} {{{}}}", record.version(version), fields.join(","))
 }
 
 fn fields(record: &Record) -> (&'static str, Vec<String>) {
@@ -44,19 +40,13 @@ fn fields(record: &Record) -> (&'static str, Vec<String>) {
                 field("features", features(&r.features)),
             ],
         ),
-        Record::Topic { name, topic_id } => (
-            "TOPIC",
-            vec![field("name", text(name)), field("topicId", text(topic_id))],
-        ),
+        Record::Topic { name, topic_id } => {
+            ("TOPIC", vec![field("name", text(name)), field("topicId", text(topic_id))])
+        }
         Record::RemoveTopic { topic_id } => {
             ("REMOVE_TOPIC", vec![field("topicId", text(topic_id))])
         }
-        Record::Config {
-            resource_type,
-            resource_name,
-            name,
-            value,
-        } => (
+        Record::Config { resource_type, resource_name, name, value } => (
             "CONFIG",
             vec![
                 field("resourceType", resource_type),
@@ -67,11 +57,7 @@ fn fields(record: &Record) -> (&'static str, Vec<String>) {
         ),
         Record::Partition(r) => {
             assert_eq!(
-                (
-                    r.leader_recovery_state,
-                    &r.eligible_leader_replicas,
-                    &r.last_known_elr
-                ),
+                (r.leader_recovery_state, &r.eligible_leader_replicas, &r.last_known_elr),
                 (0, &None, &None)
             );
             (
@@ -91,19 +77,12 @@ fn fields(record: &Record) -> (&'static str, Vec<String>) {
             )
         }
         Record::PartitionChange(r) => {
-            let mut fields = vec![
-                field("partitionId", r.partition_id),
-                field("topicId", text(r.topic_id)),
-            ];
+            let mut fields =
+                vec![field("partitionId", r.partition_id), field("topicId", text(r.topic_id))];
             fields.extend(r.isr.as_ref().map(|isr| field("isr", list(isr))));
             fields.extend((r.leader != NO_LEADER_CHANGE).then(|| field("leader", r.leader)));
             assert_eq!(
-                (
-                    &r.replicas,
-                    &r.removing_replicas,
-                    &r.adding_replicas,
-                    &r.directories
-                ),
+                (&r.replicas, &r.removing_replicas, &r.adding_replicas, &r.directories),
                 (&None, &None, &None, &None)
             );
             let state = r.leader_recovery_state;
@@ -114,18 +93,12 @@ fn fields(record: &Record) -> (&'static str, Vec<String>) {
                     .as_ref()
                     .map(|elr| field("eligibleLeaderReplicas", list(elr))),
             );
-            fields.extend(
-                r.last_known_elr
-                    .as_ref()
-                    .map(|elr| field("lastKnownElr", list(elr))),
-            );
+            fields.extend(r.last_known_elr.as_ref().map(|elr| field("lastKnownElr", list(elr))));
             ("PARTITION_CHANGE", fields)
         }
         Record::BrokerRegistrationChange(r) => {
-            let mut fields = vec![
-                field("brokerId", r.broker_id),
-                field("brokerEpoch", r.broker_epoch),
-            ];
+            let mut fields =
+                vec![field("brokerId", r.broker_id), field("brokerEpoch", r.broker_epoch)];
             fields.extend((r.fenced != 0).then(|| field("fenced", r.fenced)));
             fields.extend(
                 (r.in_controlled_shutdown != 0)
@@ -137,21 +110,10 @@ fn fields(record: &Record) -> (&'static str, Vec<String>) {
             );
             ("BROKER_REGISTRATION_CHANGE", fields)
         }
-        Record::FeatureLevel {
-            name,
-            feature_level,
-        } => (
-            "FEATURE_LEVEL",
-            vec![
-                field("name", text(name)),
-                field("featureLevel", feature_level),
-            ],
-        ),
-        Record::ProducerIds {
-            broker_id,
-            broker_epoch,
-            next_producer_id,
-        } => (
+        Record::FeatureLevel { name, feature_level } => {
+            ("FEATURE_LEVEL", vec![field("name", text(name)), field("featureLevel", feature_level)])
+        }
+        Record::ProducerIds { broker_id, broker_epoch, next_producer_id } => (
             "PRODUCER_IDS",
             vec![
                 field("brokerId", broker_id),

@@ -26,9 +26,7 @@ fn one_node_through_its_life() {
         "compression.type=lz4",
     ];
     let pair = |config: &str| {
-        config
-            .split_once('=')
-            .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+        config.split_once('=').map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
     };
     topic.configs = configs.into_iter().filter_map(pair).collect();
     node.create(vec![topic]);
@@ -130,19 +128,13 @@ impl Controller {
             ..PartitionChange::default()
         };
         let records = vec![Record::PartitionChange(change)];
-        self.take(Decision {
-            records,
-            atomic: true,
-            response: (),
-        });
+        self.take(Decision { records, atomic: true, response: () });
     }
 }
 
 fn named(records: &[Record]) -> String {
-    let mut text: String = records
-        .iter()
-        .map(|record| dump(record, MetadataVersion::LATEST) + "\n")
-        .collect();
+    let mut text: String =
+        records.iter().map(|record| dump(record, MetadataVersion::LATEST) + "\n").collect();
     name_all(&mut text, "\"incarnationId\":\"", "I");
     name_all(&mut text, "\"topicId\":\"", "T");
     name_all(&mut text, "\"brokerEpoch\":", "E");

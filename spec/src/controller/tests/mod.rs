@@ -61,10 +61,7 @@ impl Controller {
     }
 
     fn now(&self) -> Now {
-        Now {
-            ms: self.now_ms,
-            next_offset: self.metadata.end(),
-        }
+        Now { ms: self.now_ms, next_offset: self.metadata.end() }
     }
 
     fn new_id(&mut self) -> Uuid {
@@ -76,9 +73,7 @@ impl Controller {
     fn take<R>(&mut self, decision: Decision<R>) -> R {
         let before = self.image().clone();
         for record in decision.records {
-            self.metadata
-                .replay(&record, self.metadata.end(), Epoch(1))
-                .unwrap();
+            self.metadata.replay(&record, self.metadata.end(), Epoch(1)).unwrap();
             self.records.push(record);
         }
         check_invariants(&before, self.image());
@@ -141,11 +136,7 @@ impl Controller {
         let id = NodeId(broker);
         Heartbeat {
             broker_id: id,
-            broker_epoch: self
-                .image()
-                .brokers
-                .get(&id)
-                .map_or(-1, |broker| broker.epoch),
+            broker_epoch: self.image().brokers.get(&id).map_or(-1, |broker| broker.epoch),
             current_metadata_offset: Offset(self.metadata.end().0 - 1),
             want_fence: false,
             want_shut_down: false,
@@ -155,13 +146,8 @@ impl Controller {
 
     fn try_heartbeat(&mut self, request: &Heartbeat) -> Result<HeartbeatReply, ApiError> {
         let now = self.now();
-        let decision = heartbeat(
-            self.metadata.image(),
-            &mut self.sessions,
-            request,
-            now,
-            &self.settings,
-        )?;
+        let decision =
+            heartbeat(self.metadata.image(), &mut self.sessions, request, now, &self.settings)?;
         Ok(self.take(decision))
     }
 
@@ -170,20 +156,12 @@ impl Controller {
     }
 
     fn shut_down(&mut self, broker: i32) -> HeartbeatReply {
-        self.try_heartbeat(&Heartbeat {
-            want_shut_down: true,
-            ..self.beat(broker)
-        })
-        .unwrap()
+        self.try_heartbeat(&Heartbeat { want_shut_down: true, ..self.beat(broker) }).unwrap()
     }
 
     fn expire(&mut self) -> Option<NodeId> {
-        let decision = expire_session(
-            self.metadata.image(),
-            &mut self.sessions,
-            self.now_ms,
-            &self.settings,
-        )?;
+        let decision =
+            expire_session(self.metadata.image(), &mut self.sessions, self.now_ms, &self.settings)?;
         Some(self.take(decision))
     }
 
@@ -204,19 +182,13 @@ impl Controller {
     }
 
     fn create(&mut self, topics: Vec<CreatableTopic>) -> Vec<CreatedTopic> {
-        let request = CreateTopics {
-            topics,
-            ..CreateTopics::default()
-        };
+        let request = CreateTopics { topics, ..CreateTopics::default() };
         let decision = create_topics(self.image(), &request, &self.settings);
         self.take(decision)
     }
 
     fn delete(&mut self, topics: Vec<TopicRef>) -> Vec<DeletedTopic> {
-        let request = DeleteTopics {
-            api_version: 6,
-            topics,
-        };
+        let request = DeleteTopics { api_version: 6, topics };
         let decision = delete_topics(self.image(), &request, &self.settings);
         self.take(decision)
     }
@@ -237,17 +209,11 @@ fn serving() -> Controller {
 }
 
 fn by_name(name: &str) -> TopicRef {
-    TopicRef {
-        name: Some(name.to_owned()),
-        topic_id: TopicId::default(),
-    }
+    TopicRef { name: Some(name.to_owned()), topic_id: TopicId::default() }
 }
 
 fn by_id(topic_id: TopicId) -> TopicRef {
-    TopicRef {
-        name: None,
-        topic_id,
-    }
+    TopicRef { name: None, topic_id }
 }
 
 fn directory(broker: i32) -> DirectoryId {
@@ -255,12 +221,7 @@ fn directory(broker: i32) -> DirectoryId {
 }
 
 fn endpoint(name: &str, port: u16) -> Endpoint {
-    Endpoint {
-        name: name.to_owned(),
-        host: "localhost".to_owned(),
-        port,
-        security_protocol: 0,
-    }
+    Endpoint { name: name.to_owned(), host: "localhost".to_owned(), port, security_protocol: 0 }
 }
 
 fn features() -> Vec<SupportedFeature> {
@@ -285,27 +246,17 @@ fn check_invariants(before: &Image, after: &Image) {
         let elr: BTreeSet<NodeId> = partition.elr.iter().copied().collect();
         assert_eq!(
             (replicas.len(), isr.len(), elr.len()),
-            (
-                partition.replicas.len(),
-                partition.isr.len(),
-                partition.elr.len()
-            ),
+            (partition.replicas.len(), partition.isr.len(), partition.elr.len()),
             "{place}"
         );
-        assert!(
-            isr.is_subset(&replicas) && elr.is_subset(&replicas),
-            "{place}"
-        );
+        assert!(isr.is_subset(&replicas) && elr.is_subset(&replicas), "{place}");
         assert!(isr.is_disjoint(&elr), "{place}");
         assert!(after.elr_enabled() || !isr.is_empty(), "{place}");
         if let Some(leader) = partition.leader {
             assert!(isr.contains(&leader) && after.is_active(leader), "{place}");
             assert!(partition.last_known_elr.is_empty(), "{place}");
         }
-        let old = before
-            .topics
-            .get(&topic.id)
-            .and_then(|topic| topic.partitions.get(&number));
+        let old = before.topics.get(&topic.id).and_then(|topic| topic.partitions.get(&number));
         if let Some(old) = old {
             assert!(partition.partition_epoch >= old.partition_epoch, "{place}");
             assert!(

@@ -9,24 +9,10 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Register {
-        broker: i32,
-        clean: bool,
-    },
-    Heartbeat {
-        broker: i32,
-        want_fence: bool,
-        want_shut_down: bool,
-        behind: bool,
-        offline: bool,
-    },
+    Register { broker: i32, clean: bool },
+    Heartbeat { broker: i32, want_fence: bool, want_shut_down: bool, behind: bool, offline: bool },
     Wait(i64),
-    Create {
-        replication_factor: i16,
-        unclean: bool,
-        min_isr: i32,
-        seed: u64,
-    },
+    Create { replication_factor: i16, unclean: bool, min_isr: i32, seed: u64 },
     Delete(usize),
     Elr(bool),
     Activate,
@@ -52,26 +38,12 @@ impl Controller {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Register { broker, clean } => {
-                let epoch = self
-                    .image()
-                    .brokers
-                    .get(&NodeId(broker))
-                    .map(|broker| broker.epoch);
+                let epoch = self.image().brokers.get(&NodeId(broker)).map(|broker| broker.epoch);
                 let request = self.registration(broker, epoch.filter(|_| clean));
                 let _ = self.try_register(&request);
             }
-            Step::Heartbeat {
-                broker,
-                want_fence,
-                want_shut_down,
-                behind,
-                offline,
-            } => {
-                let mut request = Heartbeat {
-                    want_fence,
-                    want_shut_down,
-                    ..self.beat(broker)
-                };
+            Step::Heartbeat { broker, want_fence, want_shut_down, behind, offline } => {
+                let mut request = Heartbeat { want_fence, want_shut_down, ..self.beat(broker) };
                 if behind {
                     request.current_metadata_offset = Offset(-1);
                 }
@@ -84,18 +56,10 @@ impl Controller {
                 self.now_ms += ms;
                 while self.expire().is_some() {}
             }
-            Step::Create {
-                replication_factor,
-                unclean,
-                min_isr,
-                seed,
-            } => {
+            Step::Create { replication_factor, unclean, min_isr, seed } => {
                 let mut topic = self.topic(&format!("t{}", self.ids), 2, replication_factor);
                 topic.configs = vec![
-                    (
-                        "unclean.leader.election.enable".to_owned(),
-                        Some(unclean.to_string()),
-                    ),
+                    ("unclean.leader.election.enable".to_owned(), Some(unclean.to_string())),
                     ("min.insync.replicas".to_owned(), Some(min_isr.to_string())),
                 ];
                 let request = CreateTopics {
@@ -115,23 +79,14 @@ impl Controller {
             Step::Elr(on) => {
                 // With the feature goes what it remembers; nobody may be without an ISR when it goes.
                 if on
-                    || self
-                        .image()
-                        .partitions()
-                        .all(|(_, _, partition)| !partition.isr.is_empty())
+                    || self.image().partitions().all(|(_, _, partition)| !partition.isr.is_empty())
                 {
                     let level = Record::FeatureLevel {
                         name: ELR_VERSION.to_owned(),
                         feature_level: i16::from(on),
                     };
-                    let clear = Record::ClearElr {
-                        topic_name: String::new(),
-                    };
-                    self.take(Decision {
-                        records: vec![level, clear],
-                        atomic: true,
-                        response: (),
-                    });
+                    let clear = Record::ClearElr { topic_name: String::new() };
+                    self.take(Decision { records: vec![level, clear], atomic: true, response: () });
                 }
             }
             Step::Activate => self.activate(),
@@ -207,10 +162,7 @@ fn topic_id() -> impl Strategy<Value = TopicId> {
 }
 
 fn dirs() -> impl Strategy<Value = Vec<DirectoryId>> {
-    vec(
-        (0..5_u128).prop_map(|id| DirectoryId(Uuid(id.to_be_bytes()))),
-        0..4,
-    )
+    vec((0..5_u128).prop_map(|id| DirectoryId(Uuid(id.to_be_bytes()))), 0..4)
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -224,12 +176,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    prop_oneof![
-        broker_record(),
-        topic_record(),
-        topic_record(),
-        other_record()
-    ]
+    prop_oneof![broker_record(), topic_record(), topic_record(), other_record()]
 }
 
 fn broker_record() -> impl Strategy<Value = Record> {
@@ -360,10 +307,8 @@ fn other_record() -> impl Strategy<Value = Record> {
                 value
             }
         ),
-        (name(), -1..30_i16).prop_map(|(name, feature_level)| Record::FeatureLevel {
-            name,
-            feature_level
-        }),
+        (name(), -1..30_i16)
+            .prop_map(|(name, feature_level)| Record::FeatureLevel { name, feature_level }),
         (id(), any::<i64>()).prop_map(|(broker_id, next_producer_id)| Record::ProducerIds {
             broker_id,
             broker_epoch: 0,

@@ -35,21 +35,13 @@ fn topics_are_refused() {
             InvalidTopicException,
             "Topic 'a_b' collides with existing topic: a.b",
         ),
-        (
-            topic("a.b", 1, 1),
-            TopicAlreadyExists,
-            "Topic 'a.b' already exists.",
-        ),
+        (topic("a.b", 1, 1), TopicAlreadyExists, "Topic 'a.b' already exists."),
         (
             topic("", 1, 1),
             InvalidTopicException,
             "Topic name is invalid: the empty string is not allowed",
         ),
-        (
-            topic("..", 1, 1),
-            InvalidTopicException,
-            "Topic name is invalid: '..' is not allowed",
-        ),
+        (topic("..", 1, 1), InvalidTopicException, "Topic name is invalid: '..' is not allowed"),
         (topic(&long, 1, 1), InvalidTopicException, &too_long),
         (
             topic("a b", 1, 1),
@@ -92,18 +84,12 @@ fn topics_are_refused() {
             "Creation of internal topic __cluster_metadata is prohibited.",
         ),
         (
-            CreatableTopic {
-                num_partitions: 1,
-                ..assigned(topic("p", 1, 1), &[(0, &[1])])
-            },
+            CreatableTopic { num_partitions: 1, ..assigned(topic("p", 1, 1), &[(0, &[1])]) },
             InvalidRequest,
             "A manual partition assignment was specified, but numPartitions was not set to -1.",
         ),
         (
-            CreatableTopic {
-                replication_factor: 1,
-                ..assigned(topic("p", 1, 1), &[(0, &[1])])
-            },
+            CreatableTopic { replication_factor: 1, ..assigned(topic("p", 1, 1), &[(0, &[1])]) },
             InvalidRequest,
             "A manual partition assignment was specified, but replication factor was not set to -1.",
         ),
@@ -147,10 +133,7 @@ fn topics_are_refused() {
         let end = controller.metadata.end();
         let refused = controller.create(vec![topic]);
         assert_eq!(refused[0].error, Some(ApiError::new(code, message)));
-        assert_eq!(
-            (refused[0].num_partitions, refused[0].topic_id),
-            (-1, TopicId::default())
-        );
+        assert_eq!((refused[0].num_partitions, refused[0].topic_id), (-1, TopicId::default()));
         assert_eq!(controller.metadata.end(), end, "nothing is written");
     }
     // One name twice: neither is made. The others are.
@@ -161,33 +144,19 @@ fn topics_are_refused() {
     ];
     let answers = controller.create(topics);
     assert_eq!(
-        (
-            answers[0].name.as_str(),
-            answers[0].num_partitions,
-            answers[0].replication_factor
-        ),
+        (answers[0].name.as_str(), answers[0].num_partitions, answers[0].replication_factor),
         ("good", 1, 1)
     );
     assert_eq!(
         (answers[1].name.as_str(), &answers[1].error),
-        (
-            "twice",
-            &Some(ApiError::new(InvalidRequest, "Duplicate topic name."))
-        )
+        ("twice", &Some(ApiError::new(InvalidRequest, "Duplicate topic name.")))
     );
     assert_eq!(answers.len(), 2);
     // Validation alone writes nothing and answers the same.
     let topics = vec![controller.topic("v", 3, 1)];
-    let request = CreateTopics {
-        topics,
-        validate_only: true,
-        placement_seed: 0,
-    };
+    let request = CreateTopics { topics, validate_only: true, placement_seed: 0 };
     let decision = create_topics(controller.image(), &request, &controller.settings);
-    assert_eq!(
-        (decision.records.len(), decision.response[0].num_partitions),
-        (0, 3)
-    );
+    assert_eq!((decision.records.len(), decision.response[0].num_partitions), (0, 3));
     // Nobody serves.
     assert!(!controller.shut_down(1).is_fenced);
     assert!(controller.shut_down(1).is_fenced);
@@ -264,10 +233,7 @@ fn topic_configs_are_checked_as_one_set() {
         ),
         (&[("min.insync.replicas", "+2")], ok),
         (
-            &[
-                ("max.compaction.lag.ms", "5"),
-                ("min.compaction.lag.ms", "6"),
-            ],
+            &[("max.compaction.lag.ms", "5"), ("min.compaction.lag.ms", "6")],
             "conflict topic config setting min.compaction.lag.ms (6) > max.compaction.lag.ms (5)",
         ),
         (
@@ -291,17 +257,10 @@ fn topic_configs_are_checked_as_one_set() {
         assert_eq!(result, expected, "{configs:?}");
     }
     let mut limited = settings();
-    limited.static_config.insert(
-        "log.cleaner.max.compaction.lag.ms".to_owned(),
-        "5".to_owned(),
-    );
+    limited.static_config.insert("log.cleaner.max.compaction.lag.ms".to_owned(), "5".to_owned());
     assert!(
-        topic_config::validate(
-            &Image::default(),
-            &limited,
-            &[("min.compaction.lag.ms", "6")]
-        )
-        .is_err()
+        topic_config::validate(&Image::default(), &limited, &[("min.compaction.lag.ms", "6")])
+            .is_err()
     );
 }
 
@@ -309,14 +268,8 @@ fn topic_configs_are_checked_as_one_set() {
 #[test]
 fn topic_configs_are_described() {
     let mut controller = serving();
-    for (key, value) in [
-        ("log.retention.hours", "100"),
-        ("log.segment.bytes", "300000000"),
-    ] {
-        controller
-            .settings
-            .static_config
-            .insert(key.to_owned(), value.to_owned());
+    for (key, value) in [("log.retention.hours", "100"), ("log.segment.bytes", "300000000")] {
+        controller.settings.static_config.insert(key.to_owned(), value.to_owned());
     }
     let mut topic = controller.topic("many", 1, 1);
     let configs = [
@@ -328,17 +281,11 @@ fn topic_configs_are_described() {
         "min.cleanable.dirty.ratio=1",
     ];
     let pair = |config: &str| {
-        config
-            .split_once('=')
-            .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+        config.split_once('=').map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
     };
     topic.configs = configs.into_iter().filter_map(pair).collect();
     let created = controller.create(vec![topic]).remove(0);
-    let entry = created
-        .configs
-        .iter()
-        .find(|entry| entry.name == "retention.ms")
-        .unwrap();
+    let entry = created.configs.iter().find(|entry| entry.name == "retention.ms").unwrap();
     assert_eq!(
         (entry.value.as_deref(), entry.source),
         (Some(" 1000 "), ConfigSource::DynamicTopic)
@@ -354,12 +301,7 @@ fn topic_configs_are_described() {
     let config_type = |config_type: ConfigType| format!("{config_type:?}").to_uppercase();
     let line = |entry: ConfigEntry| {
         let synonym = |synonym: &ConfigSynonym| {
-            format!(
-                "{}:{}={}",
-                source(synonym.source),
-                synonym.name,
-                synonym.value
-            )
+            format!("{}:{}={}", source(synonym.source), synonym.name, synonym.value)
         };
         let synonyms: Vec<String> = entry.synonyms.iter().map(synonym).collect();
         format!(
@@ -379,10 +321,7 @@ fn topic_configs_are_described() {
     // Hours count, though nobody names them; a dynamic default in milliseconds beats them, and then they are named.
     let retention = |controller: &Controller| {
         let entries = topic_config::describe(controller.image(), &controller.settings, "a.b");
-        entries
-            .into_iter()
-            .find(|entry| entry.name == "retention.ms")
-            .unwrap()
+        entries.into_iter().find(|entry| entry.name == "retention.ms").unwrap()
     };
     let entry = retention(&controller);
     assert_eq!(
@@ -395,11 +334,7 @@ fn topic_configs_are_described() {
         name: "log.retention.ms".to_owned(),
         value: Some("77777777".to_owned()),
     };
-    controller.take(Decision {
-        records: vec![record],
-        atomic: true,
-        response: (),
-    });
+    controller.take(Decision { records: vec![record], atomic: true, response: () });
     let entry = retention(&controller);
     assert_eq!(
         (entry.value.as_deref(), entry.source, entry.synonyms.len()),
@@ -421,18 +356,13 @@ fn topic_configs_are_recorded_in_kafkas_order() {
         names.sort_unstable();
         let entries = topic_config::describe(controller.image(), &controller.settings, "");
         let set = |entry: ConfigEntry| (entry.name.to_owned(), entry.value);
-        topic.configs = entries
-            .into_iter()
-            .filter(|entry| names.contains(&entry.name))
-            .map(set)
-            .collect();
+        topic.configs =
+            entries.into_iter().filter(|entry| names.contains(&entry.name)).map(set).collect();
         assert_eq!(controller.create(vec![topic])[0].error, None);
         let recorded = |record: &Record| match record {
-            Record::Config {
-                resource_name,
-                name: config,
-                ..
-            } if resource_name == name => Some(config.clone()),
+            Record::Config { resource_name, name: config, .. } if resource_name == name => {
+                Some(config.clone())
+            }
             _ => None,
         };
         let recorded: Vec<String> = controller.records.iter().filter_map(recorded).collect();
@@ -457,10 +387,7 @@ fn topics_are_deleted_once() {
         by_name("nope"),
         by_id(TopicId(Uuid([9; 16]))),
         by_id(TopicId::default()),
-        TopicRef {
-            name: Some("b".to_owned()),
-            topic_id: id(0),
-        },
+        TopicRef { name: Some("b".to_owned()), topic_id: id(0) },
     ];
     controller.create(topics.to_vec());
     let mut answers = controller.delete(request);
@@ -472,9 +399,7 @@ fn topics_are_deleted_once() {
             (
                 answer.name.as_deref().unwrap_or("-"),
                 error.map_or(0, |error| error.code.code()),
-                error
-                    .and_then(|error| error.message.as_deref())
-                    .unwrap_or_default(),
+                error.and_then(|error| error.message.as_deref()).unwrap_or_default(),
             )
         })
         .collect();
@@ -485,36 +410,19 @@ fn topics_are_deleted_once() {
         ("a.b", 0, ""),
         ("b", 42, "You may not specify both topic name and topic id."),
         ("b", 0, ""),
-        (
-            "c",
-            42,
-            "The provided topic name maps to an ID that was already supplied.",
-        ),
+        ("c", 42, "The provided topic name maps to an ID that was already supplied."),
         ("d", 42, "Duplicate topic name."),
         ("nope", 3, "This server does not host this topic-partition."),
     ];
     assert_eq!(answers, expected);
-    let left: Vec<&str> = controller
-        .image()
-        .topic_ids
-        .keys()
-        .map(AsRef::as_ref)
-        .collect();
+    let left: Vec<&str> = controller.image().topic_ids.keys().map(AsRef::as_ref).collect();
     assert_eq!(left, ["c", "d", "e"]);
     // The name is free again, and so is what it collided with.
     let topic = controller.topic("a_b", 1, 1);
     assert_eq!(controller.create(vec![topic])[0].error, None);
 
     controller.settings.delete_topic_enable = false;
-    assert_eq!(
-        controller.delete(vec![by_name("c")])[0]
-            .error
-            .as_ref()
-            .unwrap()
-            .code
-            .code(),
-        73
-    );
+    assert_eq!(controller.delete(vec![by_name("c")])[0].error.as_ref().unwrap().code.code(), 73);
 }
 
 #[test]
@@ -532,11 +440,7 @@ fn replicas_are_spread() {
         let topics = vec![controller.topic(&format!("t{seed}"), 15, 3)];
         let decision = create_topics(
             controller.image(),
-            &CreateTopics {
-                topics,
-                validate_only: false,
-                placement_seed: seed,
-            },
+            &CreateTopics { topics, validate_only: false, placement_seed: seed },
             &controller.settings,
         );
         let again = decision.clone();
@@ -546,11 +450,8 @@ fn replicas_are_spread() {
             let Record::Partition(partition) = record else {
                 continue;
             };
-            let racks: BTreeSet<i32> = partition
-                .replicas
-                .iter()
-                .map(|replica| replica.0 % 3)
-                .collect();
+            let racks: BTreeSet<i32> =
+                partition.replicas.iter().map(|replica| replica.0 % 3).collect();
             assert_eq!(
                 (partition.replicas.len(), racks.len()),
                 (3, 3),
@@ -563,9 +464,6 @@ fn replicas_are_spread() {
             );
             *leaders.entry(partition.leader).or_insert(0) += 1;
         }
-        assert!(
-            leaders.values().all(|count| (1..=6).contains(count)),
-            "{leaders:?}"
-        );
+        assert!(leaders.values().all(|count| (1..=6).contains(count)), "{leaders:?}");
     }
 }

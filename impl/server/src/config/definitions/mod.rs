@@ -125,9 +125,7 @@ pub fn broker() -> &'static [Definition] {
 
 /// The place of a key in [`broker`], or `None` where Kafka has no such key.
 pub(super) fn position(name: &str) -> Option<usize> {
-    table::BROKER
-        .binary_search_by(|definition| definition.name.cmp(name))
-        .ok()
+    table::BROKER.binary_search_by(|definition| definition.name.cmp(name)).ok()
 }
 
 /// The definition of a key, or `None` where Kafka has no such key.
@@ -142,10 +140,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_and_found() {
         assert!(broker().is_sorted_by(|a, b| a.name < b.name));
-        assert_eq!(
-            find("num.partitions").map(|key| key.default),
-            Some(Default::Value("1"))
-        );
+        assert_eq!(find("num.partitions").map(|key| key.default), Some(Default::Value("1")));
         assert!(find("zookeeper.connect").is_none());
     }
 }

@@ -16,14 +16,7 @@ const fn key(
     rule: Rule,
     update: Update,
 ) -> Definition {
-    Definition {
-        name,
-        kind,
-        default,
-        rule,
-        update,
-        internal: false,
-    }
+    Definition { name, kind, default, rule, update, internal: false }
 }
 
 const fn internal(
@@ -33,14 +26,7 @@ const fn internal(
     rule: Rule,
     update: Update,
 ) -> Definition {
-    Definition {
-        name,
-        kind,
-        default,
-        rule,
-        update,
-        internal: true,
-    }
+    Definition { name, kind, default, rule, update, internal: true }
 }
 
 // One line a key reads best, however long.
