@@ -10,6 +10,7 @@ use kraftig_spec::controller;
 use kraftig_spec::types::{DirectoryId, NodeId, TopicId};
 use kraftig_wire::ErrorCode;
 use kraftig_wire::batch::set_base_offset_and_epoch;
+use rustix::io::Errno;
 use tokio::sync::Notify;
 
 use super::sequences::{self, Turn};
@@ -166,7 +167,15 @@ impl Partition {
     }
 
     fn disk_failed(&self, error: &DiskError) -> ErrorCode {
-        self.directory.fail(error);
+        // Too many open files: nothing has happened to the disk, and connections come and go.
+        let no_descriptor = [Errno::MFILE, Errno::NFILE]
+            .map(|errno| Some(errno.raw_os_error()))
+            .contains(&error.source.raw_os_error());
+        if error.action == "open" && no_descriptor {
+            tracing::warn!("{}-{}: {error}", self.topic, self.index);
+        } else {
+            self.directory.fail(error);
+        }
         ErrorCode::KAFKA_STORAGE_ERROR
     }
 
@@ -262,7 +271,11 @@ impl Partition {
             };
             log.flush_handle().map_err(|e| self.failed(e))?
         };
-        flush.sync().map_err(|e| self.disk_failed(&e))?;
+        match flush.sync() {
+            // The partition has been deleted meanwhile, and its directory renamed.
+            Err(e) if e.is_not_found() && self.lock().log.is_none() => return Ok(()),
+            synced => synced.map_err(|e| self.disk_failed(&e))?,
+        }
         let mut state = self.lock();
         let Some(log) = &mut state.log else {
             return Ok(());
