@@ -36,11 +36,10 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
     }
     let lie = BeginQuorumEpoch { epoch, leader: NodeId(2), voter: local };
     handle.request(Request::BeginQuorumEpoch(lie)).await.unwrap();
-    while batches > 0 {
-        if let QuorumEvent::Committed(committed) = events.recv().await.unwrap()
-            && committed.last().is_some_and(|batch| batch.last_offset >= end)
-        {
-            break;
+    let mut committed = Offset::ZERO;
+    while committed < end {
+        if let QuorumEvent::Committed(batches) = events.recv().await.unwrap() {
+            committed = batches.last().map_or(committed, |batch| batch.last_offset);
         }
     }
     handle.stop().await;
@@ -118,7 +117,7 @@ async fn no_change_of_a_trace_goes_unseen() {
     let text = std::fs::read_to_string(&trace).unwrap();
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     assert!(check(&write(directory.path(), &lines)).is_ok());
-    let mut changes = 0;
+    let mut mutations = 0;
     for (index, line) in lines.iter().enumerate() {
         let record: Value = serde_json::from_str(line).unwrap();
         for path in numbers(&record, "") {
@@ -139,7 +138,7 @@ async fn no_change_of_a_trace_goes_unseen() {
             lines[index] = changed.to_string();
             let verdict = check(&write(directory.path(), &lines));
             assert!(verdict.is_err(), "line {} with another {path}: {line}", index + 1);
-            changes += 1;
+            mutations += 1;
         }
         // A life's last line may be missing: the crash came before it.
         let ends_life =
@@ -149,10 +148,10 @@ async fn no_change_of_a_trace_goes_unseen() {
             lines.remove(index);
             let verdict = check(&write(directory.path(), &lines));
             assert!(verdict.is_err(), "without line {}: {line}", index + 1);
-            changes += 1;
+            mutations += 1;
         }
     }
-    assert!(changes > 100, "{changes}");
+    assert!(mutations > 100, "{mutations}");
 }
 
 fn numbers(value: &Value, path: &str) -> Vec<String> {

@@ -93,16 +93,12 @@ pub(crate) fn nullable_struct<T>(
     value: Option<&T>,
     write: impl FnOnce(&mut BytesMut, &T) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    match value {
-        Some(value) => {
-            buf.put_i8(1);
-            write(buf, value)
-        }
-        None => {
-            buf.put_i8(-1);
-            Ok(())
-        }
-    }
+    let Some(value) = value else {
+        buf.put_i8(-1);
+        return Ok(());
+    };
+    buf.put_i8(1);
+    write(buf, value)
 }
 
 /// A tagged field (KIP-482): its tag, its size and what `write` writes. The size is known only afterwards

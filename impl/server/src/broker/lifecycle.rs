@@ -15,7 +15,7 @@ const REGISTRATION_RETRY: Duration = Duration::from_millis(100);
 /// How long to wait before the controller is asked again whether the broker has caught up, or may stop.
 const HEARTBEAT_RETRY: Duration = Duration::from_millis(50);
 /// How long a controlled shutdown may take, as in Kafka.
-const MOST_SHUTDOWN: Duration = Duration::from_secs(5 * 60);
+const MOST_SHUTDOWN: Duration = Duration::from_mins(5);
 
 /// The broker did not become part of the cluster.
 #[derive(Debug, thiserror::Error)]

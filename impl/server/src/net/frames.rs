@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const IDLE_BYTES: usize = 4 << 10;
 /// What a connection may claim before it has sent it. Above, the buffer grows as the bytes come.
 const UNPROVEN_BYTES: usize = 1 << 20;
-/// A buffer above this is given back when it is empty.
+/// The memory of a frame above this is given back with the frame.
 const KEPT_BYTES: usize = 64 << 10;
 
 /// Why no frame can be read.
@@ -66,15 +66,15 @@ impl Frames {
                         .ok_or(FrameError::Size { size, limit: self.limit })?;
                     let frame = 4 + length;
                     if self.buffer.len() >= frame {
-                        let frame = self.buffer.split_to(frame).freeze().slice(4..);
-                        return Ok(Some(frame));
+                        let bytes = self.buffer.split_to(frame).freeze().slice(4..);
+                        if self.buffer.is_empty() && frame > KEPT_BYTES {
+                            self.buffer = BytesMut::new();
+                        }
+                        return Ok(Some(bytes));
                     }
                     (frame - self.buffer.len()).min(self.buffer.len().max(UNPROVEN_BYTES))
                 }
             };
-            if self.buffer.is_empty() && self.buffer.capacity() > KEPT_BYTES {
-                self.buffer = BytesMut::new();
-            }
             self.buffer.reserve(wanted);
             match idle.guard(stream.read_buf(&mut self.buffer)).await {
                 None => return Err(FrameError::Idle),

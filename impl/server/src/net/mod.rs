@@ -124,7 +124,6 @@ async fn accept(
     // Dropped with this task, and all connections with it.
     let mut connections = JoinSet::new();
     loop {
-        let slot = limits.slot().await;
         let (stream, peer) = loop {
             tokio::select! {
                 accepted = socket.accept() => match accepted {
@@ -137,6 +136,8 @@ async fn accept(
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
             }
         };
+        // It waits here, and the next ones in the backlog.
+        let slot = limits.slot().await;
         let Some(admitted) = limits.admit(slot, peer.ip()) else {
             tracing::info!(
                 "closing the connection of {peer}: its host has as many as max.connections.per.ip allows"

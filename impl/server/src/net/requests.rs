@@ -17,7 +17,7 @@ use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
 use kraftig_wire::messages::request_header::RequestHeader;
 use kraftig_wire::{
-    DecodeError, EncodeError, Reader, Request, decode_request_header, encode_response_frame,
+    DecodeError, EncodeError, Reader, Request, Str, decode_request_header, encode_response_frame,
 };
 
 use crate::broker::{
@@ -86,7 +86,10 @@ pub(super) async fn answer(
         }
         return Err(RequestError::Version { name: api.name, version });
     }
-    context.client_id.clone_from(&header.client_id);
+    if context.client_id != header.client_id {
+        // In memory of its own: it outlives the frame.
+        context.client_id = header.client_id.as_ref().map(Str::detach);
+    }
     let mut received = Received { header, reader };
     let context = &*context;
 

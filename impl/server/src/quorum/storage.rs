@@ -33,8 +33,8 @@ impl Storage {
         voters: Vec<NodeId>,
     ) -> Result<(Self, Restored), QuorumError> {
         let config = Arc::new(config);
-        let has_log = disk::exists(directory)?
-            && disk::list(directory)?.iter().any(|name| name.ends_with(".log"));
+        let is_log = |name: &String| Path::new(name).extension().is_some_and(|kind| kind == "log");
+        let has_log = disk::exists(directory)? && disk::list(directory)?.iter().any(is_log);
         let mut log = if has_log {
             let known = Known { contiguous: true, ..Known::default() };
             let (log, recovery) = Log::open(directory, known, config, now_ms())?;
@@ -51,7 +51,8 @@ impl Storage {
         if let Some(parent) = directory.parent() {
             disk::sync_dir(parent)?;
         }
-        let election = QuorumState::read(directory)?.map_or_else(ElectionState::default, election);
+        let election =
+            QuorumState::read(directory)?.as_ref().map_or_else(ElectionState::default, election);
         if disk::exists(&directory.join(kraftig_log::quorum_state::FILE_NAME))? {
             disk::open(&directory.join(kraftig_log::quorum_state::FILE_NAME))?.sync()?;
         }
@@ -134,7 +135,7 @@ impl Storage {
             } else {
                 let records = batch.records(MOST_RECORD_BYTES).map_err(damaged)?;
                 let mut values = Vec::new();
-                for record in records.iter() {
+                for record in &records {
                     let record = record.map_err(damaged)?;
                     values.push(records.slice(record.value.unwrap_or_default()));
                 }
@@ -177,10 +178,10 @@ fn leader_change(leader: NodeId, voters: &[NodeId], granting: &[NodeId], now: i6
     builder.build()
 }
 
-fn election(file: QuorumState) -> ElectionState {
-    let directory = match file.version {
+fn election(file: &QuorumState) -> ElectionState {
+    let directory = match &file.version {
         Version::V0 { .. } => DirectoryId::ABSENT,
-        Version::V1 { voted_directory } => voted_directory,
+        Version::V1 { voted_directory } => *voted_directory,
     };
     let voted = file.voted.map(|id| ReplicaKey { id, directory });
     ElectionState { epoch: file.epoch, leader: file.leader, voted }
