@@ -127,7 +127,7 @@ impl Writer<'_> {
             }
             Type::Uint16 => out.put_u16(if default { 0 } else { self.rng.next() as u16 }),
             Type::Float64 => {
-                out.put_f64(if default { 0.0 } else { f64::from(self.rng.next() as u32) })
+                out.put_f64(if default { 0.0 } else { f64::from(self.rng.next() as u32) });
             }
             Type::Uuid if default => out.put_bytes(0, 16),
             Type::Uuid => {
