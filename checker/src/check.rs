@@ -65,20 +65,20 @@ pub(crate) fn run(
     let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
     let started = Instant::now();
     let mut told = started;
-    let live = std::io::stderr().is_terminal();
+    let terminal = std::io::stderr().is_terminal();
     let found = search(&model, threads, max_depth, |progress| {
         if told.elapsed() >= Duration::from_secs(1) {
             told = Instant::now();
-            let rate = progress.unique as f64 / started.elapsed().as_secs_f64();
+            let rate = per_second(progress.unique, started.elapsed().as_secs_f64());
             let line = format!(
                 "depth {}: {} states, {} left in this level, {}/s",
                 progress.level,
                 grouped(progress.unique as u64),
                 grouped(progress.waiting as u64),
-                grouped(rate as u64)
+                grouped(rate)
             );
             let mut stderr = std::io::stderr();
-            let _ = if live {
+            let _ = if terminal {
                 write!(stderr, "\r\x1b[2K{line}").and_then(|()| stderr.flush())
             } else {
                 writeln!(stderr, "{line}")
@@ -86,7 +86,7 @@ pub(crate) fn run(
         }
     });
     let seconds = started.elapsed().as_secs_f64();
-    if live {
+    if terminal {
         let _ = write!(std::io::stderr(), "\r\x1b[2K");
     }
     let verdict = Verdict::of(&found, &model);
@@ -141,7 +141,7 @@ fn report(
         "time",
         format!(
             "{seconds:.1} s on {threads} threads, {} states/s",
-            grouped((found.unique() as f64 / seconds.max(1e-9)) as u64)
+            grouped(per_second(found.unique(), seconds))
         ),
     );
     line("memory", format!("{} MiB at most", peak_rss_bytes() >> 20));
@@ -200,7 +200,7 @@ fn machine(
         "generated": found.generated,
         "depth": found.depth,
         "seconds": (seconds * 1000.0).round() / 1000.0,
-        "states_per_second": (found.unique() as f64 / seconds.max(1e-9)).round(),
+        "states_per_second": per_second(found.unique(), seconds),
         "threads": threads,
         "peak_rss_bytes": peak_rss_bytes(),
         "properties": properties,
@@ -215,6 +215,11 @@ fn peak_rss_bytes() -> u64 {
     let kilobytes =
         peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) << 10
+}
+
+fn per_second(count: usize, seconds: f64) -> u64 {
+    let milliseconds = ((seconds * 1000.0) as u64).max(1);
+    count as u64 * 1000 / milliseconds
 }
 
 /// `1234567` as `1,234,567`.

@@ -122,7 +122,7 @@ impl From<BoundsArgs> for Bounds {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::List => list::run(),
+        Command::List => Ok(list::run()),
         Command::Check { model: ModelName::Quorum, bounds, threads, max_depth, json } => {
             check::run(bounds.into(), threads.max(1), max_depth, json)
         }

@@ -1,5 +1,6 @@
 //! `replay`: a running node held against the model.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,8 +47,9 @@ trace        {starts} starts, {events} events, {effects} effects, {torn} torn li
 committed    {end}\n"
     );
     if let Some(Compared { batches, older, end }) = compared {
-        text += &format!(
-            "directory    {batches} batches with the trace's epochs and CRCs, {older} older ones, end {end}\n"
+        let _ = writeln!(
+            text,
+            "directory    {batches} batches with the trace's epochs and CRCs, {older} older ones, end {end}"
         );
     }
     text

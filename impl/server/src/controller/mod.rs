@@ -161,3 +161,6 @@ impl ControllerHandle {
         answer.await.unwrap_or_else(|_| Err(ControllerError::not_controller()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,8 +91,8 @@ async fn brokers_and_controllers() {
         assert_eq!(response.cluster_authorized_operations, 8096);
         let other = client.ask(2, &request(3 - endpoint_type)).await;
         assert_eq!(other.error_code, ErrorCode::MISMATCHED_ENDPOINT_TYPE.0);
-        let none = client.ask(2, &request(9)).await;
-        assert_eq!(none.error_code, ErrorCode::UNSUPPORTED_ENDPOINT_TYPE.0);
+        let refused = client.ask(2, &request(9)).await;
+        assert_eq!(refused.error_code, ErrorCode::UNSUPPORTED_ENDPOINT_TYPE.0);
     }
     // A controller listener serves no Metadata: the connection ends.
     controller.send(&[0, 0, 0, 10, 0, 3, 0, 1, 0, 0, 0, 1, 255, 255]).await;
@@ -178,7 +178,7 @@ async fn refusals_leave_nothing_behind() {
     format(dir.path());
     let other = tempfile::tempdir().unwrap();
     format(other.path());
-    let (_other, taken) = {
+    let (other, taken) = {
         let node = start(other.path(), &[]).await;
         let port = node.address(BROKER).unwrap().port();
         let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:0");
@@ -188,5 +188,5 @@ async fn refusals_leave_nothing_behind() {
     assert!(matches!(refused, Err(NodeError::Bind(_))));
     assert!(!dir.path().join("__cluster_metadata-0").exists());
     start(dir.path(), &[]).await.stop().await;
-    _other.stop().await;
+    other.stop().await;
 }
