@@ -229,6 +229,9 @@ impl Controller {
     }
 
     fn activate(&mut self, epoch: Epoch, epoch_start: Offset) -> Result<(), ControllerFailure> {
+        // Nothing that others may have committed is missing.
+        self.loaded = true;
+        self.publish();
         let now_ms = self.now_ms();
         let next_offset = epoch_start.plus(1);
         self.active = Some(Active {

@@ -1,0 +1,181 @@
+//! The controller on a real quorum of one, without a broker.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kraftig_spec::controller::{
+    CreatableTopic, FEATURES, METADATA_VERSION, MetadataVersion, bootstrap_records,
+    record::SupportedFeature,
+};
+use kraftig_spec::quorum::{Config, Timeouts};
+use kraftig_spec::types::{DirectoryId, Offset, ReplicaKey, TopicId, Uuid};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::quorum::{self, QuorumHandle, QuorumOptions};
+
+const BROKER: NodeId = NodeId(1);
+
+struct Running {
+    controller: ControllerHandle,
+    task: JoinHandle<Result<(), ControllerFailure>>,
+    quorum: QuorumHandle,
+    published: Arc<ArcSwap<Image>>,
+    applied: Arc<AtomicUsize>,
+}
+
+impl Running {
+    async fn start(dir: &Path, session_timeout_ms: i64, max_idle_interval_ms: u64) -> Self {
+        let options = QuorumOptions {
+            config: Config {
+                local: ReplicaKey { id: BROKER, directory: DirectoryId::ABSENT },
+                voters: [BROKER].into(),
+                timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
+            },
+            directory: dir.join("__cluster_metadata-0"),
+            log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
+            trace: None,
+        };
+        let (quorum, events) = quorum::start(options).unwrap();
+        let published = Arc::new(ArcSwap::from_pointee(Image::default()));
+        let applied = Arc::new(AtomicUsize::new(0));
+        let topics = applied.clone();
+        let options = ControllerOptions {
+            settings: Arc::new(Settings {
+                cluster_id: "cluster".to_owned(),
+                node_id: BROKER,
+                num_partitions: 1,
+                default_replication_factor: 1,
+                delete_topic_enable: true,
+                static_config: std::collections::BTreeMap::new(),
+                kraft_version: 0,
+            }),
+            bootstrap: bootstrap_records(MetadataVersion::LATEST),
+            registration: RegisterController {
+                controller_id: BROKER,
+                incarnation_id: Uuid([1; 16]),
+                zk_migration_ready: false,
+                end_points: Vec::new(),
+                features: Vec::new(),
+            },
+            session_timeout_ms,
+            max_idle_interval_ms,
+            max_batch_bytes: 10_000,
+            published: published.clone(),
+            apply: Box::new(move |_, new| topics.store(new.topics.len(), Ordering::Release)),
+        };
+        let (controller, task) = start(options, quorum.clone(), events);
+        assert!(controller.wait_until_active().await);
+        Self { controller, task, quorum, published, applied }
+    }
+
+    /// Registers a broker and lets it serve.
+    async fn serve(&self) {
+        let feature = |feature: &kraftig_spec::controller::Feature| SupportedFeature {
+            name: feature.name.to_owned(),
+            min_supported_version: feature.min,
+            max_supported_version: feature.max,
+        };
+        let registration = BrokerRegistration {
+            broker_id: BROKER,
+            cluster_id: "cluster".to_owned(),
+            incarnation_id: Uuid([2; 16]),
+            listeners: Vec::new(),
+            features: FEATURES.iter().map(feature).collect(),
+            rack: None,
+            is_migrating_zk_broker: false,
+            log_dirs: vec![DirectoryId(Uuid([3; 16]))],
+            previous_broker_epoch: Some(-1),
+        };
+        let epoch = self.controller.register_broker(registration).await.unwrap();
+        let heartbeat = Heartbeat {
+            broker_id: BROKER,
+            broker_epoch: epoch,
+            current_metadata_offset: Offset(self.published.load().end.0 - 1),
+            want_fence: false,
+            want_shut_down: false,
+            offline_log_dirs: Vec::new(),
+        };
+        let reply = self.controller.heartbeat(heartbeat).await.unwrap();
+        assert!(reply.is_caught_up && !reply.is_fenced, "{reply:?}");
+    }
+
+    async fn create(&self, name: &str, config: &str) -> Result<CreatedTopic, ControllerError> {
+        let mut id = [0; 16];
+        id[..name.len()].copy_from_slice(name.as_bytes());
+        let topic = CreatableTopic {
+            name: name.to_owned(),
+            topic_id: TopicId(Uuid(id)),
+            num_partitions: 1,
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs: vec![(
+                "follower.replication.throttled.replicas".to_owned(),
+                Some(config.to_owned()),
+            )],
+        };
+        let request = CreateTopics { topics: vec![topic], validate_only: false, placement_seed: 0 };
+        Ok(self.controller.create_topics(request).await?.remove(0))
+    }
+
+    async fn stop(self) -> Arc<Image> {
+        self.controller.stop().await;
+        self.task.await.unwrap().unwrap();
+        self.quorum.stop().await;
+        self.published.load_full()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_survives_leaderships_and_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Running::start(dir.path(), i64::MAX, 0).await;
+    node.serve().await;
+    assert_eq!(node.create("one", "").await.unwrap().error, None);
+    assert_eq!(node.applied.load(Ordering::Acquire), 1, "applied before it is acknowledged");
+    assert!(node.published.load().topic("one").is_some());
+
+    // More than a batch may hold is refused, and leaves nothing behind.
+    let too_long = "1:1,".repeat(3000);
+    let error = node.create("two", &too_long).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::POLICY_VIOLATION);
+
+    let epoch = node.quorum.status().epoch;
+    node.quorum.resign();
+    let created = loop {
+        match node.create("two", "").await {
+            Ok(created) if node.quorum.status().epoch > epoch => break created,
+            // Still of the old epoch: it comes back as a topic that exists.
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.code, ErrorCode::NOT_CONTROLLER),
+        }
+    };
+    let exists = kraftig_spec::controller::ErrorCode::TopicAlreadyExists;
+    assert!(created.error.is_none_or(|error| error.code == exists));
+    let before = node.stop().await;
+    assert_eq!(before.topics.len(), 2);
+
+    let node = Running::start(dir.path(), i64::MAX, 0).await;
+    let after = node.published.load_full();
+    assert_eq!(after.topics, before.topics);
+    assert_eq!(after.brokers, before.brokers);
+    assert_eq!(after.features.get(METADATA_VERSION), Some(&29));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Running::start(dir.path(), 1, 1).await;
+    node.serve().await;
+    // Nobody sends heartbeats: the session ends.
+    while !node.published.load().brokers[&BROKER].fenced {
+        tokio::task::yield_now().await;
+    }
+    let fenced = node.published.load().end;
+    // Nobody asks for anything: the log grows all the same.
+    while node.published.load().end < fenced.plus(3) {
+        tokio::task::yield_now().await;
+    }
+    node.stop().await;
+}
