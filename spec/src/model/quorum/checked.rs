@@ -136,7 +136,9 @@ impl Witness {
             | Self::AnswerLost
             | Self::Follower
             | Self::Candidate => elects && several,
-            Self::LeaderElected | Self::Flush | Self::Leader => elects,
+            // Where nobody is ever elected, the properties hold of nothing.
+            Self::LeaderElected => true,
+            Self::Flush | Self::Leader => elects,
         }
     }
 }
