@@ -39,9 +39,10 @@ impl ReplicaManager {
 
         // Deletions come first: a topic that is made anew has the directories' names of the one before.
         let changes: Vec<_> = old.topics.diff(&new.topics).collect();
+        let mut gone = Vec::new();
         for change in &changes {
             if let DiffItem::Remove(_, topic) = change {
-                self.delete(topic);
+                self.delete(topic, &mut gone);
             }
         }
         let defaults = Arc::new(TopicConfig::of(new, &self.settings, ""));
@@ -68,6 +69,11 @@ impl ReplicaManager {
                 to_make.push(New { topic, index: *index, partition, config: config.clone(), log });
             }
         }
+        for ((topic, index), (directory, log)) in found.unwrap_or_default() {
+            recovery::set_aside(&topic, index, &directory, log);
+            gone.push((topic.into(), index));
+        }
+        self.checkpoints.forget(&self.directories, gone);
         let made = self.make(to_make);
         self.publish(
             changes.iter().filter_map(|change| match change {
@@ -77,9 +83,6 @@ impl ReplicaManager {
             made,
         );
         self.apply_configs(old, new, &defaults);
-        for ((topic, index), (directory, log)) in found.unwrap_or_default() {
-            recovery::set_aside(&topic, index, &directory, log);
-        }
         *lock(&self.serving) = true;
     }
 
@@ -191,7 +194,8 @@ impl ReplicaManager {
         }
     }
 
-    fn delete(&self, topic: &Topic) {
+    /// Deletes this node's partitions of a topic, and adds their names to `gone`.
+    fn delete(&self, topic: &Topic, gone: &mut Vec<(Arc<str>, i32)>) {
         let hosted = {
             let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
             if topics.ids.get(&topic.name) == Some(&topic.id) {
@@ -200,6 +204,7 @@ impl ReplicaManager {
             topics.by_id.remove(&topic.id)
         };
         for partition in hosted.into_iter().flat_map(|hosted| hosted.partitions.into_values()) {
+            gone.push((partition.topic.clone(), partition.index));
             let delay = Duration::from_millis(partition.config().file_delete_delay_ms);
             match partition.take_log().map(Log::delete) {
                 Some(Ok(path)) => lock(&self.deleted).push((Instant::now() + delay, path)),
@@ -211,8 +216,8 @@ impl ReplicaManager {
     }
 }
 
-/// Takes the log of a partition out of what was found on the disk, if it is of this topic and not of one that
-/// had the name before.
+/// Takes the log of a partition out of what was found on the disk, if it is of this topic. One of a topic that had
+/// the name before stays.
 fn take_log(
     found: &mut HashMap<(String, i32), (Arc<LogDirectory>, Log)>,
     topic: &Topic,
@@ -220,12 +225,7 @@ fn take_log(
 ) -> Option<(Arc<LogDirectory>, Log)> {
     let key = (topic.name.to_string(), index);
     let (_, log) = found.get(&key)?;
-    if log.topic_id().is_none_or(|id| id == topic.id) {
-        return found.remove(&key);
-    }
-    let (directory, log) = found.remove(&key)?;
-    recovery::set_aside(&topic.name, index, &directory, log);
-    None
+    if log.topic_id().is_none_or(|id| id == topic.id) { found.remove(&key) } else { None }
 }
 
 fn create(new: &New<'_>, directory: &LogDirectory, now: i64) -> Option<Log> {

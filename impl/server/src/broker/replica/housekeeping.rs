@@ -105,9 +105,9 @@ impl ReplicaManager {
             Job::Checkpoint(kind) => {
                 let offsets =
                     |partition: Arc<Partition>| Some((partition.clone(), partition.offsets()?));
-                let partitions: Vec<_> =
-                    self.partitions().into_iter().filter_map(offsets).collect();
-                self.checkpoints.write(kind, &self.directories, &partitions);
+                let partitions =
+                    || self.partitions().into_iter().filter_map(offsets).collect::<Vec<_>>();
+                self.checkpoints.write(kind, &self.directories, partitions);
             }
             Job::RemoveDeleted => return self.remove_deleted(),
         }

@@ -36,6 +36,38 @@ async fn a_topic_made_anew_is_empty() {
 }
 
 #[tokio::test]
+async fn a_topic_made_anew_keeps_its_records_in_a_crash() {
+    let mut node = Node::new();
+    node.config("t", &[("internal.segment.bytes", "200"), ("retention.ms", "1000")]);
+    for age in [5000, 4000, 0] {
+        node.produce("t", batch_at(5, now_ms() - age)).await;
+    }
+    node.replicas.find(TopicRef::Name("t"), 0).unwrap().clean(now_ms(), i64::MIN);
+    // The checkpoints hold 15 and 10 for the topic that was, as this start and the ones before have written them.
+    let mut node = node.after_stop();
+    node.change(|image| {
+        remove(image, "t");
+        put(image, topic("t", 2, 1));
+    });
+    node.produce("t", batch(3)).await;
+    let node = node.after_crash();
+    assert_eq!(found(&node.fetch_from("t", 0).await), [(0, LEADER_EPOCH, 3)]);
+
+    // The same where the node was down meanwhile.
+    let mut node = node.after_stop();
+    node.replicas.close();
+    for name in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"] {
+        std::fs::write(node.directory.path().join(name), "0\n1\nt 0 10\n").unwrap();
+    }
+    remove(&mut node.image, "t");
+    put(&mut node.image, topic("t", 3, 1));
+    let node = node.after_stop();
+    node.produce("t", batch(4)).await;
+    let node = node.after_crash();
+    assert_eq!(found(&node.fetch_from("t", 0).await), [(0, LEADER_EPOCH, 4)]);
+}
+
+#[tokio::test]
 async fn what_the_cluster_does_not_know_is_set_aside() {
     let node = Node::new();
     node.produce("t", batch(3)).await;
