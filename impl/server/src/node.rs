@@ -19,7 +19,7 @@ use kraftig_spec::controller::{
 };
 use kraftig_spec::quorum;
 use kraftig_spec::types::{DirectoryId, ReplicaKey};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinHandle, block_in_place};
 
 use crate::broker::Broker;
@@ -156,9 +156,12 @@ impl Node {
     /// Returns when the node cannot go on, and why.
     pub async fn failed(&mut self) -> NodeError {
         let running = &mut self.running;
+        let is_broker = running.broker.config.roles.broker;
         tokio::select! {
             ended = &mut running.controller => why_it_ended(ended).into(),
-            () = running.broker.replicas.all_directories_offline() => NodeError::NoDirectoryLeft,
+            () = running.broker.replicas.all_directories_offline(), if is_broker => {
+                NodeError::NoDirectoryLeft
+            }
         }
     }
 
@@ -166,7 +169,8 @@ impl Node {
     /// end, and what is in memory goes to the disk.
     pub async fn stop(self) {
         let Self { running, locks } = self;
-        if running.broker.config.broker.controlled_shutdown_enable {
+        let config = &running.broker.config;
+        if config.roles.broker && config.broker.controlled_shutdown_enable {
             lifecycle::leave(&running.broker).await;
         }
         for task in &running.tasks {
@@ -212,7 +216,10 @@ impl Running {
         ensemble.assign_directory_ids()?;
 
         let settings = Arc::new(settings(&config, &ensemble));
-        let (log_dirs, previous_epoch) = take_log_dirs(&config, &ensemble)?;
+        let is_broker = config.roles.broker;
+        // Just a controller has no partitions: what is in its directories beside the metadata is left alone.
+        let (log_dirs, previous_epoch) =
+            if is_broker { take_log_dirs(&config, &ensemble)? } else { (Vec::new(), -1) };
         let replicas =
             block_in_place(|| ReplicaManager::open(&config, settings.clone(), &log_dirs))?;
         let bootstrap = bootstrap_of(&config.metadata_log_dir)?;
@@ -229,7 +236,11 @@ impl Running {
             &replicas,
             (&quorum, events),
         )?;
-        let registration = registration(&config, &bound, &settings, &log_dirs, previous_epoch)?;
+        let registration = if is_broker {
+            Some(registration(&config, &bound, &settings, &log_dirs, previous_epoch)?)
+        } else {
+            None
+        };
         let broker = Arc::new(Broker::new(config, settings, metadata, replicas, handle));
         let joined = tokio::select! {
             ended = &mut controller => Err(why_it_ended(ended).into()),
@@ -240,14 +251,12 @@ impl Running {
             quorum.stop().await;
             return Err(error);
         }
-        broker.replicas.start_housekeeping();
-        let mut running = Self {
-            quorum,
-            controller,
-            addresses: Vec::new(),
-            tasks: vec![tokio::spawn(lifecycle::keep_alive(broker.clone()))],
-            broker,
-        };
+        let mut tasks = Vec::new();
+        if is_broker {
+            broker.replicas.start_housekeeping();
+            tasks.push(tokio::spawn(lifecycle::keep_alive(broker.clone())));
+        }
+        let mut running = Self { quorum, controller, addresses: Vec::new(), tasks, broker };
         running.serve(bound)?;
         let listeners: Vec<String> =
             running.addresses.iter().map(|(name, address)| format!("{name}://{address}")).collect();
@@ -270,11 +279,15 @@ impl Running {
     }
 }
 
-async fn join(broker: &Broker, registration: BrokerRegistration) -> Result<(), NodeError> {
+/// Waits until the controller is active and the broker, if the node is one, serves.
+async fn join(broker: &Broker, registration: Option<BrokerRegistration>) -> Result<(), NodeError> {
     if !broker.controller.wait_until_active().await {
         return Err(ControllerFailure::Gone.into());
     }
-    Ok(lifecycle::join(broker, registration).await?)
+    if let Some(registration) = registration {
+        lifecycle::join(broker, registration).await?;
+    }
+    Ok(())
 }
 
 fn bind(config: &Config) -> Result<Vec<Bound>, BindError> {
@@ -378,9 +391,10 @@ fn start_controller(
     bootstrap: Vec<Record>,
     published: &Arc<ArcSwap<Image>>,
     replicas: &Arc<ReplicaManager>,
-    (quorum, events): (&QuorumHandle, UnboundedReceiver<QuorumEvent>),
+    (quorum, events): (&QuorumHandle, Receiver<QuorumEvent>),
 ) -> Result<(ControllerHandle, JoinHandle<Result<(), ControllerFailure>>), DiskError> {
     let replicas = replicas.clone();
+    let is_broker = config.roles.broker;
     let options = ControllerOptions {
         settings,
         bootstrap,
@@ -396,7 +410,12 @@ fn start_controller(
             .unwrap_or_default(),
         max_batch_bytes: usize::try_from(config.metadata.max_batch_bytes).unwrap_or_default(),
         published: published.clone(),
-        apply: Box::new(move |old, new| replicas.apply(old, new)),
+        apply: Box::new(move |old, new| {
+            // Just a controller hosts nothing, even where it was a broker once and is named as a replica.
+            if is_broker {
+                replicas.apply(old, new);
+            }
+        }),
     };
     Ok(controller::start(options, quorum.clone(), events))
 }

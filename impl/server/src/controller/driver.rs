@@ -46,7 +46,7 @@ pub enum ControllerFailure {
 pub fn start(
     options: ControllerOptions,
     quorum: QuorumHandle,
-    events: mpsc::UnboundedReceiver<QuorumEvent>,
+    events: mpsc::Receiver<QuorumEvent>,
 ) -> (ControllerHandle, JoinHandle<Result<(), ControllerFailure>>) {
     let (sender, requests) = mpsc::channel(QUEUE);
     let (active_sender, active) = watch::channel(false);
@@ -105,7 +105,7 @@ type Answer = Box<dyn FnOnce(Result<(), ControllerError>) + Send>;
 impl Controller {
     async fn run(
         mut self,
-        mut events: mpsc::UnboundedReceiver<QuorumEvent>,
+        mut events: mpsc::Receiver<QuorumEvent>,
         mut requests: mpsc::Receiver<Request>,
     ) -> Result<(), ControllerFailure> {
         loop {

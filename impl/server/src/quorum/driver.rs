@@ -9,7 +9,7 @@ use kraftig_spec::quorum::{
     self, Effect, Event, Fetch, NewBatch, ReadFrom, Request, Response, State, Timer,
 };
 use kraftig_spec::types::Offset;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 use super::storage::{Storage, data_batch};
@@ -25,12 +25,12 @@ const MOST_PARKED: usize = 1024;
 /// Commands that one flush may serve.
 const MOST_COMMANDS: usize = 1024;
 /// About how much of the log is told to the controller at once.
-const COMMITTED_BYTES: usize = 4 << 20;
+const COMMITTED_BYTES: usize = 1 << 20;
+/// Events that may wait for the controller; the thread waits for it then. It takes events whatever else it waits for.
+const EVENTS: usize = 16;
 
 /// Recovers the metadata log and starts the thread.
-pub fn start(
-    options: QuorumOptions,
-) -> Result<(QuorumHandle, UnboundedReceiver<QuorumEvent>), QuorumError> {
+pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEvent>), QuorumError> {
     let QuorumOptions { config, directory, log, trace } = options;
     if config.voters.len() > 1 {
         return Err(QuorumError::SeveralVoters(config.voters.len()));
@@ -44,7 +44,7 @@ pub fn start(
     let delivered = restored.log.start;
     let (state, effects) = quorum::start(config, restored)?;
     let (commands, queue) = mpsc::sync_channel(QUEUE);
-    let (events, told) = unbounded_channel();
+    let (events, told) = channel(EVENTS);
     let (status, watched) = watch::channel(QuorumStatus::default());
     let driver = Driver {
         state,
@@ -71,7 +71,7 @@ struct Driver {
     state: State,
     storage: Storage,
     tracer: Option<Tracer>,
-    events: UnboundedSender<QuorumEvent>,
+    events: Sender<QuorumEvent>,
     status: watch::Sender<QuorumStatus>,
     timers: BTreeMap<Timer, Instant>,
     parked: VecDeque<Parked>,
@@ -111,7 +111,7 @@ impl Driver {
             }
             Err(error) => {
                 tracing::error!("the quorum stops: {error}");
-                let _ = self.events.send(QuorumEvent::Stopped(error));
+                let _ = self.events.blocking_send(QuorumEvent::Stopped(error));
             }
         }
     }
@@ -237,11 +237,12 @@ impl Driver {
                 }
                 Effect::BecameLeader { epoch, epoch_start } => {
                     tracing::info!("leading the quorum in epoch {epoch} from offset {epoch_start}");
-                    let _ = self.events.send(QuorumEvent::BecameLeader { epoch, epoch_start });
+                    let _ =
+                        self.events.blocking_send(QuorumEvent::BecameLeader { epoch, epoch_start });
                 }
                 Effect::LostLeader { epoch } => {
                     tracing::info!("no longer leading the quorum in epoch {epoch}");
-                    let _ = self.events.send(QuorumEvent::LostLeader { epoch });
+                    let _ = self.events.blocking_send(QuorumEvent::LostLeader { epoch });
                 }
                 Effect::AdvanceHighWatermark { to } => self.tell_committed(to)?,
                 Effect::WakeParked => outcome.wake = true,
@@ -262,7 +263,7 @@ impl Driver {
             let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
             let Some(last) = batches.last() else { break };
             self.delivered = last.last_offset.plus(1);
-            let _ = self.events.send(QuorumEvent::Committed(batches));
+            let _ = self.events.blocking_send(QuorumEvent::Committed(batches));
         }
         Ok(())
     }

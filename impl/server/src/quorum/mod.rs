@@ -3,6 +3,7 @@
 //! was appended meanwhile (group commit). It decides nothing: epochs, voters and offsets are the core's.
 
 mod driver;
+mod recovery;
 mod storage;
 mod tracer;
 
@@ -57,6 +58,26 @@ pub enum QuorumError {
         offset: i64,
         /// What is wrong with it.
         source: kraftig_wire::batch::BatchError,
+    },
+    /// Something is damaged that is not a torn tail.
+    #[error(
+        "{} is damaged at byte {position}, and whole batches follow: what they hold was committed, so nothing is cut off; restore the file, or the directory, from a copy",
+        .file.display()
+    )]
+    Damaged {
+        /// The segment.
+        file: PathBuf,
+        /// The first byte that is not part of a whole batch.
+        position: u64,
+    },
+    /// The log does not begin at offset 0.
+    #[error(
+        "the metadata log in {} does not begin at offset 0: logs that begin with a snapshot are not served yet, and without one the directory has lost files",
+        .directory.display()
+    )]
+    NoBeginning {
+        /// Its directory.
+        directory: PathBuf,
     },
     /// The trace cannot be written.
     #[error("cannot write the trace {0}: {1}")]

@@ -13,7 +13,7 @@ use kraftig_wire::batch::{BatchBuilder, set_base_offset_and_epoch};
 use kraftig_wire::messages::ControlRecord;
 use kraftig_wire::messages::leader_change_message::{LeaderChangeMessage, Voter};
 
-use super::{CommittedBatch, QuorumError};
+use super::{CommittedBatch, QuorumError, recovery};
 
 /// Most bytes of a batch's records once they are read back; the log's own writer stays far below.
 const MOST_RECORD_BYTES: usize = 16 << 20;
@@ -36,6 +36,7 @@ impl Storage {
         let is_log = |name: &String| Path::new(name).extension().is_some_and(|kind| kind == "log");
         let has_log = disk::exists(directory)? && disk::list(directory)?.iter().any(is_log);
         let mut log = if has_log {
+            recovery::check(directory)?;
             let known = Known { contiguous: true, ..Known::default() };
             let (log, recovery) = Log::open(directory, known, config, now_ms())?;
             if let Some(damage) = recovery.damage {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_spec::quorum::{Answer, BeginQuorumEpoch, Config, Error, Fetch, Request, Timeouts};
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 use super::{CommittedBatch, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, start};
 
@@ -21,7 +21,7 @@ fn options(directory: &Path) -> QuorumOptions {
 }
 
 /// The epoch that the node leads, and all that is committed up to its first record.
-async fn lead(events: &mut UnboundedReceiver<QuorumEvent>) -> (Epoch, Vec<CommittedBatch>) {
+async fn lead(events: &mut Receiver<QuorumEvent>) -> (Epoch, Vec<CommittedBatch>) {
     let (mut leads, mut committed) = (None, Vec::new());
     loop {
         match events.recv().await.expect("the thread runs") {
@@ -40,7 +40,7 @@ async fn lead(events: &mut UnboundedReceiver<QuorumEvent>) -> (Epoch, Vec<Commit
 
 async fn commit(
     handle: &QuorumHandle,
-    events: &mut UnboundedReceiver<QuorumEvent>,
+    events: &mut Receiver<QuorumEvent>,
     epoch: Epoch,
     value: &'static str,
 ) -> Offset {
@@ -134,4 +134,46 @@ fn several_voters_are_refused() {
     let mut options = options(directory.path());
     options.config.voters.insert(NodeId(2));
     assert!(matches!(start(options), Err(QuorumError::SeveralVoters(2))));
+}
+
+/// Cuts and flips in a log of three data batches: a torn tail is cut off, anything else is refused and left alone.
+#[tokio::test]
+async fn only_a_torn_tail_is_cut_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let (handle, mut events) = start(options(directory.path())).unwrap();
+    let (epoch, _) = lead(&mut events).await;
+    for value in ["a", "b", "c"] {
+        commit(&handle, &mut events, epoch, value).await;
+    }
+    handle.stop().await;
+    let file = directory.path().join("__cluster_metadata-0/00000000000000000000.log");
+    let whole = std::fs::read(&file).unwrap();
+    let batch = 61 + 8;
+    let last = whole.len() - batch;
+    for (position, refused) in [
+        (70, true),
+        (last - batch + 9, true),
+        (last - 3, true),
+        (last + 20, false),
+        (whole.len() - 2, false),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[position] ^= 1;
+        std::fs::write(&file, &bytes).unwrap();
+        match start(options(directory.path())) {
+            Err(QuorumError::Damaged { .. }) => {
+                assert!(refused, "byte {position}");
+                assert_eq!(std::fs::read(&file).unwrap(), bytes, "nothing is cut");
+            }
+            Err(error) => panic!("{error}"),
+            Ok((handle, mut events)) => {
+                assert!(!refused, "byte {position}");
+                let (_, committed) = lead(&mut events).await;
+                assert_eq!(committed.iter().filter(|batch| batch.records.is_some()).count(), 2);
+                handle.stop().await;
+            }
+        }
+    }
+    std::fs::rename(&file, file.with_file_name("00000000000000000002.log")).unwrap();
+    assert!(matches!(start(options(directory.path())), Err(QuorumError::NoBeginning { .. })));
 }

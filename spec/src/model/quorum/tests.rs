@@ -116,3 +116,10 @@ fn bounds_that_do_not_fit_are_refused() {
     assert_eq!(bounds(3, 2, 1, Some(15), true).check(), Err(BoundsError::Crashes(15)));
     assert_eq!(bounds(5, 3, 2, None, true).check(), Ok(()));
 }
+
+/// What the server runs alone is a model too.
+#[test]
+fn the_only_voter_is_clean() {
+    let states = reachable(bounds(1, 4, 3, None, true));
+    assert!(states.len() > 100 && states.iter().all(|state| state.violations == 0));
+}

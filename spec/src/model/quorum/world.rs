@@ -161,6 +161,17 @@ pub(super) fn summary(log: &[Entry<Value>], flushed: Offset) -> LogSummary {
 impl Node {
     pub(super) fn restart(config: Arc<Config>, restored: Restored, log: &[Entry<Value>]) -> Self {
         let (state, effects) = start(config, restored).expect("the model's nodes are voters");
+        // What a start does nobody sees before a flush. So a crash in the middle of it leaves what a crash
+        // after it can leave, and needs no cuts of its own.
+        let seen = |effect: &Effect<Value>| {
+            matches!(
+                effect,
+                Effect::Respond { .. }
+                    | Effect::AdvanceHighWatermark { .. }
+                    | Effect::Truncate { .. }
+            )
+        };
+        assert!(!effects.iter().any(seen), "a start is seen from outside");
         let mut node = Self { state, log: log.to_vec() };
         node.carry_out(&effects);
         node.forget_idle();

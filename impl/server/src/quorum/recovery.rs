@@ -1,0 +1,85 @@
+//! Whether what is damaged in the metadata log is a torn tail.
+//!
+//! A crash tears the end of what was being written, and that was never acknowledged: it is cut off. Damage with
+//! something whole behind it is another thing: what is behind it was acknowledged, and cutting would forget it.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use kraftig_log::disk::{self, File};
+use kraftig_wire::batch::{BatchHeader, HEADER_SIZE, batches, verify_crc};
+
+use super::QuorumError;
+
+/// No batch of the metadata log is larger; a length above it is damage.
+const LARGEST_BATCH: usize = 64 << 20;
+/// How far behind damage a whole batch is looked for.
+const SEARCHED: usize = 64 << 20;
+
+/// An error if cutting the log at its first damage would lose what was once whole, or if the log's beginning is
+/// missing.
+pub(super) fn check(directory: &Path) -> Result<(), QuorumError> {
+    let mut segments: Vec<PathBuf> = disk::list(directory)?
+        .iter()
+        .map(|name| directory.join(name))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
+        .collect();
+    segments.sort();
+    let first = segments.first().and_then(|path| path.file_stem()?.to_str()?.parse::<i64>().ok());
+    if first != Some(0) {
+        return Err(QuorumError::NoBeginning { directory: directory.to_owned() });
+    }
+    let count = segments.len();
+    let mut end = 0;
+    for (index, path) in segments.into_iter().enumerate() {
+        let file = disk::open(&path)?;
+        let (position, next) = whole(&file, end)?;
+        end = next;
+        if position == file.len()? {
+            continue;
+        }
+        if index + 1 < count || something_whole_follows(&file, position, end)? {
+            return Err(QuorumError::Damaged { file: path, position });
+        }
+    }
+    Ok(())
+}
+
+/// Where the batches that are whole and follow each other end: the byte and the offset.
+fn whole(file: &File, mut end: i64) -> Result<(u64, i64), QuorumError> {
+    let (length, mut position) = (file.len()?, 0);
+    let mut buffer = Vec::new();
+    loop {
+        buffer.resize(HEADER_SIZE, 0);
+        let read = file.read_at(&mut buffer, position)?;
+        let Ok(header) = BatchHeader::parse(&buffer[..read]) else { break };
+        let fits = header.size() <= LARGEST_BATCH && header.size() as u64 <= length - position;
+        if !fits || header.base_offset != end {
+            break;
+        }
+        buffer.resize(header.size(), 0);
+        file.read_exact_at(&mut buffer, position)?;
+        if verify_crc(&buffer).is_err() {
+            break;
+        }
+        position += header.size() as u64;
+        end = header.next_offset();
+    }
+    Ok((position, end))
+}
+
+fn something_whole_follows(file: &File, position: u64, end: i64) -> Result<bool, QuorumError> {
+    let length = (file.len()? - position).min(SEARCHED as u64);
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, position)?;
+    let bytes = Bytes::from(bytes);
+    let whole_at = |from: usize| {
+        let later =
+            |header: &BatchHeader| header.base_offset >= end && header.size() <= LARGEST_BATCH;
+        match batches(bytes.slice(from..)).next() {
+            Some(Ok(batch)) => later(batch.header()) && batch.verify_crc().is_ok(),
+            _ => false,
+        }
+    };
+    Ok((1..bytes.len()).any(whole_at))
+}
