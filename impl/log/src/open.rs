@@ -18,9 +18,11 @@ use crate::segment::Segment;
 pub struct Known {
     /// Whether the log directory was stopped cleanly. The metadata log is never trusted.
     pub clean: bool,
-    /// `recovery-point-offset-checkpoint`: what is below is on the disk and is not read again.
+    /// `recovery-point-offset-checkpoint`: what is below is on the disk and is not read again. One beyond the
+    /// log's end is of another log: nothing is trusted then.
     pub recovery_point: i64,
-    /// `log-start-offset-checkpoint`: the log begins there, or at its first segment if that is later.
+    /// `log-start-offset-checkpoint`: the log begins there, or at its first segment if that is later. One beyond
+    /// the end of a log that has records is of another log: it is ignored.
     pub start_offset: i64,
     /// Whether no offset may be missing, as in the metadata log. Compaction leaves gaps in others.
     pub contiguous: bool,
@@ -35,6 +37,8 @@ pub struct Recovery {
     pub damage: Option<String>,
     /// How many bytes of the log are gone.
     pub bytes_lost: u64,
+    /// The log start that was ignored, for it is beyond the end of the records that are there.
+    pub ignored_start: Option<i64>,
 }
 
 impl Log {
@@ -121,6 +125,17 @@ impl Log {
             }
             segments.push(segment);
         }
+        if !known.clean && known.recovery_point > end && recovery.segments_read < bases.len() {
+            let known = Known { recovery_point: 0, ..known };
+            let (log, again) = Self::open(directory, known, config, now)?;
+            let recovery = Recovery {
+                segments_read: recovery.segments_read + again.segments_read,
+                damage: recovery.damage.or(again.damage),
+                bytes_lost: recovery.bytes_lost + again.bytes_lost,
+                ignored_start: again.ignored_start,
+            };
+            return Ok((log, recovery));
+        }
         if segments.is_empty() {
             end = known.start_offset.max(0);
             segments.push(Segment::create(directory, end, &config, now)?);
@@ -131,7 +146,16 @@ impl Log {
         // A data partition may have begun an epoch and written nothing in it. In the metadata log an epoch is
         // one that has records, for votes are compared by them.
         epochs.truncate_from_end(end + i64::from(!known.contiguous));
-        let start = known.start_offset.max(segments[0].base);
+        let mut start = known.start_offset.max(segments[0].base);
+        if start > end && segments.iter().any(|segment| segment.size > 0) {
+            recovery.ignored_start = Some(start);
+            start = segments[0].base;
+        }
+        let flushed = match known.recovery_point {
+            _ if known.clean => end,
+            beyond if beyond > end => 0,
+            point => point,
+        };
         let mut log = Self {
             directory: directory.to_path_buf(),
             config,
@@ -140,7 +164,7 @@ impl Log {
             segments,
             start: start.min(end),
             end,
-            flushed: if known.clean { end } else { known.recovery_point.min(end) },
+            flushed,
             flushed_at: now,
             // After a crash nobody knows which entries of the directory are on the disk.
             directory_unflushed: !known.clean,
@@ -196,7 +220,7 @@ impl Log {
         Ok(())
     }
 
-    /// Drops everything and begins anew at `offset`.
+    /// Lets a log without records begin at `offset`.
     fn restart_at(&mut self, offset: i64, now: i64) -> Result<(), LogError> {
         for segment in std::mem::take(&mut self.segments).iter().rev() {
             segment.remove(&self.directory)?;

@@ -336,13 +336,31 @@ fn producers_are_remembered() {
 }
 
 #[test]
-fn a_start_beyond_the_recovered_end_begins_anew() {
+fn checkpoints_beyond_the_end_delete_nothing() {
     let replica = Replica::new(small());
     let mut log = replica.create();
-    log.append(&batch(0, 5, 0, 0), 0).unwrap();
-    let known = Known { start_offset: 9, ..Known::default() };
+    for index in 0..20 {
+        log.append(&batch(index * 3, 3, 0, 0), 0).unwrap();
+    }
+    let all = content(&mut log);
     let crashed = replica.crash();
-    let (mut log, _) = crashed.open(known);
+    let (mut log, recovery) = crashed.open(Known { start_offset: 500, ..Known::default() });
+    assert_eq!((log.start_offset(), log.end_offset(), content(&mut log) == all), (0, 60, true));
+    assert_eq!((recovery.damage, recovery.ignored_start), (None, Some(500)));
+
+    // A recovery point of another log: not even sealed segments are trusted.
+    let crashed = replica.crash();
+    let mut bytes = std::fs::read(crashed.file("00000000000000000000.log")).unwrap();
+    bytes[70] ^= 1;
+    std::fs::write(crashed.file("00000000000000000000.log"), bytes).unwrap();
+    let (log, recovery) = crashed.open(Known { recovery_point: 61, ..Known::default() });
+    assert!(recovery.damage.is_some());
+    assert_eq!((log.end_offset(), log.flushed_offset()), (0, 0));
+
+    // A log that has lost all of its records does not give their offsets again.
+    let empty = Replica::new(small());
+    drop(empty.create());
+    let (mut log, _) = empty.open(Known { start_offset: 9, ..Known::default() });
     assert_eq!((log.start_offset(), log.end_offset(), log.size()), (9, 9, 0));
     log.append(&batch(9, 1, 0, 0), 0).unwrap();
     assert_eq!(BatchHeader::parse(&content(&mut log)).unwrap().base_offset, 9);

@@ -69,6 +69,13 @@ pub(super) fn open(
                 recovery.bytes_lost
             );
         }
+        if let Some(start) = recovery.ignored_start {
+            tracing::warn!(
+                "{topic}-{index}: {LOG_START} says {start}, but the log ends at {}; it is kept from {} on",
+                log.end_offset(),
+                log.start_offset()
+            );
+        }
         found.push(Found { topic, index, directory: directory.clone(), log });
     }
     Ok(deleted)
