@@ -98,8 +98,7 @@ pub(crate) fn run(
     if json {
         let _ = writeln!(text, "\n{}", machine(&model, &found, verdict, seconds, threads));
     }
-    // A reader that has seen enough (`| head`) is no error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    crate::print(&text)?;
     Ok(ExitCode::from(verdict.exit_code()))
 }
 
@@ -148,11 +147,7 @@ fn report(
     let _ = writeln!(text, "\nproperties");
     for property in Property::ALL {
         let broken = found.violations.iter().any(|(broken, _)| *broken == property);
-        let state = match (broken, found.complete) {
-            (true, _) => "VIOLATED",
-            (false, true) => "holds",
-            (false, false) => "holds so far",
-        };
+        let state = standing(broken, found.complete).replace("violated", "VIOLATED");
         let _ = writeln!(text, "  {:<32} {state}", property.name());
     }
     let _ = writeln!(text, "\nwitnesses");
@@ -180,7 +175,7 @@ fn machine(
         .into_iter()
         .map(|property| {
             let broken = found.violations.iter().any(|(broken, _)| *broken == property);
-            (property.name().to_owned(), json!(if broken { "violated" } else { "holds" }))
+            (property.name().to_owned(), json!(standing(broken, found.complete)))
         })
         .collect();
     let witnesses: serde_json::Map<String, Value> = Witness::ALL
@@ -215,6 +210,14 @@ fn peak_rss_bytes() -> u64 {
     let kilobytes =
         peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) << 10
+}
+
+fn standing(broken: bool, complete: bool) -> &'static str {
+    match (broken, complete) {
+        (true, _) => "violated",
+        (false, true) => "holds",
+        (false, false) => "holds so far",
+    }
 }
 
 fn per_second(count: usize, seconds: f64) -> u64 {

@@ -31,7 +31,7 @@ const EXAMPLES: &str = "Examples:
   kraftig-check list
   kraftig-check check quorum --nodes 3 --epochs 3 --values 1
   kraftig-check explore quorum --nodes 2 --epochs 1 --values 1
-  kraftig-check replay trace.jsonl --dir data/__cluster_metadata-0
+  kraftig-check replay trace.jsonl --dir LOGDIR/__cluster_metadata-0
 
 Exit codes: 0 complete and clean (replay: the trace is the model's), 1 violated (refused), 2 usage,
 3 partial, 4 vacuous.";
@@ -46,7 +46,8 @@ enum Command {
         #[command(flatten)]
         bounds: BoundsArgs,
         /// Threads that explore. Counts, depth and counterexample do not depend on it.
-        #[arg(long, value_name = "N", default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+        #[arg(long, value_name = "N", value_parser = threads,
+              default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
         threads: usize,
         /// Stop after this many steps from the start. The verdict is then partial, unless all was seen.
         #[arg(long, value_name = "N")]
@@ -100,6 +101,23 @@ struct BoundsArgs {
     crashes: Crashes,
 }
 
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(format!("'{text}' is not a number from 1 on")),
+    }
+}
+
+/// Writes the report. A reader that has seen enough (`| head`) is no error; a full disk is one.
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write the report: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Crashes(Option<u8>);
 
@@ -122,9 +140,9 @@ impl From<BoundsArgs> for Bounds {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::List => Ok(list::run()),
+        Command::List => list::run(),
         Command::Check { model: ModelName::Quorum, bounds, threads, max_depth, json } => {
-            check::run(bounds.into(), threads.max(1), max_depth, json)
+            check::run(bounds.into(), threads, max_depth, json)
         }
         Command::Explore { model: ModelName::Quorum, bounds, address } => {
             explore::run(bounds.into(), &address)

@@ -1,7 +1,6 @@
 //! `replay`: a running node held against the model.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,7 +33,7 @@ pub(crate) fn run(
         }
     };
     let text = if as_json { format!("{text}{line}\n") } else { text };
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    crate::print(&text)?;
     Ok(ExitCode::from(code))
 }
 

@@ -38,6 +38,9 @@ pub enum ReplayError {
     /// The trace cannot be read.
     #[error("{0}: {1}")]
     Read(PathBuf, std::io::Error),
+    /// There is nothing to replay.
+    #[error("no start of a node in {0:?}: an empty trace says nothing")]
+    Empty(Vec<PathBuf>),
     /// A line does not follow from those before it.
     #[error("{file}:{line}: {why}")]
     Refused {
@@ -62,6 +65,9 @@ pub fn replay(files: &[PathBuf]) -> Result<Replayed, ReplayError> {
                 Err(error) => node.tear(&error).map_err(refused),
             }
         })?;
+    }
+    if node.done.starts == 0 {
+        return Err(ReplayError::Empty(files.to_vec()));
     }
     let mut done = node.done;
     if let Some(running) = node.running {

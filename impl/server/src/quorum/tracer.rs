@@ -1,7 +1,7 @@
 //! Writes down what the quorum core takes and asks for (see [`kraftig_spec::quorum::trace`]).
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -10,6 +10,11 @@ use kraftig_spec::quorum::{Config, Effect, Event, Restored};
 use kraftig_wire::batch::BatchHeader;
 
 use super::QuorumError;
+
+/// How every trace begins.
+const START: &str = r#"{"record":"start","#;
+/// As much of the first line as is looked at.
+const MOST_START: u64 = 64;
 
 pub(super) struct Tracer {
     path: PathBuf,
@@ -22,6 +27,12 @@ impl Tracer {
     pub(super) fn open(path: &Path) -> Result<Self, QuorumError> {
         let open = || {
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+            let mut first = String::new();
+            BufReader::new(&file).take(MOST_START).read_line(&mut first)?;
+            if !first.is_empty() && !first.starts_with(START) {
+                let why = "is not a trace, and nothing is appended to other files; name a new file";
+                return Err(Error::new(ErrorKind::InvalidInput, why));
+            }
             let mut last = [b'\n'];
             if file.seek(SeekFrom::End(0))? > 0 {
                 file.seek(SeekFrom::End(-1))?;

@@ -112,9 +112,10 @@ impl Witness {
     /// Whether a complete search of these bounds must see it.
     pub fn required(self, bounds: Bounds) -> bool {
         let Bounds { nodes, epochs, values, crashes, resign } = bounds;
-        let crash = crashes != Some(0);
         let elects = epochs >= 1;
         let several = nodes >= 2;
+        // The only voter campaigns anew when it restarts.
+        let crash = crashes != Some(0) && (several || epochs >= 2);
         match self {
             Self::ValueCommitted | Self::Propose => elects && values >= 1,
             // It takes a leader whose entries the next one lacks, and a majority without them.
