@@ -11,6 +11,8 @@ pub mod quorum;
 
 pub use node::{Node, NodeError, ServerOptions};
 
+use std::time::Duration;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,8 +23,12 @@ const STACK_BYTES: usize = 512 << 10;
 /// Threads for what blocks.
 const MOST_BLOCKING_THREADS: usize = 16;
 
-/// Runs a node until SIGTERM or SIGINT stops it cleanly. A second signal ends it at once, as a crash would.
-pub fn run(config: Config, options: ServerOptions) -> Result<(), NodeError> {
+/// Signals this close together are one: `timeout` and terminals send theirs to the process and to its group.
+const ONE_SIGNAL: Duration = Duration::from_secs(1);
+
+/// Runs a node until SIGTERM, SIGINT or SIGHUP stops it cleanly, and returns the signal's number. A second
+/// signal ends it at once, as a crash would.
+pub fn run(config: Config, options: ServerOptions) -> Result<u8, NodeError> {
     raise_open_files();
     // Requests are short and nothing in them blocks for long: two threads do the work of Kafka's dozens.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -38,18 +44,25 @@ pub fn run(config: Config, options: ServerOptions) -> Result<(), NodeError> {
         let mut signals = Signals::new()?;
         let mut node = tokio::select! {
             node = Node::start(config, options) => node?,
-            () = signals.next() => return Ok(()),
+            signal = signals.next() => {
+                tracing::info!("stopped before it was ready");
+                return Ok(signal);
+            }
+        };
+        let signal = tokio::select! {
+            failure = node.failed() => return Err(failure),
+            signal = signals.next() => signal,
+        };
+        tracing::info!("stopping");
+        let again = async {
+            tokio::time::sleep(ONE_SIGNAL).await;
+            signals.next().await
         };
         tokio::select! {
-            failure = node.failed() => return Err(failure),
-            () = signals.next() => {}
-        }
-        tracing::info!("stopping");
-        tokio::select! {
             () = node.stop() => tracing::info!("stopped"),
-            () = signals.next() => tracing::warn!("stopping at once; the next start recovers"),
+            _ = again => tracing::warn!("stopping at once; the next start recovers"),
         }
-        Ok(())
+        Ok(signal)
     });
     // Whatever still waits for a client or a disk is not waited for.
     runtime.shutdown_background();
@@ -59,6 +72,7 @@ pub fn run(config: Config, options: ServerOptions) -> Result<(), NodeError> {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -66,14 +80,16 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// The next request to stop.
-    async fn next(&mut self) {
+    /// The number of the next signal that asks to stop.
+    async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => 15,
+            _ = self.interrupt.recv() => 2,
+            _ = self.hangup.recv() => 1,
         }
     }
 }

@@ -15,7 +15,8 @@ pub(crate) enum Server {
     /// Start a node in the foreground, until SIGTERM or Ctrl-C stops it
     ///
     /// The log directories must have been formatted (kraftig storage format). What the node has to say goes to standard
-    /// error.
+    /// error. The exit status is 143 after SIGTERM, 130 after Ctrl-C and 129 after SIGHUP, all of them clean stops, as
+    /// of a JVM; 1 is an error.
     Start(Start),
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct Start {
     /// Set a key, over what the file says; may be given several times
     #[arg(long = "override", value_name = "KEY=VALUE", value_parser = parse_override)]
     overrides: Vec<(String, String)>,
-    /// Record every event and effect of the metadata quorum, for `kraftig-check replay`
+    /// Record every event and effect of the metadata quorum, for `kraftig-check replay`; goes on with an older trace
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 }
@@ -45,8 +46,9 @@ fn parse_override(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The status of a JVM that SIGTERM ended after an orderly shutdown: 128 + 15. Scripts that watch Kafka know it.
-const STOPPED: u8 = 143;
+/// A JVM that a signal ended after an orderly shutdown exits with this and the signal's number: 143 for SIGTERM.
+/// Scripts that watch Kafka know it.
+const STOPPED_BY: u8 = 128;
 
 /// Runs a node until a signal stops it.
 pub(crate) fn run(config: Config, trace: Option<PathBuf>) -> Result<ExitCode, Failure> {
@@ -56,6 +58,6 @@ pub(crate) fn run(config: Config, trace: Option<PathBuf>) -> Result<ExitCode, Fa
         tracing::warn!("{warning}");
     }
     config.check_served()?;
-    kraftig_server::run(config, ServerOptions { trace })?;
-    Ok(ExitCode::from(STOPPED))
+    let signal = kraftig_server::run(config, ServerOptions { trace })?;
+    Ok(ExitCode::from(STOPPED_BY + signal))
 }
