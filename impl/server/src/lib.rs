@@ -11,7 +11,7 @@ pub mod quorum;
 
 pub use node::{Node, NodeError, ServerOptions};
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -54,13 +54,16 @@ pub fn run(config: Config, options: ServerOptions) -> Result<u8, NodeError> {
             signal = signals.next() => signal,
         };
         tracing::info!("stopping");
+        let first = Instant::now();
         let again = async {
-            tokio::time::sleep(ONE_SIGNAL).await;
-            signals.next().await
+            signals.next().await;
+            while first.elapsed() < ONE_SIGNAL {
+                signals.next().await;
+            }
         };
         tokio::select! {
             () = node.stop() => tracing::info!("stopped"),
-            _ = again => tracing::warn!("stopping at once; the next start recovers"),
+            () = again => tracing::warn!("stopping at once; the next start recovers"),
         }
         Ok(signal)
     });
