@@ -53,7 +53,11 @@ pub fn handle(
     DescribeClusterResponse {
         endpoint_type: served,
         cluster_id: broker.cluster_id.clone(),
-        controller_id: broker.controller_id(&image),
+        controller_id: match context.listener.is_controller {
+            true if broker.controller.is_active() => broker.id().0,
+            true => -1,
+            false => broker.controller_id(&image),
+        },
         brokers,
         cluster_authorized_operations: if request.include_cluster_authorized_operations {
             CLUSTER_OPERATIONS

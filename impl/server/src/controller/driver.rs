@@ -268,8 +268,28 @@ impl Controller {
             }
         }
         self.schedule_no_op();
-        self.is_active.send_replace(true);
+        // Active is who has what it begins with committed: the node that then serves shows its controller.
+        let is_active = self.is_active.clone();
+        self.when_committed(move |outcome| {
+            is_active.send_replace(outcome.is_ok());
+        });
         Ok(())
+    }
+
+    /// Answers when all that is decided so far is committed, or leadership is lost.
+    fn when_committed(
+        &mut self,
+        answer: impl FnOnce(Result<(), ControllerError>) + Send + 'static,
+    ) {
+        let Some(active) = &mut self.active else {
+            return;
+        };
+        let last = active.next_offset.plus(-1);
+        if last < self.committed_end {
+            answer(Ok(()));
+        } else {
+            active.pending.push_back((last, Box::new(answer)));
+        }
     }
 
     fn schedule_no_op(&mut self) {
@@ -360,24 +380,16 @@ impl Controller {
         let gathered = decision.map_err(ControllerError::from).and_then(|decision| {
             self.gather(&decision.records, decision.atomic).map(|()| decision.response)
         });
-        let (Some(active), Some(reply)) = (&mut self.active, reply) else {
+        let Some(reply) = reply else {
             return;
         };
         // Whoever asked may be gone; the decision stands.
         match gathered {
             Err(error) => drop(reply.send(Err(error))),
-            Ok(response) => {
-                let last = active.next_offset.plus(-1);
-                // Without records the answer still tells of what was decided before.
-                if last < self.committed_end {
-                    drop(reply.send(Ok(response)));
-                } else {
-                    let answer = |outcome: Result<(), ControllerError>| {
-                        drop(reply.send(outcome.map(|()| response)));
-                    };
-                    active.pending.push_back((last, Box::new(answer)));
-                }
-            }
+            // Without records the answer still tells of what was decided before.
+            Ok(response) => self.when_committed(|outcome| {
+                drop(reply.send(outcome.map(|()| response)));
+            }),
         }
     }
 

@@ -141,6 +141,11 @@ impl ControllerHandle {
         self.ask(|reply| Request::AllocateProducerIds(broker_id, broker_epoch, reply)).await
     }
 
+    /// Whether this node's controller is the active one.
+    pub fn is_active(&self) -> bool {
+        *self.active.borrow()
+    }
+
     /// Waits until this node's controller is the active one; `false` if it stopped instead.
     pub async fn wait_until_active(&self) -> bool {
         self.active.clone().wait_for(|active| *active).await.is_ok()

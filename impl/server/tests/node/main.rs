@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod connections;
+mod roles;
 mod topics;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,8 @@ use kraftig_wire::{ErrorCode, Str, Uuid};
 use crate::client::Client;
 use crate::{BROKER, CONTROLLER, connect, fresh, start};
 
-fn create(names: &[&str], partitions: i32) -> CreateTopicsRequest {
+/// A request for topics with one replica.
+pub(crate) fn create(names: &[&str], partitions: i32) -> CreateTopicsRequest {
     let topic = |name: &&str| CreatableTopic {
         name: Str::from(*name),
         num_partitions: partitions,
