@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use kraftig_wire::Request;
+use kraftig_wire::messages::fetch_request::FetchRequest;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use super::frames::{FrameError, Frames, Idle};
@@ -48,7 +50,15 @@ async fn answer_all(
     let idle = Idle(u64::try_from(config.connections_max_idle_ms).ok().map(Duration::from_millis));
     let mut frames = Frames::new(usize::try_from(config.request_max_bytes).unwrap_or_default());
     while let Some(frame) = frames.next(&mut stream, idle).await? {
-        if let Some(answer) = requests::answer(broker, context, frame).await? {
+        // A fetch may wait for days and changes nothing: it ends with its client. All else is done to its end.
+        let is_fetch = frame.starts_with(&FetchRequest::KEY.to_be_bytes());
+        let answer = tokio::select! {
+            // What is there at once is sent even so: the client may have closed just its own half.
+            biased;
+            answer = requests::answer(broker, context, frame) => answer?,
+            () = closed_by_peer(&stream), if is_fetch => return Ok(()),
+        };
+        if let Some(answer) = answer {
             let written = idle.guard(stream.write_all(&answer)).await;
             written
                 .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
@@ -56,6 +66,15 @@ async fn answer_all(
         }
     }
     Ok(())
+}
+
+/// Returns when the peer has closed the connection, whatever it sent before.
+async fn closed_by_peer(stream: &TcpStream) {
+    // Readiness of this kind comes with the end alone: requests sent ahead do not wake it, nor hide the end.
+    if stream.ready(Interest::PRIORITY).await.is_err() {
+        // The runtime is going down, and the connection with it.
+        std::future::pending().await
+    }
 }
 
 fn set_options(stream: &TcpStream, config: &SocketConfig) -> io::Result<()> {

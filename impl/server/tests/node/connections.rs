@@ -1,9 +1,13 @@
 //! What a connection may do to a node: nothing.
 
-use kraftig_wire::encode_request_frame;
+use std::time::Duration;
+
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
+use kraftig_wire::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use kraftig_wire::{Str, encode_request_frame};
 
 use crate::client::Client;
+use crate::topics::create;
 use crate::{BROKER, connect, fresh};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,6 +46,46 @@ async fn requests_sent_ahead_are_answered_in_order() {
     for id in 0..100i32 {
         assert_eq!(client.receive().await.unwrap()[..4], id.to_be_bytes());
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fetch_ends_with_its_client() {
+    let (_dir, node) = fresh(&[("max.connections.per.ip", "1")]).await;
+    let address = node.address(BROKER).unwrap();
+    let versions = encode_request_frame(0, None, 0, &ApiVersionsRequest::default()).unwrap();
+    // There is room for one, when the node has seen the one before end.
+    let connect = async || loop {
+        let mut client = Client::connect(address).await;
+        if client.try_send(&versions).await && client.receive().await.is_some() {
+            return client;
+        }
+    };
+    connect().await.ask(7, &create(&["topic"], 1)).await;
+    let fetch = FetchRequest {
+        max_wait_ms: i32::MAX,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        topics: vec![FetchTopic {
+            topic: Str::from("topic"),
+            partitions: vec![FetchPartition {
+                partition_max_bytes: 1 << 20,
+                ..FetchPartition::default()
+            }],
+            ..FetchTopic::default()
+        }],
+        ..FetchRequest::default()
+    };
+    let fetch = encode_request_frame(0, None, 4, &fetch).unwrap();
+    // Alone, and with a request sent ahead, which hides the end from who just looks for bytes.
+    for sent_ahead in [&[][..], &versions] {
+        let mut client = connect().await;
+        client.send(&[&fetch[..], sent_ahead].concat()).await;
+        // It waits: nothing is answered.
+        let waiting = tokio::time::timeout(Duration::from_millis(100), client.receive()).await;
+        assert!(waiting.is_err());
+    }
+    tokio::time::timeout(Duration::from_secs(60), connect()).await.expect("the fetch goes on");
     node.stop().await;
 }
 
