@@ -180,9 +180,10 @@ impl Node {
             // The error is the one that was asked for.
             let _ = task.await;
         }
-        let clean = block_in_place(|| running.broker.replicas.close());
+        // Before the partitions are closed: what it did later would make new ones, or write to these.
         running.broker.controller.stop().await;
         let _ = running.controller.await;
+        let clean = block_in_place(|| running.broker.replicas.close());
         running.quorum.stop().await;
         for dir in &clean {
             if let Err(error) = checkpoint::write_clean_shutdown(dir, running.broker.epoch()) {
