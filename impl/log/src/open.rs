@@ -18,11 +18,11 @@ use crate::segment::Segment;
 pub struct Known {
     /// Whether the log directory was stopped cleanly. The metadata log is never trusted.
     pub clean: bool,
-    /// `recovery-point-offset-checkpoint`: what is below is on the disk and is not read again. One beyond the
-    /// log's end is of another log: nothing is trusted then.
+    /// `recovery-point-offset-checkpoint`: what is below is on the disk and is not read again. If this or the
+    /// start is beyond the end after a crash, it may be another log's: then everything is read.
     pub recovery_point: i64,
     /// `log-start-offset-checkpoint`: the log begins there, or at its first segment if that is later. One beyond
-    /// the end of a log that has records is of another log: it is ignored.
+    /// the end of what is left after a crash is ignored: it deletes no records.
     pub start_offset: i64,
     /// Whether no offset may be missing, as in the metadata log. Compaction leaves gaps in others.
     pub contiguous: bool,
@@ -125,7 +125,8 @@ impl Log {
             }
             segments.push(segment);
         }
-        if !known.clean && known.recovery_point > end && recovery.segments_read < bases.len() {
+        let foreign = !known.clean && known.recovery_point.max(known.start_offset) > end;
+        if foreign && recovery.segments_read < bases.len() {
             let known = Known { recovery_point: 0, ..known };
             let (log, again) = Self::open(directory, known, config, now)?;
             let recovery = Recovery {
@@ -147,7 +148,7 @@ impl Log {
         // one that has records, for votes are compared by them.
         epochs.truncate_from_end(end + i64::from(!known.contiguous));
         let mut start = known.start_offset.max(segments[0].base);
-        if start > end && segments.iter().any(|segment| segment.size > 0) {
+        if start > end && !known.clean && segments.iter().any(|segment| segment.size > 0) {
             recovery.ignored_start = Some(start);
             start = segments[0].base;
         }
@@ -220,7 +221,7 @@ impl Log {
         Ok(())
     }
 
-    /// Lets a log without records begin at `offset`.
+    /// Drops everything and begins anew at `offset`.
     fn restart_at(&mut self, offset: i64, now: i64) -> Result<(), LogError> {
         for segment in std::mem::take(&mut self.segments).iter().rev() {
             segment.remove(&self.directory)?;

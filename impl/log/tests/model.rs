@@ -142,6 +142,10 @@ fn apply(replica: &Replica, mut log: Log, model: &mut Model, op: Op) -> Log {
             let known = Known { recovery_point, start_offset: model.start, ..Known::default() };
             let (opened, recovery) = replica.open(known);
             assert_eq!(recovery.bytes_lost, torn.min(next.len() - 1) as u64);
+            if recovery.ignored_start.is_some() {
+                // The batch that the log began in was cut off at its end: what lies before is there again.
+                (model.start, model.end) = (opened.start_offset(), opened.end_offset());
+            }
             log = opened;
         }
     }
