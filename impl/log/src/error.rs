@@ -38,6 +38,9 @@ pub enum LogError {
     /// Kafka was stopped while it was putting compacted segments in their place.
     #[error("{} is part of an unfinished compaction. Start Kafka on the directory once: it finishes it.", .0.display())]
     UnfinishedSwap(PathBuf),
+    /// A log was to be made where there is one.
+    #[error("{} holds records of another partition. Move its directory away.", .0.display())]
+    HasRecords(PathBuf),
     /// An offset outside of the log.
     #[error("offset {offset} is outside of the log, which holds {start} to {end}")]
     OutOfRange {

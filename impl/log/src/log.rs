@@ -92,7 +92,8 @@ impl FlushHandle {
 
 impl Log {
     /// Makes the directory of a new replica and an empty log in it. `epoch` is the leader's, where this
-    /// replica leads from the beginning. Nothing is flushed: the first [`flush`](Self::flush) does that.
+    /// replica leads from the beginning. Nothing is flushed: the first [`flush`](Self::flush) does that. What an
+    /// attempt that failed has left there is replaced, records never are.
     pub fn create(
         directory: &Path,
         topic_id: TopicId,
@@ -101,6 +102,12 @@ impl Log {
         now: i64,
     ) -> Result<Self, LogError> {
         disk::create_dir(directory)?;
+        for name in disk::list(directory)?.iter().filter(|name| name.ends_with(".log")) {
+            let path = directory.join(name);
+            if disk::len(&path)? > 0 {
+                return Err(LogError::HasRecords(path));
+            }
+        }
         let epochs = Epochs::from_entries(epoch.map(|epoch| (epoch, 0)).into_iter().collect())
             .unwrap_or_default();
         let text = if epochs.entries().is_empty() {
@@ -221,8 +228,15 @@ impl Log {
     }
 
     fn assign_epoch_at(&mut self, epoch: i32, start: i64) -> Result<(), LogError> {
-        if self.epochs.assign(epoch, start) {
-            self.write_epochs()?;
+        if self.epochs.latest() == Some(epoch) {
+            return Ok(());
+        }
+        let before = self.epochs.clone();
+        if self.epochs.assign(epoch, start)
+            && let Err(e) = self.write_epochs()
+        {
+            self.epochs = before;
+            return Err(e.into());
         }
         Ok(())
     }
@@ -281,11 +295,14 @@ impl Log {
             self.roll(now)?;
         }
         let checked = || headers(batches).filter_map(Result::ok).map(|(_, header)| header);
+        // Before the batches: they are in the log or not, whatever fails.
+        for header in checked() {
+            self.assign_epoch_at(header.leader_epoch, header.base_offset)?;
+        }
         let active = self.segments.len() - 1;
         self.segments[active].append(&self.directory, batches, checked(), &self.config)?;
         self.end = end;
         for header in checked() {
-            self.assign_epoch_at(header.leader_epoch, header.base_offset)?;
             producers::update(&mut self.producers, &header);
         }
         Ok(Appended { first_offset, end_offset: end, rolled })
@@ -313,9 +330,12 @@ impl Log {
 
     /// Begins a new active segment at the log's end.
     pub(crate) fn roll(&mut self, now: i64) -> Result<(), LogError> {
-        self.seal_active()?;
         self.write_snapshot()?;
         let segment = Segment::create(&self.directory, self.end, &self.config, now)?;
+        if let Err(e) = self.seal_active() {
+            segment.remove(&self.directory)?;
+            return Err(e.into());
+        }
         self.segments.push(segment);
         self.directory_unflushed = true;
         Ok(())

@@ -69,9 +69,14 @@ impl Segment {
         config: &LogConfig,
         now: i64,
     ) -> Result<Self, DiskError> {
+        let segment = Self { indexes: Some(Indexes::default()), ..Self::new(base, now) };
         disk::create(&log_path(directory, base))?;
-        Paths::new(directory, base).preallocate(config.index_bytes)?;
-        Ok(Self { indexes: Some(Indexes::default()), ..Self::new(base, now) })
+        if let Err(e) = Paths::new(directory, base).preallocate(config.index_bytes) {
+            // A segment that nobody knows of would be in the way of what is appended to the one before.
+            segment.remove(directory)?;
+            return Err(e);
+        }
+        Ok(segment)
     }
 
     /// Takes up an existing segment, as a sealed one; nothing is checked but its length.
@@ -184,9 +189,10 @@ impl Segment {
     /// Makes the segment read-only: its indexes get their last entry, go to their files and leave memory.
     pub(crate) fn seal(&mut self, directory: &Path) -> Result<(), DiskError> {
         let largest = self.relative_largest();
-        if let Some(mut indexes) = self.indexes.take() {
+        if let Some(indexes) = &mut self.indexes {
             indexes.push_time(largest);
             self.indexes_unflushed = indexes.write(&Paths::new(directory, self.base))?;
+            self.indexes = None;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From one image of the cluster to the next: partitions are made, led, configured and deleted.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,13 @@ struct New<'a> {
 impl ReplicaManager {
     /// Makes this node's partitions what `new` says, where `old` was applied before. The first `new` must be as
     /// far as the log was when the node started: partitions on the disk that it does not know are set aside
-    /// (`-stray`). Blocks. A partition that cannot be made takes its log directory offline.
+    /// (`-stray`). Blocks. A partition that cannot be made takes its log directory offline, or is tried again later
+    /// if the node has only run out of file descriptors. Does nothing after [`close`](Self::close).
     pub fn apply(&self, old: &Image, new: &Image) {
+        let _making = lock(&self.making);
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
         let found = lock(&self.found).take();
         let mut found = found.map(|found| {
             found
@@ -73,8 +79,8 @@ impl ReplicaManager {
             recovery::set_aside(&topic, index, &directory, log);
             gone.push((topic.into(), index));
         }
-        self.checkpoints.forget(&self.directories, gone);
-        let made = self.make(to_make);
+        let may_create = self.checkpoints.forget(&self.directories, gone);
+        let made = self.make(to_make, may_create);
         self.publish(
             changes.iter().filter_map(|change| match change {
                 DiffItem::Add(_, topic) | DiffItem::Update { new: (_, topic), .. } => Some(*topic),
@@ -99,25 +105,23 @@ impl ReplicaManager {
         }
     }
 
-    fn make(&self, to_make: Vec<New<'_>>) -> Vec<Arc<Partition>> {
+    /// Makes partitions; those whose log cannot be created, or not yet, are left for later.
+    fn make(&self, to_make: Vec<New<'_>>, may_create: bool) -> Vec<Arc<Partition>> {
         let now = now_ms();
         let to_make: Vec<_> = to_make.into_iter().map(Mutex::new).collect();
-        in_parallel(&to_make, cores(), |new| {
+        let made = in_parallel(&to_make, cores(), |new| {
             let mut new = lock(new);
             let directory = match &new.log {
                 Some((directory, _)) => directory.clone(),
                 None => self.directory_for(&new),
             };
-            let log = match new.log.take() {
-                Some((_, mut log)) => {
-                    log.set_config(new.config.log.clone());
-                    Some(log)
-                }
-                None => create(&new, &directory, now),
-            };
+            let log = new.log.take().map(|(_, mut log)| {
+                log.set_config(new.config.log.clone());
+                log
+            });
             let leadership = Leadership::of(new.partition, self.node_id);
             let (topic, config) = (new.topic, new.config.clone());
-            Arc::new(Partition::new(
+            let partition = Arc::new(Partition::new(
                 topic.name.clone(),
                 new.index,
                 topic.id,
@@ -125,8 +129,35 @@ impl ReplicaManager {
                 log,
                 config,
                 leadership,
-            ))
-        })
+            ));
+            let made = partition.has_log() || may_create && create(&partition, now);
+            (partition, made)
+        });
+        let unmade = made.iter().filter(|(_, made)| !made).map(|(partition, _)| partition.clone());
+        lock(&self.unmade).extend(unmade);
+        made.into_iter().map(|(partition, _)| partition).collect()
+    }
+
+    /// Tries again to make the partitions that could not be made.
+    pub(super) fn make_again(&self) {
+        let _making = lock(&self.making);
+        let unmade = std::mem::take(&mut *lock(&self.unmade));
+        if unmade.is_empty() || self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let may_create = self.checkpoints.forget(&self.directories, []);
+        let now = now_ms();
+        for partition in unmade {
+            let wanted = self
+                .hosted(partition.topic_id, partition.index)
+                .is_some_and(|hosted| Arc::ptr_eq(&hosted, &partition));
+            if wanted
+                && !partition.directory.is_offline()
+                && !(may_create && create(&partition, now))
+            {
+                lock(&self.unmade).push(partition);
+            }
+        }
     }
 
     /// Where a new partition goes: where the metadata says, else where the fewest are.
@@ -228,15 +259,19 @@ fn take_log(
     if log.topic_id().is_none_or(|id| id == topic.id) { found.remove(&key) } else { None }
 }
 
-fn create(new: &New<'_>, directory: &LogDirectory, now: i64) -> Option<Log> {
-    let path =
-        directory.path.join(kraftig_log::partition_dir::replica_name(&new.topic.name, new.index));
-    let epoch = Some(new.partition.leader_epoch);
-    match Log::create(&path, new.topic.id, epoch, new.config.log.clone(), now) {
-        Ok(log) => Some(log),
+/// Makes the log of a partition that has none; `false` where that is not possible.
+fn create(partition: &Partition, now: i64) -> bool {
+    let name = kraftig_log::partition_dir::replica_name(&partition.topic, partition.index);
+    let path = partition.directory.path.join(name);
+    let epoch = Some(partition.leadership().epoch);
+    match Log::create(&path, partition.topic_id, epoch, partition.config().log.clone(), now) {
+        Ok(log) => {
+            partition.put_log(log);
+            true
+        }
         Err(e) => {
-            directory.fail(&e);
-            None
+            partition.directory.fail(&e);
+            false
         }
     }
 }

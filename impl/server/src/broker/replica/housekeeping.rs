@@ -1,5 +1,6 @@
 //! What has to be done from time to time: retention, flushes, checkpoints, and removing what was deleted.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,9 @@ pub(super) struct Intervals {
 /// A century: longer than any node runs. Kafka's "never" is later than a clock can show.
 const NEVER: Duration = Duration::from_hours(100 * 365 * 24);
 
+/// How long after a partition could not be made it is tried again.
+const MAKE_AGAIN: Duration = Duration::from_secs(1);
+
 impl Intervals {
     pub(super) fn new(config: &Config) -> Self {
         let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default()).min(NEVER);
@@ -51,6 +55,8 @@ enum Job {
     Flush,
     Checkpoint(Kind),
     RemoveDeleted,
+    /// Partitions that could not be made.
+    Make,
 }
 
 /// A job, when it is due, and how long after that again.
@@ -78,6 +84,7 @@ impl ReplicaManager {
             checkpoint(Kind::LogStart, intervals.log_start),
             checkpoint(Kind::HighWatermark, intervals.high_watermark),
             due(Job::RemoveDeleted, Duration::ZERO, NEVER),
+            due(Job::Make, MAKE_AGAIN, MAKE_AGAIN),
         ];
         tokio::spawn(keep_house(Arc::downgrade(self), jobs));
     }
@@ -110,6 +117,10 @@ impl ReplicaManager {
                 self.checkpoints.write(kind, &self.directories, partitions);
             }
             Job::RemoveDeleted => return self.remove_deleted(),
+            Job::Make => {
+                drop(serving);
+                self.make_again();
+            }
         }
         None
     }
@@ -117,8 +128,8 @@ impl ReplicaManager {
 
 async fn keep_house(manager: Weak<ReplicaManager>, mut jobs: Vec<Due>) {
     loop {
-        let Some(more_deleted) = manager.upgrade().map(|manager| manager.more_deleted.clone())
-        else {
+        let running = manager.upgrade().filter(|manager| !manager.closed.load(Ordering::Acquire));
+        let Some(more_deleted) = running.map(|manager| manager.more_deleted.clone()) else {
             return;
         };
         let Some(next) = jobs.iter_mut().min_by_key(|due| due.at) else {

@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -59,6 +60,12 @@ pub struct ReplicaManager {
     topics: RwLock<Topics>,
     /// What was found on the disk, until the first image says what it is; `None` from then on.
     found: Mutex<Option<Vec<Found>>>,
+    /// Partitions that could not be made, to try it again.
+    unmade: Mutex<Vec<Arc<Partition>>>,
+    /// Held while partitions are made and taken away. Comes before the other locks.
+    making: Mutex<()>,
+    /// Whether the manager is closed: no partition is made or deleted from then on. Set while `making` is held.
+    closed: AtomicBool,
     /// Directories of deleted partitions, and when to remove them.
     deleted: Mutex<Vec<(Instant, PathBuf)>>,
     /// Told when `deleted` changes.
@@ -134,6 +141,9 @@ impl ReplicaManager {
             directory_gone,
             topics: RwLock::default(),
             found: Mutex::new(Some(found)),
+            unmade: Mutex::default(),
+            making: Mutex::default(),
+            closed: AtomicBool::new(false),
             deleted: Mutex::new(deleted),
             more_deleted: Arc::new(Notify::new()),
             serving: Mutex::new(false),
@@ -183,8 +193,15 @@ impl ReplicaManager {
     /// Gives the log directories in which that has worked: only these may be marked as left cleanly. Nothing is
     /// served from now on. Blocks.
     pub fn close(&self) -> Vec<PathBuf> {
+        let _making = lock(&self.making);
+        self.closed.store(true, Ordering::Release);
+        // So that the housekeeping ends.
+        self.more_deleted.notify_one();
         let mut serving = lock(&self.serving);
         let served = std::mem::replace(&mut *serving, false);
+        for directory in &self.directories {
+            directory.take_failed();
+        }
         let now = now_ms();
         if let Some(found) = lock(&self.found).take() {
             for one in found {
@@ -203,8 +220,13 @@ impl ReplicaManager {
             self.checkpoints.write_all(&self.directories, &closed);
         }
         *self.topics.write().unwrap_or_else(PoisonError::into_inner) = Topics::default();
-        let online = self.directories.iter().filter(|directory| !directory.is_offline());
-        online.map(|directory| directory.path.to_path_buf()).collect()
+        let closed =
+            |directory: &&Arc<LogDirectory>| !directory.is_offline() && !directory.take_failed();
+        self.directories
+            .iter()
+            .filter(closed)
+            .map(|directory| directory.path.to_path_buf())
+            .collect()
     }
 
     fn topics(&self) -> std::sync::RwLockReadGuard<'_, Topics> {

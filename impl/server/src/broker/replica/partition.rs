@@ -1,5 +1,6 @@
 //! One partition on this node: its log, who leads it, and who waits for more of it.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,24 +25,50 @@ pub(crate) struct LogDirectory {
     pub(crate) id: DirectoryId,
     /// A write or a flush has failed: nobody knows what is on the disk, and nothing in it is used any more.
     offline: AtomicBool,
+    /// Whether anything has failed here since it was last asked.
+    failed: AtomicBool,
     /// Told when the directory goes offline.
     gone: Arc<Notify>,
 }
 
 impl LogDirectory {
     pub(crate) fn new(path: &Path, id: DirectoryId, gone: Arc<Notify>) -> Self {
-        Self { path: path.into(), id, offline: AtomicBool::new(false), gone }
+        Self {
+            path: path.into(),
+            id,
+            offline: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            gone,
+        }
     }
 
     pub(crate) fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
     }
 
-    pub(crate) fn fail(&self, error: &dyn std::error::Error) {
+    /// Whether anything has failed here since the last call.
+    pub(crate) fn take_failed(&self) -> bool {
+        self.failed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Takes the directory offline, unless the node has only run out of file descriptors: then nothing has happened
+    /// to the disk, and connections come and go.
+    pub(crate) fn fail(&self, error: &(dyn Error + 'static)) {
+        self.failed.store(true, Ordering::Release);
+        if is_out_of_descriptors(error) {
+            tracing::warn!("{error}; the log directory is used on");
+            return;
+        }
         tracing::error!("log directory {} is offline: {error}", self.path.display());
         self.offline.store(true, Ordering::Release);
         self.gone.notify_one();
     }
+}
+
+fn is_out_of_descriptors(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>()?.raw_os_error())
+        .any(|errno| [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error).contains(&errno))
 }
 
 /// A replica of a partition on this node.
@@ -56,7 +83,7 @@ pub(crate) struct Partition {
 
 #[derive(Debug)]
 struct State {
-    /// `None` once the partition is closed or deleted.
+    /// `None` until the partition could be made, and once it is closed or deleted.
     log: Option<Log>,
     config: Arc<TopicConfig>,
     leadership: Leadership,
@@ -167,15 +194,7 @@ impl Partition {
     }
 
     fn disk_failed(&self, error: &DiskError) -> ErrorCode {
-        // Too many open files: nothing has happened to the disk, and connections come and go.
-        let no_descriptor = [Errno::MFILE, Errno::NFILE]
-            .map(|errno| Some(errno.raw_os_error()))
-            .contains(&error.source.raw_os_error());
-        if error.action == "open" && no_descriptor {
-            tracing::warn!("{}-{}: {error}", self.topic, self.index);
-        } else {
-            self.directory.fail(error);
-        }
+        self.directory.fail(error);
         ErrorCode::KAFKA_STORAGE_ERROR
     }
 
@@ -408,6 +427,18 @@ impl Partition {
             return None;
         }
         Some(Offsets { flushed: end, high_watermark: end, ..offsets })
+    }
+
+    pub(crate) fn has_log(&self) -> bool {
+        self.lock().log.is_some()
+    }
+
+    /// Gives the log to a partition that could not be made at first.
+    pub(crate) fn put_log(&self, log: Log) {
+        let mut state = self.lock();
+        state.high_watermark = log.end_offset();
+        state.log = Some(log);
+        state.wake();
     }
 
     /// Takes the log away: to close it, or to delete it. Whoever waits is woken.

@@ -1,5 +1,7 @@
 //! Restarts, deletions, retention, and many partitions.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::*;
 
 #[tokio::test]
@@ -121,4 +123,71 @@ fn many_partitions() {
         replicas.find(TopicRef::Name("many"), 300).unwrap_err(),
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
     );
+}
+
+/// Set where the test runs alone in a process, whose limit of open files it may change.
+const ALONE: &str = "KRAFTIG_TEST_ALONE";
+
+#[test]
+fn running_out_of_descriptors_takes_nothing_offline() {
+    if std::env::var_os(ALONE).is_some() {
+        tokio::runtime::Runtime::new().unwrap().block_on(without_descriptors());
+        return;
+    }
+    let name =
+        "broker::replica::tests::lifecycle::running_out_of_descriptors_takes_nothing_offline";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+}
+
+async fn without_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let none = || setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
+    let enough = || setrlimit(Resource::Nofile, limit).unwrap();
+    let mut node = Node::new();
+    node.config("t", &[("internal.segment.bytes", "200"), ("flush.messages", "1")]);
+    assert_eq!(outcome(&node.produce("t", batch(5)).await), (0, 0, 0));
+
+    // A roll that is not possible; what is smaller still fits into the segment that there is.
+    none();
+    let answer = node.produce("t", batch(8)).await;
+    assert_eq!(answer.error_code, ErrorCode::KAFKA_STORAGE_ERROR.0);
+    node.change(|image| {
+        remove(image, "t");
+        put(image, topic("t", 2, 1));
+        put(image, topic("u", 3, 1));
+    });
+    let answer = node.produce("u", batch(1)).await;
+    assert_ne!(answer.error_code, 0);
+    node.replicas.make_again();
+    assert!(node.replicas.directories.iter().all(|directory| !directory.is_offline()));
+    enough();
+
+    node.replicas.make_again();
+    assert_eq!(outcome(&node.produce("u", batch(1)).await), (0, 0, 0));
+    assert_eq!(outcome(&node.produce("t", batch(2)).await), (0, 0, 0));
+    let node = node.after_crash();
+    assert_eq!(found(&node.fetch_from("t", 0).await), [(0, LEADER_EPOCH, 2)]);
+
+    // A stop that could not write everything is no clean one.
+    none();
+    assert!(node.replicas.close().is_empty());
+    enough();
+}
+
+#[tokio::test]
+async fn nothing_changes_after_the_stop() {
+    let mut node = Node::new();
+    node.produce("t", batch(3)).await;
+    assert_eq!(node.replicas.close().len(), 1);
+    node.change(|image| {
+        remove(image, "t");
+        put(image, topic("u", 3, 1));
+    });
+    assert!(node.directory.path().join("t-0").exists());
+    assert!(!node.directory.path().join("u-0").exists());
 }
