@@ -73,7 +73,7 @@ async fn closed_by_peer(stream: &TcpStream) {
     // Readiness of this kind comes with the end alone: requests sent ahead do not wake it, nor hide the end.
     if stream.ready(Interest::PRIORITY).await.is_err() {
         // The runtime is going down, and the connection with it.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

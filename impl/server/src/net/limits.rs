@@ -1,20 +1,35 @@
 //! How many connections there may be.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::SocketConfig;
 
-/// `max.connections` of the node and `max.connections.per.ip`.
+/// How long the log keeps still about connections that are closed for want of descriptors.
+const WARNING_PAUSE: Duration = Duration::from_mins(1);
+
+/// `max.connections` of the node, `max.connections.per.ip`, and what the limit of open files leaves to connections.
 #[derive(Debug)]
 pub struct Limits {
     slots: Arc<Semaphore>,
     per_ip: usize,
     overrides: HashMap<IpAddr, usize>,
-    open: Mutex<HashMap<IpAddr, usize>>,
+    /// A quarter of the descriptors is for files: without them partitions go offline, which is worse than a client
+    /// that has to come again.
+    most: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    by_ip: HashMap<IpAddr, usize>,
+    warned: Option<Instant>,
 }
 
 /// A place for one connection. Dropping it makes the place free.
@@ -29,6 +44,13 @@ impl Limits {
     /// The limits of a configuration. Hosts of `max.connections.per.ip.overrides` are looked up once; one that has
     /// no address is left out.
     pub fn new(config: &SocketConfig) -> Arc<Self> {
+        let descriptors = getrlimit(Resource::Nofile).current;
+        let descriptors =
+            descriptors.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+        Self::of(config, descriptors)
+    }
+
+    fn of(config: &SocketConfig, descriptors: usize) -> Arc<Self> {
         let count = |limit: i32| usize::try_from(limit).unwrap_or_default();
         let overrides = config
             .max_connections_per_ip_overrides
@@ -45,6 +67,7 @@ impl Limits {
             slots: Arc::new(Semaphore::new(count(config.max_connections))),
             per_ip: count(config.max_connections_per_ip),
             overrides,
+            most: descriptors - descriptors / 4,
             open: Mutex::default(),
         })
     }
@@ -58,24 +81,35 @@ impl Limits {
         }
     }
 
-    /// Lets a connection in, unless its host has enough of them.
+    /// Lets a connection in, unless its host or the node has enough of them, which it says in the log.
     pub(super) fn admit(
         self: &Arc<Self>,
         slot: OwnedSemaphorePermit,
-        ip: IpAddr,
+        peer: SocketAddr,
     ) -> Option<Admitted> {
         // An IPv4 client of a listener for both is the same host.
-        let ip = ip.to_canonical();
+        let ip = peer.ip().to_canonical();
         let limit = self.overrides.get(&ip).copied().unwrap_or(self.per_ip);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(ip).or_default();
-        if *count >= limit {
-            if *count == 0 {
-                open.remove(&ip);
+        let count = open.by_ip.get(&ip).copied().unwrap_or_default();
+        if count >= limit {
+            tracing::info!(
+                "closing the connection of {peer}: its host has as many as max.connections.per.ip allows"
+            );
+            return None;
+        }
+        if open.all >= self.most {
+            if open.warned.is_none_or(|warned| warned.elapsed() >= WARNING_PAUSE) {
+                open.warned = Some(Instant::now());
+                tracing::warn!(
+                    "closing the connection of {peer}, and others without a word: {} are open, and files need what is left of the limit of open files. Raise the limit, or lower max.connections.",
+                    open.all
+                );
             }
             return None;
         }
-        *count += 1;
+        open.all += 1;
+        open.by_ip.insert(ip, count + 1);
         Some(Admitted { limits: self.clone(), ip, _slot: slot })
     }
 }
@@ -83,11 +117,42 @@ impl Limits {
 impl Drop for Admitted {
     fn drop(&mut self) {
         let mut open = self.limits.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.ip) {
+        open.all -= 1;
+        if let Some(count) = open.by_ip.get_mut(&self.ip) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.ip);
+                open.by_ip.remove(&self.ip);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn connections_leave_descriptors_for_files() {
+        let properties = [
+            ("process.roles", "controller"),
+            ("node.id", "1"),
+            ("listeners", "CONTROLLER://127.0.0.1:0"),
+            ("controller.listener.names", "CONTROLLER"),
+            ("controller.quorum.voters", "1@127.0.0.1:9093"),
+        ];
+        let properties = properties.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = Config::from_properties(properties.into()).unwrap();
+        let limits = Limits::of(&config.sockets, 8);
+        let admit =
+            async |host: u8| limits.admit(limits.slot().await, ([127, 0, 0, host], 1).into());
+        let mut open = Vec::new();
+        for host in 0..6 {
+            open.push(admit(host).await.expect("room"));
+        }
+        assert!(admit(6).await.is_none());
+        open.pop();
+        open.push(admit(6).await.expect("room"));
+        assert!(admit(7).await.is_none());
     }
 }

@@ -138,10 +138,7 @@ async fn accept(
         };
         // It waits here, and the next ones in the backlog.
         let slot = limits.slot().await;
-        let Some(admitted) = limits.admit(slot, peer.ip()) else {
-            tracing::info!(
-                "closing the connection of {peer}: its host has as many as max.connections.per.ip allows"
-            );
+        let Some(admitted) = limits.admit(slot, peer) else {
             continue;
         };
         let context = RequestContext { listener: listener.clone(), peer, client_id: None };
