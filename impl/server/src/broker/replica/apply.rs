@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use imbl::ordmap::DiffItem;
-use kraftig_log::Log;
+use kraftig_log::{Log, LogError};
 use kraftig_spec::controller::record::TOPIC_RESOURCE;
 use kraftig_spec::controller::{self, Image, Topic};
+use kraftig_spec::types::TopicId;
 
 use super::partition::{Leadership, LogDirectory, Partition};
 use super::topic_config::TopicConfig;
@@ -117,6 +118,9 @@ impl ReplicaManager {
             };
             let log = new.log.take().map(|(_, mut log)| {
                 log.set_config(new.config.log.clone());
+                if let Err(e) = take_up(&mut log, new.topic.id, now) {
+                    directory.fail(&e);
+                }
                 log
             });
             let leadership = Leadership::of(new.partition, self.node_id);
@@ -257,6 +261,16 @@ fn take_log(
     let key = (topic.name.to_string(), index);
     let (_, log) = found.get(&key)?;
     if log.topic_id().is_none_or(|id| id == topic.id) { found.remove(&key) } else { None }
+}
+
+/// Makes a log that was on the disk this topic's: one without a topic id gets it, and what a crash has left unflushed
+/// is flushed where an acknowledgement promises that.
+fn take_up(log: &mut Log, topic: TopicId, now: i64) -> Result<(), LogError> {
+    log.assign_topic_id(topic)?;
+    if log.config().flush_messages < i64::MAX && log.flushed_offset() < log.end_offset() {
+        log.flush(now)?;
+    }
+    Ok(())
 }
 
 /// Makes the log of a partition that has none; `false` where that is not possible.

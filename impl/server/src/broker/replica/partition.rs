@@ -170,7 +170,11 @@ impl Partition {
         config: Arc<TopicConfig>,
         leadership: Leadership,
     ) -> Self {
-        let high_watermark = log.as_ref().map_or(0, Log::end_offset);
+        // With `flush.messages` nothing is acknowledged that is not flushed, after a start neither.
+        let high_watermark = log.as_ref().map_or(0, |log| match log.config().flush_messages {
+            i64::MAX => log.end_offset(),
+            _ => log.flushed_offset(),
+        });
         let state = State { log, config, leadership, high_watermark, waiting: Vec::new() };
         Self { topic, topic_id, index, directory, state: Mutex::new(state) }
     }

@@ -70,6 +70,31 @@ async fn a_topic_made_anew_keeps_its_records_in_a_crash() {
 }
 
 #[tokio::test]
+async fn what_a_crash_left_unflushed_is_flushed() {
+    let mut node = Node::new();
+    node.config("t", &[("flush.messages", "10")]);
+    node.produce("t", sequenced(1, 9, 0, 0)).await;
+    let offsets =
+        |node: &Node| node.replicas.find(TopicRef::Name("t"), 0).unwrap().offsets().unwrap();
+    assert_eq!(offsets(&node).flushed, 0);
+    let node = node.after_crash();
+    assert_eq!((offsets(&node).flushed, offsets(&node).high_watermark), (1, 1));
+}
+
+#[tokio::test]
+async fn a_lost_topic_id_is_written_again() {
+    let node = Node::new();
+    node.produce("t", batch(3)).await;
+    std::fs::remove_file(node.directory.path().join("t-0/partition.metadata")).unwrap();
+    let mut node = node.after_crash();
+    assert_eq!(found(&node.fetch_from("t", 0).await), [(0, LEADER_EPOCH, 3)]);
+    remove(&mut node.image, "t");
+    put(&mut node.image, topic("t", 2, 1));
+    let node = node.after_crash();
+    assert_eq!(node.fetch_from("t", 0).await.high_watermark, 0, "another topic's records");
+}
+
+#[tokio::test]
 async fn what_the_cluster_does_not_know_is_set_aside() {
     let node = Node::new();
     node.produce("t", batch(3)).await;
