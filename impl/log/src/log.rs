@@ -102,9 +102,9 @@ impl Log {
         now: i64,
     ) -> Result<Self, LogError> {
         disk::create_dir(directory)?;
-        for name in disk::list(directory)?.iter().filter(|name| name.ends_with(".log")) {
-            let path = directory.join(name);
-            if disk::len(&path)? > 0 {
+        for name in disk::list(directory)? {
+            let path = directory.join(&name);
+            if name.strip_suffix(".log").is_some() && disk::len(&path)? > 0 {
                 return Err(LogError::HasRecords(path));
             }
         }

@@ -383,3 +383,14 @@ fn a_deleted_log_is_renamed() {
             && name.len() == "t-0.".len() + 32 + "-delete".len()
     );
 }
+
+#[test]
+fn a_log_is_not_made_where_there_are_records() {
+    let replica = Replica::new(small());
+    drop(replica.create());
+    let mut log = replica.create();
+    log.append(&batch(0, 1, 0, 0), 0).unwrap();
+    let again = Log::create(&replica.path(), TOPIC, Some(0), replica.config.clone(), 0);
+    assert!(matches!(again, Err(LogError::HasRecords(_))));
+    assert_eq!(replica.crash().open(Known::default()).0.end_offset(), 1);
+}

@@ -171,14 +171,14 @@ fn running_out_of_descriptors_takes_nothing_offline() {
 
 async fn without_descriptors() {
     let limit = getrlimit(Resource::Nofile);
-    let none = || setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
-    let enough = || setrlimit(Resource::Nofile, limit).unwrap();
+    let starve = || setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
+    let relieve = || setrlimit(Resource::Nofile, limit).unwrap();
     let mut node = Node::new();
     node.config("t", &[("internal.segment.bytes", "200"), ("flush.messages", "1")]);
     assert_eq!(outcome(&node.produce("t", batch(5)).await), (0, 0, 0));
 
     // A roll that is not possible; what is smaller still fits into the segment that there is.
-    none();
+    starve();
     let answer = node.produce("t", batch(8)).await;
     assert_eq!(answer.error_code, ErrorCode::KAFKA_STORAGE_ERROR.0);
     node.change(|image| {
@@ -190,7 +190,7 @@ async fn without_descriptors() {
     assert_ne!(answer.error_code, 0);
     node.replicas.make_again();
     assert!(node.replicas.directories.iter().all(|directory| !directory.is_offline()));
-    enough();
+    relieve();
 
     node.replicas.make_again();
     assert_eq!(outcome(&node.produce("u", batch(1)).await), (0, 0, 0));
@@ -199,9 +199,9 @@ async fn without_descriptors() {
     assert_eq!(found(&node.fetch_from("t", 0).await), [(0, LEADER_EPOCH, 2)]);
 
     // A stop that could not write everything is no clean one.
-    none();
+    starve();
     assert!(node.replicas.close().is_empty());
-    enough();
+    relieve();
 }
 
 #[tokio::test]
