@@ -85,7 +85,7 @@ async fn a_fetch_ends_with_its_client() {
         let waiting = tokio::time::timeout(Duration::from_millis(100), client.receive()).await;
         assert!(waiting.is_err());
     }
-    tokio::time::timeout(Duration::from_secs(60), connect()).await.expect("the fetch goes on");
+    tokio::time::timeout(Duration::from_mins(1), connect()).await.expect("the fetch goes on");
     node.stop().await;
 }
 

@@ -38,7 +38,7 @@ async fn a_controller_alone_is_no_broker() {
         if batch.header().is_control() {
             continue;
         }
-        for record in batch.records(usize::MAX).unwrap().iter() {
+        for record in &batch.records(usize::MAX).unwrap() {
             let record = records::decode(record.unwrap().value.unwrap()).unwrap();
             controllers += usize::from(matches!(record, Record::RegisterController(_)));
             let of_broker =
