@@ -60,18 +60,6 @@ impl Epochs {
         self.entries[0].1 = start;
         changed
     }
-
-    /// What an `OffsetsForLeaderEpoch` of `epoch` is answered: the largest epoch that is not above it, and
-    /// where that one ends. `None` where `epoch` is above all, or nothing is known.
-    pub(crate) fn end_offset_for(&self, epoch: i32, log_end: i64) -> Option<(i32, i64)> {
-        if self.latest()? == epoch {
-            return Some((epoch, log_end));
-        }
-        let higher = self.entries.partition_point(|(e, _)| *e <= epoch);
-        let (_, end) = self.entries.get(higher)?;
-        let floor = higher.checked_sub(1).map_or(epoch, |index| self.entries[index].0);
-        Some((floor, *end))
-    }
 }
 
 #[cfg(test)]
@@ -83,15 +71,8 @@ mod tests {
     }
 
     #[test]
-    fn end_offsets() {
+    fn epochs_of_offsets() {
         let e = epochs(&[(2, 10), (4, 20), (5, 30)]);
-        assert_eq!(e.end_offset_for(5, 35), Some((5, 35)));
-        assert_eq!(e.end_offset_for(6, 35), None);
-        assert_eq!(e.end_offset_for(4, 35), Some((4, 30)));
-        assert_eq!(e.end_offset_for(3, 35), Some((2, 20)));
-        assert_eq!(e.end_offset_for(2, 35), Some((2, 20)));
-        assert_eq!(e.end_offset_for(1, 35), Some((1, 10)));
-        assert_eq!(epochs(&[]).end_offset_for(0, 0), None);
         assert_eq!((e.epoch_at(9), e.epoch_at(10), e.epoch_at(29)), (None, Some(2), Some(4)));
     }
 

@@ -187,11 +187,6 @@ impl Log {
         self.segments.iter().map(|segment| u64::from(segment.size)).sum()
     }
 
-    /// The last leader epoch that is known.
-    pub fn latest_epoch(&self) -> Option<i32> {
-        self.epochs.latest()
-    }
-
     /// Each leader epoch and its first offset, ascending.
     pub fn epoch_boundaries(&self) -> &[(i32, i64)] {
         self.epochs.entries()
@@ -200,12 +195,6 @@ impl Log {
     /// The leader epoch that the record at `offset` was written in.
     pub fn epoch_at(&self, offset: i64) -> Option<i32> {
         self.epochs.epoch_at(offset)
-    }
-
-    /// The largest known epoch that is not above `epoch`, and its end offset (`OffsetsForLeaderEpoch`,
-    /// KIP-279). `None` where `epoch` is above all that are known.
-    pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        self.epochs.end_offset_for(epoch, self.end)
     }
 
     /// What is remembered of a producer.
