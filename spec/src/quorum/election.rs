@@ -7,6 +7,8 @@ use super::event::{
     Answer, BeginQuorumEpoch, Effect, Error, Event, Fetch, FetchAnswer, Payload, ReadFrom, Refusal,
     Request, Response, Timer, Vote, VoteAnswer,
 };
+#[cfg(feature = "mutants")]
+use super::mutant;
 use super::state::{Config, ConfigError, ElectionState, Restored, Role, State};
 use crate::types::{DirectoryId, Epoch, NodeId, ReplicaKey};
 
@@ -22,13 +24,14 @@ pub fn start<P>(
 ) -> Result<(State, Vec<Effect<P>>), ConfigError> {
     let config: Arc<Config> = config.into();
     config.check()?;
-    let Restored { mut election, mut log } = restored;
+    let Restored { election, mut log } = restored;
+    let mut election = mutant!(RestartForgetsVote: mutant::forgetful(election), else election);
     log.flushed = log.end;
     let role = if election.epoch < log.last_epoch() {
         election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
         Role::Unattached
     } else if election.leader == Some(config.local.id) {
-        Role::Resigned
+        mutant!(RestartResumesLeading: mutant::leader_again(&log), else Role::Resigned)
     } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
         election.leader = None;
         Role::Candidate { granted: BTreeSet::from([config.local.id]), refused: BTreeSet::new() }
@@ -79,8 +82,10 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
     // What a node says of its own log must outlive a crash: a candidate would else be granted a vote
     // for entries that it loses, and a leader would count them.
     let all_flushed = log.flushed == log.end;
+    let may_claim = mutant!(VoteClaimsUnflushed: true, else all_flushed);
+    let may_fetch = mutant!(FetchesUnflushed: true, else all_flushed);
     match role {
-        Role::Candidate { granted, refused } if all_flushed => config
+        Role::Candidate { granted, refused } if may_claim => config
             .others()
             .filter(|id| !granted.contains(id) && !refused.contains(id))
             .map(|id| {
@@ -106,7 +111,7 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 (id, Request::BeginQuorumEpoch(begin))
             })
             .collect(),
-        Role::Follower if all_flushed => election
+        Role::Follower if may_fetch => election
             .leader
             .map(|leader| {
                 let fetch = Fetch {
@@ -139,7 +144,8 @@ impl<P> Step<'_, P> {
     fn finish(mut self) -> Vec<Effect<P>> {
         if self.found != Some(self.state.election) {
             let write = Effect::WriteElectionState { state: self.state.election };
-            self.effects.insert(0, write);
+            let place = mutant!(AnswersBeforeWriting: self.effects.len(), else 0);
+            self.effects.insert(place, write);
         }
         self.effects
     }
@@ -192,17 +198,20 @@ impl<P> Step<'_, P> {
         let State { role, election, log, .. } = &*self.state;
         match (role, election.voted, election.leader) {
             (Role::Unattached, None, None) => {
-                (vote.last_epoch, vote.last_end) >= (log.last_epoch(), log.end)
+                let up_to_date = (vote.last_epoch, vote.last_end) >= (log.last_epoch(), log.end);
+                mutant!(VoteIgnoresLog: true, else up_to_date)
             }
             // The answer was lost, and the candidate asks again. Its log is what it was: it was flushed.
-            (Role::Unattached, Some(voted), None) => voted == vote.candidate,
+            (Role::Unattached, Some(voted), None) => {
+                mutant!(GrantsTwice: true, else voted == vote.candidate)
+            }
             _ => false,
         }
     }
 
     fn begin_requested(&mut self, begin: &BeginQuorumEpoch) {
         let State { config, election, .. } = &*self.state;
-        if begin.epoch < election.epoch {
+        if mutant!(ObeysFormerEpoch: false, else begin.epoch < election.epoch) {
             return self.respond_begin(Error::FencedLeaderEpoch);
         }
         if let Some(refusal) = self.unbelievable(begin.epoch, begin.leader) {
@@ -241,9 +250,9 @@ impl<P> Step<'_, P> {
         response: Response<Vec<super::Batch<P>>>,
     ) {
         // Asked before anything changes: an answer that was overtaken tells of epochs, and no more.
-        let current = requests(self.state)
-            .iter()
-            .any(|(to, asked)| *to == from && asked_the_same(asked, request));
+        let current = requests(self.state).iter().any(|(to, asked)| {
+            *to == from && mutant!(AnswersNotCorrelated: true, else asked_the_same(asked, request))
+        });
         if response.epoch < self.state.election.epoch {
             return;
         }
@@ -355,6 +364,7 @@ impl<P> Step<'_, P> {
         let in_epoch = election.voted.filter(|_| epoch == election.epoch);
         let voted = in_epoch.filter(|voted| !config.is_local(*voted));
         *election = ElectionState { epoch, leader: Some(leader), voted };
+        mutant!(CutsForNewLeader: self.cut_beyond(self.state.log.flushed), else ());
         self.change_role(Role::Follower);
     }
 
@@ -427,6 +437,8 @@ impl<P> Step<'_, P> {
 
     fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
         let ElectionState { epoch, leader, .. } = self.state.election;
+        let leader =
+            mutant!(NamesVoteAsLeader: mutant::favourite(self.state.election), else leader);
         self.effects.push(Effect::Respond { response: Response { epoch, leader, error, answer } });
     }
 }

@@ -18,6 +18,9 @@
 //! ends a node: it is refused, and the refusal is an effect that the caller logs and counts.
 //! `papers/quorum.md` holds the sources and the argument rule by rule.
 
+#[macro_use]
+pub mod mutant;
+
 mod election;
 mod event;
 pub mod properties;

@@ -13,7 +13,10 @@ const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
 
 impl<P> Step<'_, P> {
     pub(super) fn append(&mut self, epoch: Epoch, batches: Vec<NewBatch<P>>) {
-        let leads = self.state.is_leader() && self.state.election.epoch == epoch;
+        let leads = self.state.is_leader();
+        let leads =
+            mutant!(AppendsWhenResigned: leads || self.state.role == Role::Resigned, else leads);
+        let leads = leads && self.state.election.epoch == epoch;
         if !leads || batches.iter().any(|batch| batch.records == 0) {
             let refusal = Refusal::AppendWithoutLeadership;
             return self.effects.push(Effect::Refuse { refusal });
@@ -38,6 +41,7 @@ impl<P> Step<'_, P> {
     pub(super) fn flushed(&mut self, end: Offset) {
         let log = &mut self.state.log;
         log.flushed = log.flushed.max(end.min(log.end));
+        mutant!(FlushDropsTail: self.cut_beyond(end), else ());
         self.advance_leader_high_watermark();
     }
 
@@ -62,7 +66,9 @@ impl<P> Step<'_, P> {
         }
         let agreed = log.end_of_epoch(fetch.last_fetched_epoch);
         let diverges = fetch.offset > Offset::ZERO
-            && (agreed.epoch != fetch.last_fetched_epoch || agreed.end < fetch.offset);
+            && (agreed.epoch != fetch.last_fetched_epoch
+                || mutant!(DivergenceByEpochOnly: false, else agreed.end < fetch.offset));
+        let diverges = mutant!(NoDivergence: false, else diverges);
         let end = log.end;
         if !diverges {
             self.note_progress(fetch);
@@ -95,7 +101,8 @@ impl<P> Step<'_, P> {
         if known.directory != replica.directory {
             *known = anew;
         }
-        known.end = known.end.max(offset);
+        let offset = mutant!(CountsNextOffset: offset.plus(1), else offset);
+        known.end = mutant!(EndsOverwritten: offset, else known.end.max(offset));
         acknowledged.insert(replica.id);
         heard.insert(replica.id);
         if config.is_majority(heard.len() + 1) {
@@ -120,14 +127,16 @@ impl<P> Step<'_, P> {
             .voters
             .iter()
             .map(|id| match progress.get(id) {
-                _ if *id == config.local.id => log.flushed,
+                _ if *id == config.local.id => mutant!(CountsUnflushed: log.end, else log.flushed),
                 Some(known) => known.end,
                 None => Offset::ZERO,
             })
             .collect();
         ends.sort_unstable_by(|a, b| b.cmp(a));
-        let to = ends[ends.len() / 2];
-        if to > *epoch_start && to > high_watermark.unwrap_or(Offset::ZERO) {
+        let to = mutant!(OneIsMajority: ends[0], else ends[ends.len() / 2]);
+        let own_epoch = mutant!(CommitsAtEpochStart: to >= *epoch_start, else to > *epoch_start);
+        let own_epoch = mutant!(CommitsOldEpochs: true, else own_epoch);
+        if own_epoch && to > high_watermark.unwrap_or(Offset::ZERO) {
             *high_watermark = Some(to);
             self.effects.push(Effect::AdvanceHighWatermark { to });
             self.effects.push(Effect::WakeParked);
@@ -137,6 +146,8 @@ impl<P> Step<'_, P> {
     pub(super) fn fetch_answered(&mut self, answer: FetchAnswer<Vec<Batch<P>>>) {
         self.set_timer(Timer::Fetch);
         if let Some(diverging) = answer.diverging {
+            mutant!(HighWatermarkBeforeTruncation:
+                self.learn_high_watermark(answer.high_watermark), else ());
             return self.truncate(diverging);
         }
         if let Some(batches) = answer.records {
@@ -148,9 +159,15 @@ impl<P> Step<'_, P> {
             }
             self.effects.push(Effect::Flush);
         }
+        self.learn_high_watermark(answer.high_watermark);
+    }
+
+    /// What the leader says is committed, as far as this log reaches. Never goes back: answers may be late.
+    fn learn_high_watermark(&mut self, told: Option<Offset>) {
         let State { log, high_watermark, .. } = &mut *self.state;
-        let to = answer.high_watermark.unwrap_or(Offset::ZERO).min(log.end);
-        if to > high_watermark.unwrap_or(Offset::ZERO) {
+        let to = told.unwrap_or(Offset::ZERO).min(log.end);
+        let known = high_watermark.unwrap_or(Offset::ZERO);
+        if mutant!(HighWatermarkOverwritten: to != known, else to > known) {
             *high_watermark = Some(to);
             self.effects.push(Effect::AdvanceHighWatermark { to });
         }
@@ -177,14 +194,25 @@ impl<P> Step<'_, P> {
         let own = log.end_of_epoch(diverging.epoch);
         let to = if own.epoch == diverging.epoch { own.end.min(diverging.end) } else { own.end };
         // Never what was said to be committed (KAFKA-12460).
-        if to < high_watermark.unwrap_or(Offset::ZERO) {
+        if mutant!(TruncatesCommitted: false, else to < high_watermark.unwrap_or(Offset::ZERO)) {
             let refusal = Refusal::TruncationBelowHighWatermark;
             return self.effects.push(Effect::Refuse { refusal });
         }
         if !(log.start..log.end).contains(&to) {
             return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitTruncation });
         }
-        log.truncate(to);
+        mutant!(TruncationDoesNothing: (), else self.cut(to));
+    }
+
+    #[cfg(feature = "mutants")]
+    pub(super) fn cut_beyond(&mut self, to: Offset) {
+        if to < self.state.log.end {
+            self.cut(to);
+        }
+    }
+
+    fn cut(&mut self, to: Offset) {
+        self.state.log.truncate(to);
         self.effects.push(Effect::Truncate { to });
     }
 }

@@ -61,7 +61,7 @@ impl Config {
     }
 
     pub(super) fn is_majority(&self, nodes: usize) -> bool {
-        nodes > self.voters.len() / 2
+        mutant!(HalfIsMajority: nodes >= self.voters.len() / 2, else nodes > self.voters.len() / 2)
     }
 
     /// Whether `key` is this replica. An absent directory matches any (KIP-853).

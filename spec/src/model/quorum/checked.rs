@@ -8,12 +8,15 @@ use super::action::{Action, Rpc};
 use super::pack::Packed;
 use super::world::{Bounds, BoundsError, Successor, World};
 use crate::quorum::Role;
-use crate::quorum::properties::Property;
+use crate::quorum::mutant::{self, Mutants};
+use crate::quorum::properties::{Property, Violations};
 
 /// The quorum within bounds.
 #[derive(Clone, Debug)]
 pub struct QuorumModel {
     bounds: Bounds,
+    mutants: Mutants,
+    judged: Violations,
     witnesses: Arc<Witnesses>,
 }
 
@@ -219,7 +222,24 @@ impl QuorumModel {
         bounds.check()?;
         let witnesses = Arc::new(Witnesses::default());
         witnesses.note(roles(&World::initial(bounds)));
-        Ok(Self { bounds, witnesses })
+        Ok(Self { bounds, mutants: Mutants::NONE, judged: Violations::MAX, witnesses })
+    }
+
+    /// The same world, its nodes run with these bugs.
+    #[must_use]
+    pub fn with_mutants(self, mutants: Mutants) -> Self {
+        Self { mutants, ..self }
+    }
+
+    /// The same world, judged as if this property always held.
+    #[must_use]
+    pub fn without(self, property: Property) -> Self {
+        Self { judged: self.judged & !property.bit(), ..self }
+    }
+
+    /// Runs `work` as the nodes of this model run.
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        mutant::within(self.mutants, work)
     }
 
     /// What the searches of this model (and of its clones) have seen so far.
@@ -234,7 +254,7 @@ impl QuorumModel {
 
     /// The state that a search begins with.
     pub fn initial(&self) -> Packed {
-        Packed::canonical(&World::initial(self.bounds), 0)
+        self.within(|| Packed::canonical(&World::initial(self.bounds), 0))
     }
 
     /// What can come after `state`.
@@ -242,12 +262,12 @@ impl QuorumModel {
         if state.violations != 0 {
             return Vec::new();
         }
-        let successors = state.world().successors(self.bounds);
+        let successors = self.within(|| state.world().successors(self.bounds));
         successors
             .iter()
             .map(|successor| {
                 self.witnesses.note(witnessed(successor));
-                let next = Packed::canonical(&successor.world, successor.violations);
+                let next = Packed::canonical(&successor.world, successor.violations & self.judged);
                 Transition { action: successor.action, next }
             })
             .collect()

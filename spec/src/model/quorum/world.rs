@@ -285,18 +285,17 @@ impl Next<'_> {
         if let Some(timer) = timer {
             let event = Event::TimerFired { timer };
             self.act(node, &event, |cut| Action::Timeout(id, cut));
-        } else {
-            if self.bounds.resign {
-                self.act(node, &Event::Resign, |_| Action::Resign(id));
-            }
-            if self.world.used < self.bounds.values {
-                let batches = vec![NewBatch { records: 1, payload: self.unused_value() }];
-                let event = Event::Append { epoch: election.epoch, batches };
-                let first = self.found.len();
-                self.act(node, &event, |cut| Action::Propose(id, cut));
-                for successor in &mut self.found[first..] {
-                    successor.world.used += 1;
-                }
+        } else if self.bounds.resign {
+            self.act(node, &Event::Resign, |_| Action::Resign(id));
+        }
+        // Whether it leads is for the core to say.
+        if self.world.used < self.bounds.values {
+            let batches = vec![NewBatch { records: 1, payload: self.unused_value() }];
+            let event = Event::Append { epoch: election.epoch, batches };
+            let first = self.found.len();
+            self.act(node, &event, |cut| Action::Propose(id, cut));
+            for successor in &mut self.found[first..] {
+                successor.world.used += 1;
             }
         }
         // A follower asks for more only when all is flushed, so a flush of a part changes nothing there.

@@ -1,0 +1,226 @@
+//! Known bugs of the protocol, each one line of the core switched wrong, so that a checker can show that it
+//! would have found them.
+//!
+//! Only builds with the feature `mutants` can switch anything: without it the right line is all that the
+//! compiler ever sees. The sources of the bugs (KAFKA numbers, papers) stand at each variant; bounds and
+//! counterexamples in `papers/quorum.md`.
+
+/// `mutant!(Name: wrong, else right)`: the right expression, unless the mutant of that name is switched on.
+#[cfg(feature = "mutants")]
+macro_rules! mutant {
+    ($name:ident: $wrong:expr, else $right:expr) => {
+        if $crate::quorum::mutant::Mutant::$name.is_on() { $wrong } else { $right }
+    };
+}
+
+/// The right expression: this build has no mutants.
+#[cfg(not(feature = "mutants"))]
+macro_rules! mutant {
+    ($name:ident: $wrong:expr, else $right:expr) => {
+        $right
+    };
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{Mutant, Mutants, within};
+#[cfg(feature = "mutants")]
+pub(crate) use switch::{favourite, forgetful, leader_again};
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::cell::Cell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use crate::quorum::state::{ElectionState, LogSummary, Role};
+    use crate::types::NodeId;
+
+    /// A bug that can be switched on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Mutant {
+        /// A restart forgets leader and vote, so the node votes again in an epoch that it led or voted in
+        /// (KAFKA-10661).
+        RestartForgetsVote,
+        /// A leader that restarts goes on leading, though it may have lost entries that others fetched
+        /// (KAFKA-10527).
+        RestartResumesLeading,
+        /// The leader counts its own end before it is flushed (KAFKA-10533).
+        CountsUnflushed,
+        /// A follower fetches from beyond what it has flushed (KAFKA-10533).
+        FetchesUnflushed,
+        /// Entries are committed when a majority reaches the epoch's start, not its first entry
+        /// (KAFKA-12619).
+        CommitsAtEpochStart,
+        /// Entries of former epochs are committed by counting (Raft, figure 8).
+        CommitsOldEpochs,
+        /// A truncation below the high watermark is carried out (KAFKA-12460).
+        TruncatesCommitted,
+        /// A vote is granted whatever the candidate's log.
+        VoteIgnoresLog,
+        /// A vote is granted to a second candidate of the epoch.
+        GrantsTwice,
+        /// Half of the voters count as a majority, rounded down.
+        HalfIsMajority,
+        /// The high watermark is the largest end of all, not that of a majority.
+        OneIsMajority,
+        /// The leader counts one entry more than a follower has fetched.
+        CountsNextOffset,
+        /// The leader never tells a follower that their logs differ.
+        NoDivergence,
+        /// The leader compares the follower's last epoch, and not where it ends.
+        DivergenceByEpochOnly,
+        /// A follower that is told to cut its log leaves it as it is.
+        TruncationDoesNothing,
+        /// A candidate claims a log end that it has not flushed.
+        VoteClaimsUnflushed,
+        /// Answers leave before the election state is written.
+        AnswersBeforeWriting,
+        /// A follower's end at the leader is what it fetched last, so a late fetch moves it back.
+        EndsOverwritten,
+        /// Any answer is taken for one to what was asked last.
+        AnswersNotCorrelated,
+        /// A node answers that whom it voted for leads.
+        NamesVoteAsLeader,
+        /// `BeginQuorumEpoch` of an epoch that is over is obeyed.
+        ObeysFormerEpoch,
+        /// A leader that resigned still appends (KAFKA-17333).
+        AppendsWhenResigned,
+        /// A follower learns the high watermark before it cuts what differs (KAFKA-14704).
+        HighWatermarkBeforeTruncation,
+        /// A follower's high watermark is what it was told last.
+        HighWatermarkOverwritten,
+        /// A follower cuts what it has not flushed when it hears of a new leader, instead of asking where
+        /// they differ.
+        CutsForNewLeader,
+        /// A leader whose flush is complete drops what it appended meanwhile.
+        FlushDropsTail,
+    }
+
+    impl Mutant {
+        /// All.
+        pub const ALL: [Self; 26] = [
+            Self::RestartForgetsVote,
+            Self::RestartResumesLeading,
+            Self::CountsUnflushed,
+            Self::FetchesUnflushed,
+            Self::CommitsAtEpochStart,
+            Self::CommitsOldEpochs,
+            Self::TruncatesCommitted,
+            Self::VoteIgnoresLog,
+            Self::GrantsTwice,
+            Self::HalfIsMajority,
+            Self::OneIsMajority,
+            Self::CountsNextOffset,
+            Self::NoDivergence,
+            Self::DivergenceByEpochOnly,
+            Self::TruncationDoesNothing,
+            Self::VoteClaimsUnflushed,
+            Self::AnswersBeforeWriting,
+            Self::EndsOverwritten,
+            Self::AnswersNotCorrelated,
+            Self::NamesVoteAsLeader,
+            Self::ObeysFormerEpoch,
+            Self::AppendsWhenResigned,
+            Self::HighWatermarkBeforeTruncation,
+            Self::HighWatermarkOverwritten,
+            Self::CutsForNewLeader,
+            Self::FlushDropsTail,
+        ];
+
+        /// The name by which a command line switches it on.
+        pub fn name(self) -> &'static str {
+            match self {
+                Self::RestartForgetsVote => "restart-forgets-vote",
+                Self::RestartResumesLeading => "restart-resumes-leading",
+                Self::CountsUnflushed => "counts-unflushed",
+                Self::FetchesUnflushed => "fetches-unflushed",
+                Self::CommitsAtEpochStart => "commits-at-epoch-start",
+                Self::CommitsOldEpochs => "commits-old-epochs",
+                Self::TruncatesCommitted => "truncates-committed",
+                Self::VoteIgnoresLog => "vote-ignores-log",
+                Self::GrantsTwice => "grants-twice",
+                Self::HalfIsMajority => "half-is-majority",
+                Self::OneIsMajority => "one-is-majority",
+                Self::CountsNextOffset => "counts-next-offset",
+                Self::NoDivergence => "no-divergence",
+                Self::DivergenceByEpochOnly => "divergence-by-epoch-only",
+                Self::TruncationDoesNothing => "truncation-does-nothing",
+                Self::VoteClaimsUnflushed => "vote-claims-unflushed",
+                Self::AnswersBeforeWriting => "answers-before-writing",
+                Self::EndsOverwritten => "ends-overwritten",
+                Self::AnswersNotCorrelated => "answers-not-correlated",
+                Self::NamesVoteAsLeader => "names-vote-as-leader",
+                Self::ObeysFormerEpoch => "obeys-former-epoch",
+                Self::AppendsWhenResigned => "appends-when-resigned",
+                Self::HighWatermarkBeforeTruncation => "high-watermark-before-truncation",
+                Self::HighWatermarkOverwritten => "high-watermark-overwritten",
+                Self::CutsForNewLeader => "cuts-for-new-leader",
+                Self::FlushDropsTail => "flush-drops-tail",
+            }
+        }
+
+        /// Whether it is switched on for this thread.
+        pub(crate) fn is_on(self) -> bool {
+            ON.get().0 & 1 << self as u32 != 0
+        }
+    }
+
+    /// A set of mutants.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Mutants(u32);
+
+    impl Mutants {
+        /// The protocol as it should be.
+        pub const NONE: Self = Self(0);
+
+        /// These mutants together.
+        pub const fn of(mutants: &[Mutant]) -> Self {
+            let (mut set, mut index) = (0, 0);
+            while index < mutants.len() {
+                set |= 1 << mutants[index] as u32;
+                index += 1;
+            }
+            Self(set)
+        }
+
+        /// Those in the set.
+        pub fn iter(self) -> impl Iterator<Item = Mutant> {
+            Mutant::ALL.into_iter().filter(move |mutant| self.0 & 1 << *mutant as u32 != 0)
+        }
+    }
+
+    /// An election state of which only the epoch is left.
+    pub(crate) fn forgetful(election: ElectionState) -> ElectionState {
+        ElectionState { epoch: election.epoch, ..ElectionState::default() }
+    }
+
+    /// Whom a node would like to lead.
+    pub(crate) fn favourite(election: ElectionState) -> Option<NodeId> {
+        election.leader.or(election.voted.map(|voted| voted.id))
+    }
+
+    /// The role of a leader that takes up its epoch again.
+    pub(crate) fn leader_again(log: &LogSummary) -> Role {
+        Role::Leader {
+            epoch_start: log.epochs.last().map_or(log.end, |last| last.start),
+            progress: BTreeMap::new(),
+            heard: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+        }
+    }
+
+    thread_local! {
+        static ON: Cell<Mutants> = const { Cell::new(Mutants::NONE) };
+    }
+
+    /// Runs `work` with these mutants, and no others, switched on in this thread.
+    pub fn within<T>(mutants: Mutants, work: impl FnOnce() -> T) -> T {
+        struct Restore(Mutants);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                ON.set(self.0);
+            }
+        }
+        let _restore = Restore(ON.replace(mutants));
+        work()
+    }
+}
