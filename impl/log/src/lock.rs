@@ -46,11 +46,7 @@ impl DirLock {
     /// Takes the directory, or says at once that somebody has it.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         let path = directory.join(FILE_NAME);
-        let canonical = directory.canonicalize().map_err(|source| DiskError {
-            action: "open",
-            path: directory.to_path_buf(),
-            source,
-        })?;
+        let canonical = disk::canonical(directory)?;
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         let held = held.get_or_insert_default();
         if held.contains(&canonical) {

@@ -1,11 +1,21 @@
 //! The one seam to the file system: every file of this crate is created, read, written, flushed, renamed
-//! and removed through here, so that a disk with faults can stand in at one place.
+//! and removed through here, so that a disk that forgets can stand in at one place (`simulated`, in tests).
+
+mod real;
+#[cfg(feature = "simulated-disk")]
+pub mod simulated;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+
+#[cfg(not(feature = "simulated-disk"))]
+use real as device;
+use real::Opening;
+#[cfg(feature = "simulated-disk")]
+use simulated::device;
 
 /// What the operating system refused, and where.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +45,7 @@ fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T> 
 /// An open file. All reads and writes say their position, so that readers need no lock.
 #[derive(Debug)]
 pub struct File {
-    inner: fs::File,
+    inner: device::Handle,
     path: Box<Path>,
 }
 
@@ -85,13 +95,13 @@ impl File {
 
     /// Returns when the file's content and length are on the disk.
     pub fn sync(&self) -> Result<()> {
-        at("flush", &self.path, self.inner.sync_data())
+        at("flush", &self.path, self.inner.sync())
     }
 
     /// Whether `path` still names this very file.
     pub fn is_at(&self, path: &Path) -> Result<bool> {
         let mine = at("look at", path, self.inner.metadata())?;
-        match fs::metadata(path) {
+        match device::metadata(path) {
             Ok(there) => Ok((mine.dev(), mine.ino()) == (there.dev(), there.ino())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => at("look at", path, Err(e)),
@@ -100,49 +110,54 @@ impl File {
 
     /// The descriptor, for `sendfile` and record locks.
     pub fn as_std(&self) -> &fs::File {
-        &self.inner
+        self.inner.as_std()
     }
 }
 
-fn open_with(options: &mut fs::OpenOptions, action: &'static str, path: &Path) -> Result<File> {
-    let inner = at(action, path, options.read(true).write(true).mode(0o644).open(path))?;
+fn open_with(opening: Opening, action: &'static str, path: &Path) -> Result<File> {
+    let inner = at(action, path, device::open(path, opening))?;
     Ok(File { inner, path: path.into() })
 }
 
 /// Opens an existing file to read and write.
 pub fn open(path: &Path) -> Result<File> {
-    open_with(&mut fs::OpenOptions::new(), "open", path)
+    open_with(Opening::Existing, "open", path)
 }
 
 /// Opens a file to read and write; makes it if there is none.
 pub fn open_or_create(path: &Path) -> Result<File> {
-    open_with(fs::OpenOptions::new().create(true), "open", path)
+    open_with(Opening::OrCreate, "open", path)
 }
 
 /// Makes an empty file; one of that name is emptied.
 pub fn create(path: &Path) -> Result<File> {
-    open_with(fs::OpenOptions::new().create(true).truncate(true), "create", path)
+    open_with(Opening::Empty, "create", path)
 }
 
 /// The whole of a small file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    at("read", path, fs::read(path))
+    at("read", path, device::read(path))
 }
 
 /// A file's length in bytes.
 pub fn len(path: &Path) -> Result<u64> {
-    at("look at", path, fs::metadata(path).map(|m| m.len()))
+    at("look at", path, device::metadata(path).map(|m| m.len()))
 }
 
 /// When a file was last written, in ms since 1970.
 pub fn modified_ms(path: &Path) -> Result<i64> {
-    let modified = at("look at", path, fs::metadata(path).and_then(|m| m.modified()))?;
+    let modified = at("look at", path, device::metadata(path).and_then(|m| m.modified()))?;
     Ok(modified.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64))
 }
 
 /// Whether something of that name exists.
 pub fn exists(path: &Path) -> Result<bool> {
-    at("look for", path, path.try_exists())
+    at("look for", path, device::exists(path))
+}
+
+/// The one path that the directory has, links resolved.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    at("open", path, device::canonical(path))
 }
 
 /// Makes `path` hold `bytes`, all or nothing, and returns when that is durable: written to `path.tmp`,
@@ -163,12 +178,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Renames a file or directory; replaces a file of the new name.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    at("rename", from, fs::rename(from, to))
+    at("rename", from, device::rename(from, to))
 }
 
 /// Removes a file; one that is not there is no error.
 pub fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
+    match device::remove(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at("remove", path, result),
     }
@@ -176,12 +191,12 @@ pub fn remove(path: &Path) -> Result<()> {
 
 /// Makes a directory and those above it; an existing one is no error.
 pub fn create_dir(path: &Path) -> Result<()> {
-    at("create", path, fs::create_dir_all(path))
+    at("create", path, device::create_dir(path))
 }
 
 /// Removes a directory with all that is in it; one that is not there is no error.
 pub fn remove_dir(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
+    match device::remove_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at("remove", path, result),
     }
@@ -189,17 +204,13 @@ pub fn remove_dir(path: &Path) -> Result<()> {
 
 /// Returns when the directory's entries (files made, renamed, removed) are on the disk.
 pub fn sync_dir(path: &Path) -> Result<()> {
-    at("flush", path, fs::File::open(path).and_then(|dir| dir.sync_all()))
+    at("flush", path, device::sync_dir(path))
 }
 
 /// The names in a directory, sorted; names that are not UTF-8 are none of Kafka's and are left out.
 pub fn list(path: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in at("list", path, fs::read_dir(path))? {
-        if let Ok(name) = at("list", path, entry)?.file_name().into_string() {
-            names.push(name);
-        }
-    }
+    let names = at("list", path, device::list(path))?;
+    let mut names: Vec<_> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
     names.sort();
     Ok(names)
 }
