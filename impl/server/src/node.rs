@@ -242,7 +242,8 @@ impl Running {
         } else {
             None
         };
-        let broker = Arc::new(Broker::new(config, settings, metadata, replicas, handle));
+        let broker =
+            Arc::new(Broker::new(config, settings, metadata, replicas, handle, quorum.clone()));
         let joined = tokio::select! {
             ended = &mut controller => Err(why_it_ended(ended).into()),
             joined = join(&broker, registration) => joined,

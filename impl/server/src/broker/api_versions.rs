@@ -5,6 +5,7 @@ use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
 use kraftig_wire::messages::api_versions_response::{
     ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
+use kraftig_wire::messages::begin_quorum_epoch_request::BeginQuorumEpochRequest;
 use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
@@ -16,6 +17,7 @@ use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
+use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{Api, ErrorCode, Request, Str};
 
 use super::{Broker, RequestContext};
@@ -42,13 +44,23 @@ const CONTROLLER: &[i16] = &[
     CreateTopicsRequest::KEY,
     DeleteTopicsRequest::KEY,
     DescribeConfigsRequest::KEY,
+    VoteRequest::KEY,
+    BeginQuorumEpochRequest::KEY,
     DescribeClusterRequest::KEY,
 ];
 
-/// The API with this key, if the listener serves it.
-pub fn served(key: i16, context: &RequestContext) -> Option<&'static Api> {
+/// The last version of Vote that is served: version 2 can ask how a vote would go (KIP-996), which the quorum does not
+/// tell. A candidate that finds no version 2 does without.
+const LAST_VOTE: i16 = 1;
+
+/// The API with this key, in the versions that the listener serves.
+pub fn served(key: i16, context: &RequestContext) -> Option<Api> {
     let keys = if context.listener.is_controller { CONTROLLER } else { BROKER };
-    Api::by_key(key).filter(|api| keys.contains(&api.key))
+    let api = *Api::by_key(key).filter(|api| keys.contains(&api.key))?;
+    Some(match key {
+        VoteRequest::KEY => Api { max_version: LAST_VOTE, ..api },
+        _ => api,
+    })
 }
 
 /// Answers with what the listener serves.
@@ -68,7 +80,7 @@ pub fn handle(
     }
     let keys = if context.listener.is_controller { CONTROLLER } else { BROKER };
     let mut response = ApiVersionsResponse {
-        api_keys: keys.iter().filter_map(|key| Api::by_key(*key)).map(api_version).collect(),
+        api_keys: keys.iter().filter_map(|key| served(*key, context)).map(api_version).collect(),
         ..ApiVersionsResponse::default()
     };
     if version >= 3 {
@@ -102,12 +114,16 @@ pub fn handle(
 pub fn unsupported_version() -> ApiVersionsResponse {
     ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION.0,
-        api_keys: Api::by_key(ApiVersionsRequest::KEY).map(api_version).into_iter().collect(),
+        api_keys: Api::by_key(ApiVersionsRequest::KEY)
+            .copied()
+            .map(api_version)
+            .into_iter()
+            .collect(),
         ..ApiVersionsResponse::default()
     }
 }
 
-fn api_version(api: &Api) -> ApiVersion {
+fn api_version(api: Api) -> ApiVersion {
     ApiVersion {
         api_key: api.key,
         // Versions 0 to 2 are gone since 4.0, but librdkafka before 2.6 turns to formats that nobody speaks any

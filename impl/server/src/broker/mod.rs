@@ -29,7 +29,9 @@ use kraftig_spec::types::{NodeId, TopicId};
 use kraftig_wire::{ErrorCode, Str};
 
 use crate::config::Config;
+use crate::controller::raft::Peers;
 use crate::controller::{ControllerError, ControllerHandle};
+use crate::quorum::QuorumHandle;
 use init_producer_id::ProducerIds;
 use replica::ReplicaManager;
 
@@ -57,6 +59,8 @@ pub struct Broker {
     pub replicas: Arc<ReplicaManager>,
     /// The way to the controller.
     pub controller: ControllerHandle,
+    /// The quorum as other nodes reach it.
+    pub peers: Peers,
     /// The producer ids that this broker may hand out.
     pub producer_ids: ProducerIds,
     epoch: AtomicI64,
@@ -92,10 +96,13 @@ impl Broker {
         metadata: Arc<ArcSwap<Image>>,
         replicas: Arc<ReplicaManager>,
         controller: ControllerHandle,
+        quorum: QuorumHandle,
     ) -> Self {
+        let cluster_id = Str::from(&settings.cluster_id);
         Self {
+            peers: Peers::new(quorum, config.node_id, cluster_id.clone()),
             config,
-            cluster_id: Str::from(&settings.cluster_id),
+            cluster_id,
             settings,
             metadata,
             replicas,

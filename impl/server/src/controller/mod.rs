@@ -6,6 +6,7 @@
 //! decides nothing itself: the records and the answers are the spec's.
 
 mod driver;
+pub mod raft;
 pub mod records;
 
 use std::fmt;

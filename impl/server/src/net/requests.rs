@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
+use kraftig_wire::messages::begin_quorum_epoch_request::BeginQuorumEpochRequest;
 use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
@@ -16,9 +17,13 @@ use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
 use kraftig_wire::messages::request_header::RequestHeader;
+use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{
     DecodeError, EncodeError, Reader, Request, Str, decode_request_header, encode_response_frame,
 };
+
+use kraftig_spec::controller::record::Endpoint;
+use kraftig_spec::types::NodeId;
 
 use crate::broker::{
     Broker, RequestContext, api_versions, create_topics, delete_topics, describe_cluster,
@@ -149,7 +154,21 @@ pub(super) async fn answer(
                 describe_topic_partitions::handle(broker, context, &request)
             })
         }
+        VoteRequest::KEY => answer!(VoteRequest, |request| {
+            broker.peers.vote(version, &request, |id| controller(broker, context, id)).await
+        }),
+        BeginQuorumEpochRequest::KEY => answer!(BeginQuorumEpochRequest, |request| {
+            let endpoint = |id| controller(broker, context, id);
+            broker.peers.begin_quorum_epoch(version, &request, endpoint).await
+        }),
         other => return Err(RequestError::NotServed(other)),
     };
     Ok(Some(frame))
+}
+
+/// Where a controller can be reached on the listener of a request.
+fn controller(broker: &Broker, context: &RequestContext, id: NodeId) -> Option<Endpoint> {
+    let image = broker.metadata.load();
+    let endpoints = &image.controllers.get(&id)?.end_points;
+    endpoints.iter().find(|endpoint| endpoint.name == context.listener.name).cloned()
 }

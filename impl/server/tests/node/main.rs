@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod connections;
+mod quorum;
 mod roles;
 mod topics;
 

@@ -1,0 +1,100 @@
+//! The quorum as another node asks it, on the controller's listener.
+
+use kraftig_wire::messages::begin_quorum_epoch_request::{self as begin, BeginQuorumEpochRequest};
+use kraftig_wire::messages::vote_request::{self as vote, VoteRequest};
+use kraftig_wire::{ErrorCode, Str, encode_request_frame};
+
+use crate::{BROKER, CLUSTER_ID, CONTROLLER, connect, fresh};
+
+const TOPIC: Str = Str::from_static("__cluster_metadata");
+
+fn vote_request(cluster: &str, partition: vote::PartitionData) -> VoteRequest {
+    VoteRequest {
+        cluster_id: Some(Str::from(cluster)),
+        voter_id: 1,
+        topics: vec![vote::TopicData { topic_name: TOPIC, partitions: vec![partition] }],
+    }
+}
+
+fn begin_request(leader_id: i32, leader_epoch: i32) -> BeginQuorumEpochRequest {
+    let partition = begin::PartitionData { leader_id, leader_epoch, ..Default::default() };
+    BeginQuorumEpochRequest {
+        topics: vec![begin::TopicData { topic_name: TOPIC, partitions: vec![partition] }],
+        ..BeginQuorumEpochRequest::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_names_the_cluster_and_the_log() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let other = vote_request("another", vote::PartitionData::default());
+    let mut two = vote_request(CLUSTER_ID, vote::PartitionData::default());
+    two.topics.push(two.topics[0].clone());
+    let mut topic = vote_request(CLUSTER_ID, vote::PartitionData::default());
+    topic.topics[0].topic_name = Str::from_static("t");
+    let partition = vote::PartitionData { partition_index: 1, ..vote::PartitionData::default() };
+    let partition = vote_request(CLUSTER_ID, partition);
+    for (request, error) in [
+        (other, ErrorCode::INCONSISTENT_CLUSTER_ID),
+        (two, ErrorCode::INVALID_REQUEST),
+        (topic, ErrorCode::INVALID_REQUEST),
+        (partition, ErrorCode::INVALID_REQUEST),
+    ] {
+        for version in 0..=1 {
+            let response = peer.ask(version, &request).await;
+            assert_eq!((response.error_code, response.topics.len()), (error.0, 0), "{request:?}");
+        }
+    }
+    let mut begin = begin_request(1, 1);
+    begin.cluster_id = Some(Str::from_static("another"));
+    let response = peer.ask(1, &begin).await;
+    assert_eq!(response.error_code, ErrorCode::INCONSISTENT_CLUSTER_ID.0);
+    begin.cluster_id = None;
+    begin.topics.clear();
+    assert_eq!(peer.ask(0, &begin).await.error_code, ErrorCode::INVALID_REQUEST.0);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_names_epoch_and_leader() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let port = node.address(CONTROLLER).unwrap().port();
+    let stale = vote::PartitionData { replica_epoch: 0, replica_id: 2, ..Default::default() };
+    for (begin, error) in [
+        (begin_request(1, 1), ErrorCode::NONE),
+        (begin_request(2, 1), ErrorCode::INVALID_REQUEST),
+        (begin_request(2, 7), ErrorCode::INVALID_REQUEST),
+        (begin_request(1, 0), ErrorCode::FENCED_LEADER_EPOCH),
+        (
+            BeginQuorumEpochRequest { voter_id: 2, ..begin_request(1, 1) },
+            ErrorCode::INVALID_VOTER_KEY,
+        ),
+    ] {
+        let response = peer.ask(1, &begin).await;
+        let partition = &response.topics[0].partitions[0];
+        let said = (partition.error_code, partition.leader_id, partition.leader_epoch);
+        assert_eq!(said, (error.0, 1, 1), "{begin:?}");
+        assert_eq!(response.node_endpoints[0].port, port);
+        assert!(peer.ask(0, &begin).await.node_endpoints.is_empty());
+    }
+    let response = peer.ask(1, &vote_request(CLUSTER_ID, stale)).await;
+    let partition = &response.topics[0].partitions[0];
+    assert!(!partition.vote_granted);
+    assert_eq!((partition.leader_id, partition.leader_epoch), (1, 1));
+    assert_eq!(response.node_endpoints[0].port, port);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_cannot_reach_the_quorum() {
+    let (_dir, node) = fresh(&[]).await;
+    let request = vote_request(CLUSTER_ID, vote::PartitionData::default());
+    for (listener, version) in [(BROKER, 0), (BROKER, 1), (CONTROLLER, 2)] {
+        let mut client = connect(&node, listener).await;
+        client.send(&encode_request_frame(1, None, version, &request).unwrap()).await;
+        assert!(client.receive().await.is_none(), "{listener} {version}");
+    }
+    node.stop().await;
+}
