@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use kraftig_spec::model::quorum::{Bounds, QuorumModel, Witness};
+use kraftig_spec::quorum::mutant::Mutant;
 use kraftig_spec::quorum::properties::Property;
 use serde_json::{Value, json};
 
@@ -57,16 +58,15 @@ fn missed(model: &QuorumModel, witness: Witness) -> bool {
 }
 
 pub(crate) fn run(
-    bounds: Bounds,
+    model: &QuorumModel,
     threads: usize,
     max_depth: Option<usize>,
     json: bool,
 ) -> Result<ExitCode, String> {
-    let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
     let started = Instant::now();
     let mut told = started;
     let terminal = std::io::stderr().is_terminal();
-    let found = search(&model, threads, max_depth, |progress| {
+    let found = search(model, threads, max_depth, |progress| {
         if told.elapsed() >= Duration::from_secs(1) {
             told = Instant::now();
             let rate = per_second(progress.unique, started.elapsed().as_secs_f64());
@@ -89,14 +89,14 @@ pub(crate) fn run(
     if terminal {
         let _ = write!(std::io::stderr(), "\r\x1b[2K");
     }
-    let verdict = Verdict::of(&found, &model);
-    let mut text = report(&model, &found, verdict, seconds, threads);
+    let verdict = Verdict::of(&found, model);
+    let mut text = report(model, &found, verdict, seconds, threads);
     for (property, state) in &found.violations {
         let path = found.path(*state);
-        let _ = write!(text, "\n{}", counterexample::table(&model, *property, &path));
+        let _ = write!(text, "\n{}", counterexample::table(model, *property, &path));
     }
     if json {
-        let _ = writeln!(text, "\n{}", machine(&model, &found, verdict, seconds, threads));
+        let _ = writeln!(text, "\n{}", machine(model, &found, verdict, seconds, threads));
     }
     crate::print(&text)?;
     Ok(ExitCode::from(verdict.exit_code()))
@@ -122,6 +122,10 @@ fn report(
             "{nodes} nodes, {epochs} epochs, {values} values, {crashes} crashes, resignation at any time"
         ),
     );
+    let mutants: Vec<_> = model.mutants().iter().map(Mutant::name).collect();
+    if !mutants.is_empty() {
+        line("mutants", mutants.join(", "));
+    }
     line(
         "verdict",
         match verdict {
@@ -147,7 +151,10 @@ fn report(
     let _ = writeln!(text, "\nproperties");
     for property in Property::ALL {
         let broken = found.violations.iter().any(|(broken, _)| *broken == property);
-        let state = standing(broken, found.complete).replace("violated", "VIOLATED");
+        let state = match model.judges(property) {
+            true => standing(broken, found.complete).replace("violated", "VIOLATED"),
+            false => "left out".to_owned(),
+        };
         let _ = writeln!(text, "  {:<32} {state}", property.name());
     }
     let _ = writeln!(text, "\nwitnesses");
@@ -175,7 +182,9 @@ fn machine(
         .into_iter()
         .map(|property| {
             let broken = found.violations.iter().any(|(broken, _)| *broken == property);
-            (property.name().to_owned(), json!(standing(broken, found.complete)))
+            let judged = model.judges(property);
+            let standing = if judged { standing(broken, found.complete) } else { "left out" };
+            (property.name().to_owned(), json!(standing))
         })
         .collect();
     let witnesses: serde_json::Map<String, Value> = Witness::ALL
@@ -189,6 +198,7 @@ fn machine(
     json!({
         "model": "quorum",
         "bounds": { "nodes": nodes, "epochs": epochs, "values": values, "crashes": crashes, "resign": resign },
+        "mutants": model.mutants().iter().map(Mutant::name).collect::<Vec<_>>(),
         "verdict": verdict.name(),
         "complete": found.complete,
         "unique": found.unique(),
@@ -226,7 +236,7 @@ fn per_second(count: usize, seconds: f64) -> u64 {
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

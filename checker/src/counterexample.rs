@@ -10,11 +10,11 @@ use kraftig_spec::quorum::properties::Property;
 /// The states of a path are canonical: node 1 of one may be node 2 of the next. So the path is walked
 /// again from the start, each time to a world of which the next state is the canonical form.
 pub(crate) fn table(model: &QuorumModel, property: Property, path: &[Packed]) -> String {
-    let mut world = World::initial(model.bounds());
+    let mut world = model.initial_world();
     let nodes = world.nodes.len();
     let mut rows = vec![heading(nodes), row("start".to_owned(), None, &world)];
     for next in &path[1..] {
-        let successors = world.successors(model.bounds()).into_iter();
+        let successors = model.successors(&world).into_iter();
         let step = successors
             .map(|step| (Packed::canonical(&step.world, step.violations), step))
             .find_map(|(canonical, step)| (canonical == *next).then_some(step))

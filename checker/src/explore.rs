@@ -4,11 +4,10 @@ use std::io::Write;
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 
-use kraftig_spec::model::quorum::{Bounds, QuorumModel};
+use kraftig_spec::model::quorum::QuorumModel;
 use stateright::Model;
 
-pub(crate) fn run(bounds: Bounds, address: &str) -> Result<ExitCode, String> {
-    let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
+pub(crate) fn run(model: QuorumModel, address: &str) -> Result<ExitCode, String> {
     let unusable =
         |why: String| format!("--address {address}: {why}; give a free HOST:PORT of this machine");
     let mut addresses = address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?;

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kraftig_spec::model::quorum::Bounds;
+use kraftig_spec::model::quorum::{Bounds, QuorumModel};
+use kraftig_spec::quorum::mutant::{Mutant, Mutants};
+use kraftig_spec::quorum::properties::Property;
 
 /// Model checker of kraftig.
 ///
@@ -45,6 +47,8 @@ enum Command {
         model: ModelName,
         #[command(flatten)]
         bounds: BoundsArgs,
+        #[command(flatten)]
+        broken: BrokenArgs,
         /// Threads that explore. Counts, depth and counterexample do not depend on it.
         #[arg(long, value_name = "N", value_parser = threads,
               default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
@@ -61,6 +65,8 @@ enum Command {
         model: ModelName,
         #[command(flatten)]
         bounds: BoundsArgs,
+        #[command(flatten)]
+        broken: BrokenArgs,
         /// Where to serve the explorer.
         #[arg(long, value_name = "HOST:PORT", default_value = "localhost:3000")]
         address: String,
@@ -99,6 +105,36 @@ struct BoundsArgs {
     /// How many crashes there can be; `any`: crashes are always possible and not counted.
     #[arg(long, value_name = "N|any", default_value = "any", value_parser = crashes)]
     crashes: Crashes,
+}
+
+/// Ways to see a check turn red, or stay green when it should not.
+#[derive(Args)]
+struct BrokenArgs {
+    /// Run the nodes with this bug (see `kraftig-check mutants quorum --list`). May be repeated.
+    #[arg(long, value_name = "NAME", value_parser = mutant)]
+    mutant: Vec<Mutant>,
+    /// Judge as if this property always held. May be repeated.
+    #[arg(long, value_name = "PROPERTY", value_parser = property)]
+    without: Vec<Property>,
+}
+
+impl BrokenArgs {
+    fn model(self, bounds: BoundsArgs) -> Result<QuorumModel, String> {
+        let model = QuorumModel::new(bounds.into()).map_err(|error| error.to_string())?;
+        let model = model.with_mutants(Mutants::of(&self.mutant));
+        Ok(self.without.into_iter().fold(model, QuorumModel::without))
+    }
+}
+
+fn mutant(name: &str) -> Result<Mutant, String> {
+    Mutant::named(name).ok_or_else(|| {
+        format!("there is no mutant '{name}'; `kraftig-check mutants quorum --list` names them")
+    })
+}
+
+fn property(name: &str) -> Result<Property, String> {
+    Property::named(name)
+        .ok_or_else(|| format!("there is no property '{name}'; `kraftig-check list` names them"))
 }
 
 fn threads(text: &str) -> Result<usize, String> {
@@ -141,11 +177,11 @@ impl From<BoundsArgs> for Bounds {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List => list::run(),
-        Command::Check { model: ModelName::Quorum, bounds, threads, max_depth, json } => {
-            check::run(bounds.into(), threads, max_depth, json)
+        Command::Check { model: ModelName::Quorum, bounds, broken, threads, max_depth, json } => {
+            broken.model(bounds).and_then(|model| check::run(&model, threads, max_depth, json))
         }
-        Command::Explore { model: ModelName::Quorum, bounds, address } => {
-            explore::run(bounds.into(), &address)
+        Command::Explore { model: ModelName::Quorum, bounds, broken, address } => {
+            broken.model(bounds).and_then(|model| explore::run(model, &address))
         }
         Command::Replay { files, dir, json } => replay::run(&files, dir.as_deref(), json),
     };

@@ -24,13 +24,14 @@ macro_rules! mutant {
 #[cfg(feature = "mutants")]
 pub use switch::{Mutant, Mutants, within};
 #[cfg(feature = "mutants")]
-pub(crate) use switch::{favourite, forgetful, leader_again};
+pub(crate) use switch::{forgetful, leader_again, leader_or_vote};
 
 #[cfg(feature = "mutants")]
 mod switch {
     use std::cell::Cell;
     use std::collections::{BTreeMap, BTreeSet};
 
+    use crate::quorum::event::{Answer, VoteAnswer};
     use crate::quorum::state::{ElectionState, LogSummary, Role};
     use crate::types::NodeId;
 
@@ -78,7 +79,7 @@ mod switch {
         EndsOverwritten,
         /// Any answer is taken for one to what was asked last.
         AnswersNotCorrelated,
-        /// A node answers that whom it voted for leads.
+        /// Where a vote is refused, whom it was given to is named as the leader.
         NamesVoteAsLeader,
         /// `BeginQuorumEpoch` of an epoch that is over is obeyed.
         ObeysFormerEpoch,
@@ -158,6 +159,11 @@ mod switch {
             }
         }
 
+        /// The mutant of that name.
+        pub fn named(name: &str) -> Option<Self> {
+            Self::ALL.into_iter().find(|mutant| mutant.name() == name)
+        }
+
         /// Whether it is switched on for this thread.
         pub(crate) fn is_on(self) -> bool {
             ON.get().0 & 1 << self as u32 != 0
@@ -193,9 +199,10 @@ mod switch {
         ElectionState { epoch: election.epoch, ..ElectionState::default() }
     }
 
-    /// Whom a node would like to lead.
-    pub(crate) fn favourite(election: ElectionState) -> Option<NodeId> {
-        election.leader.or(election.voted.map(|voted| voted.id))
+    /// The leader, or where a vote is refused, whoever has it.
+    pub(crate) fn leader_or_vote<R>(election: ElectionState, answer: &Answer<R>) -> Option<NodeId> {
+        let refused = matches!(answer, Answer::Vote(VoteAnswer { granted: false }));
+        election.leader.or(election.voted.filter(|_| refused).map(|voted| voted.id))
     }
 
     /// The role of a leader that takes up its epoch again.

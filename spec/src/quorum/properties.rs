@@ -83,6 +83,11 @@ impl Property {
         }
     }
 
+    /// The property of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|property| property.name() == name)
+    }
+
     /// Its bit in a [`Violations`].
     pub fn bit(self) -> u16 {
         1 << self as u16

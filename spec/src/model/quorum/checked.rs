@@ -237,9 +237,14 @@ impl QuorumModel {
         Self { judged: self.judged & !property.bit(), ..self }
     }
 
-    /// Runs `work` as the nodes of this model run.
-    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        mutant::within(self.mutants, work)
+    /// The bugs that its nodes run with.
+    pub fn mutants(&self) -> Mutants {
+        self.mutants
+    }
+
+    /// Whether states are judged by `property`.
+    pub fn judges(&self, property: Property) -> bool {
+        self.judged & property.bit() != 0
     }
 
     /// What the searches of this model (and of its clones) have seen so far.
@@ -252,9 +257,23 @@ impl QuorumModel {
         self.bounds
     }
 
+    /// The world that a search begins with.
+    pub fn initial_world(&self) -> World {
+        mutant::within(self.mutants, || World::initial(self.bounds))
+    }
+
+    /// Everything that can happen next, with the properties that it breaks of those that are judged.
+    pub fn successors(&self, world: &World) -> Vec<Successor> {
+        let mut successors = mutant::within(self.mutants, || world.successors(self.bounds));
+        for successor in &mut successors {
+            successor.violations &= self.judged;
+        }
+        successors
+    }
+
     /// The state that a search begins with.
     pub fn initial(&self) -> Packed {
-        self.within(|| Packed::canonical(&World::initial(self.bounds), 0))
+        Packed::canonical(&self.initial_world(), 0)
     }
 
     /// What can come after `state`.
@@ -262,12 +281,11 @@ impl QuorumModel {
         if state.violations != 0 {
             return Vec::new();
         }
-        let successors = self.within(|| state.world().successors(self.bounds));
-        successors
+        self.successors(&state.world())
             .iter()
             .map(|successor| {
                 self.witnesses.note(witnessed(successor));
-                let next = Packed::canonical(&successor.world, successor.violations & self.judged);
+                let next = Packed::canonical(&successor.world, successor.violations);
                 Transition { action: successor.action, next }
             })
             .collect()
