@@ -1,6 +1,7 @@
 //! A real node's trace is the model's, and with anything in it changed it is not.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
@@ -20,6 +21,8 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
         config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
         directory: directory.join(METADATA),
         log: LogConfig::metadata(1 << 30, i64::MAX),
+        request_timeout: Duration::from_secs(2),
+        retry_backoff: Duration::from_millis(20),
         trace: Some(trace.to_owned()),
     };
     let (handle, mut events) = start(options).unwrap();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use kraftig_log::bootstrap::{self, BootstrapError};
@@ -382,6 +382,8 @@ fn quorum_options(config: &Config, ensemble: &Ensemble, options: ServerOptions) 
             u32::try_from(config.metadata.segment_bytes).unwrap_or_default(),
             config.metadata.segment_ms,
         ),
+        request_timeout: Duration::from_millis(ms(config.quorum.request_timeout_ms)),
+        retry_backoff: Duration::from_millis(ms(config.quorum.retry_backoff_ms)),
         trace: options.trace,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use kraftig_spec::controller::{
     CreatableTopic, FEATURES, METADATA_VERSION, MetadataVersion, bootstrap_records,
@@ -34,6 +35,8 @@ impl Running {
             },
             directory: dir.join("__cluster_metadata-0"),
             log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
+            request_timeout: Duration::from_secs(2),
+            retry_backoff: Duration::from_millis(20),
             trace: None,
         };
         let (quorum, events) = quorum::start(options).unwrap();

@@ -1,80 +1,89 @@
-//! The thread that owns the state machine.
+//! The state machine with its log, its timers and what is under way: all but the thread.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, mpsc};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
+use kraftig_log::LogConfig;
 use kraftig_spec::quorum::{
-    self, Effect, Event, Fetch, NewBatch, ReadFrom, Request, Response, State, Timer,
+    self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, NewBatch, ReadFrom,
+    Request, Response, State, Timer,
 };
-use kraftig_spec::types::Offset;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::{oneshot, watch};
+use kraftig_spec::types::{Epoch, NodeId, Offset};
 
+use super::peers::Peers;
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
-use super::{
-    Command, NotLeader, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, QuorumStatus,
-};
+use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
 
 /// How long a fetch may wait for something to fetch.
 const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
 /// Fetches that may wait at once; the next one is answered with what there is.
 const MOST_PARKED: usize = 1024;
-/// Commands that one flush may serve.
-const MOST_COMMANDS: usize = 1024;
 /// About how much of the log is told to the controller at once.
 const COMMITTED_BYTES: usize = 1 << 20;
-/// Events that may wait for the controller; the thread waits for it then. It takes events whatever else it waits for.
-const EVENTS: usize = 16;
 
-/// Recovers the metadata log and starts the thread.
-pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEvent>), QuorumError> {
-    let QuorumOptions { config, directory, log, trace } = options;
-    if config.voters.len() > 1 {
-        return Err(QuorumError::SeveralVoters(config.voters.len()));
-    }
-    let voters = config.voters.iter().copied().collect();
-    let (storage, restored) = Storage::open(&directory, log, voters)?;
-    let mut tracer = trace.as_deref().map(Tracer::open).transpose()?;
-    if let Some(tracer) = &mut tracer {
-        tracer.start(&config, &restored);
-    }
-    let delivered = restored.log.start;
-    let (state, effects) = quorum::start(config, restored)?;
-    let (commands, queue) = mpsc::sync_channel(QUEUE);
-    let (events, told) = channel(EVENTS);
-    let (status, watched) = watch::channel(QuorumStatus::default());
-    let driver = Driver {
-        state,
-        storage,
-        tracer,
-        events,
-        status,
-        timers: BTreeMap::new(),
-        parked: VecDeque::new(),
-        flush: false,
-        delivered,
-        refused: 0,
-    };
-    let thread = std::thread::Builder::new()
-        .name("quorum".into())
-        .stack_size(512 << 10)
-        .spawn(move || driver.run(effects, &queue))
-        .map_err(QuorumError::Thread)?;
-    let thread = Arc::new(Mutex::new(Some(thread)));
-    Ok((QuorumHandle { commands, status: watched, thread }, told))
+/// What a [`Driver`] needs beside its disk: clocks, chance, and those whom it talks to.
+pub trait World {
+    /// What an answer needs to find the way to whoever asked.
+    type Reply;
+
+    /// The time on a clock that never goes back, from any beginning.
+    fn now(&self) -> Duration;
+
+    /// Milliseconds since 1970, for the timestamps of batches.
+    fn unix_ms(&self) -> i64;
+
+    /// A random number below `bound`; 0 if there is none to be had.
+    fn random_below(&mut self, bound: u64) -> u64;
+
+    /// Sends a request to another voter. Its answer comes by [`Driver::answered`] with the same correlation id,
+    /// or never.
+    fn send(&mut self, to: NodeId, correlation: u32, request: Request);
+
+    /// Sends an answer. Records are the bytes of whole batches.
+    fn answer(&mut self, reply: Self::Reply, response: Response<Bytes>);
+
+    /// Tells the controller.
+    fn tell(&mut self, event: QuorumEvent);
+
+    /// Shows what the quorum is doing now.
+    fn status(&mut self, status: QuorumStatus);
 }
 
-struct Driver {
+/// What a [`Driver`] starts with. See [`QuorumOptions`](super::QuorumOptions).
+pub struct DriverOptions {
+    /// Who this node is and who votes.
+    pub config: Config,
+    /// The directory of the metadata log.
+    pub directory: PathBuf,
+    /// How the log is cut into segments.
+    pub log: LogConfig,
+    /// How long another voter may take to answer.
+    pub request_timeout: Duration,
+    /// How long to wait before a failed request is sent again.
+    pub retry_backoff: Duration,
+    /// About how many bytes of records a fetch is answered with; one batch may be more.
+    pub fetch_bytes: usize,
+    /// Where every event and effect is written down.
+    pub trace: Option<Tracer>,
+}
+
+/// A node of the quorum with its disk. It never waits but for the disk and for [`World`]: whoever owns it calls
+/// [`settle`](Self::settle) after what has come in, and [`fire`](Self::fire) at the [`deadline`](Self::deadline).
+/// After an error it can only be dropped: nobody knows what the disk holds.
+pub struct Driver<W: World> {
+    world: W,
     state: State,
+    /// What the start asked for and [`begin`](Self::begin) has yet to carry out.
+    first: Vec<Effect<Bytes>>,
     storage: Storage,
     tracer: Option<Tracer>,
-    events: Sender<QuorumEvent>,
-    status: watch::Sender<QuorumStatus>,
-    timers: BTreeMap<Timer, Instant>,
-    parked: VecDeque<Parked>,
+    timers: BTreeMap<Timer, Duration>,
+    parked: VecDeque<Parked<W::Reply>>,
+    peers: Peers,
+    fetch_bytes: usize,
     /// Something was appended and is not flushed.
     flush: bool,
     /// Where the next [`QuorumEvent::Committed`] begins.
@@ -82,207 +91,138 @@ struct Driver {
     refused: u64,
 }
 
-struct Parked {
+struct Parked<R> {
     fetch: Fetch,
-    until: Instant,
-    reply: oneshot::Sender<Response<ReadFrom>>,
+    until: Duration,
+    reply: R,
 }
 
-/// What became of the request of a step.
+/// What became of a step.
 #[derive(Default)]
 struct Outcome {
     response: Option<Response<ReadFrom>>,
     parked: bool,
     appended: Option<Offset>,
     wake: bool,
+    refused: bool,
 }
 
-impl Driver {
-    fn run(mut self, effects: Vec<Effect<Bytes>>, queue: &mpsc::Receiver<Command>) {
-        let ended = self.carry_out(effects).and_then(|_| self.serve(queue));
-        match ended {
-            Ok(reply) => {
-                if let Err(error) = self.close() {
-                    tracing::error!("cannot close the metadata log: {error}");
-                }
-                if let Some(reply) = reply {
-                    let _ = reply.send(());
-                }
-            }
-            Err(error) => {
-                tracing::error!("the quorum stops: {error}");
-                let _ = self.events.blocking_send(QuorumEvent::Stopped(error));
-            }
+impl<W: World> Driver<W> {
+    /// Recovers the metadata log. Nobody hears of the node before it [begins](Self::begin).
+    pub fn recover(options: DriverOptions, world: W) -> Result<Self, QuorumError> {
+        let DriverOptions { config, directory, log, trace, .. } = options;
+        let voters = config.voters.iter().copied().collect();
+        let (storage, restored) = Storage::open(&directory, log, voters, world.unix_ms())?;
+        let mut tracer = trace;
+        if let Some(tracer) = &mut tracer {
+            tracer.start(&config, &restored);
         }
+        let delivered = restored.log.start;
+        let (state, first) = quorum::start(config, restored)?;
+        Ok(Self {
+            world,
+            state,
+            first,
+            storage,
+            tracer,
+            timers: BTreeMap::new(),
+            parked: VecDeque::new(),
+            peers: Peers::new(options.request_timeout, options.retry_backoff),
+            fetch_bytes: options.fetch_bytes,
+            flush: false,
+            delivered,
+            refused: 0,
+        })
     }
 
-    fn close(mut self) -> Result<(), QuorumError> {
-        if let Some(tracer) = &mut self.tracer {
-            tracer.write()?;
-        }
-        self.storage.close()
-    }
-
-    /// Until it is told to stop, or nobody is left who could tell it.
-    fn serve(
-        &mut self,
-        queue: &mpsc::Receiver<Command>,
-    ) -> Result<Option<oneshot::Sender<()>>, QuorumError> {
-        loop {
-            self.flush_if_due()?;
-            let mut next = match self.next_deadline() {
-                None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-                Some(at) => queue.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            // What is waiting already shares one flush.
-            for _ in 0..MOST_COMMANDS {
-                match next {
-                    Ok(Command::Stop { reply }) => {
-                        self.flush_if_due()?;
-                        return Ok(Some(reply));
-                    }
-                    Ok(command) => self.obey(command)?,
-                    Err(mpsc::RecvTimeoutError::Timeout) => break,
-                    Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
-                }
-                next = queue.try_recv().map_err(|error| match error {
-                    mpsc::TryRecvError::Empty => mpsc::RecvTimeoutError::Timeout,
-                    mpsc::TryRecvError::Disconnected => mpsc::RecvTimeoutError::Disconnected,
-                });
-            }
-            self.fire_timers()?;
-        }
-    }
-
-    fn obey(&mut self, command: Command) -> Result<(), QuorumError> {
-        match command {
-            Command::Append { epoch, batches, reply } => {
-                let batches = batches.iter().map(|records| NewBatch {
-                    records: records.len() as u32,
-                    payload: data_batch(records),
-                });
-                let event = Event::Append { epoch, batches: batches.collect() };
-                let appended = self.step(event)?.appended;
-                let _ = reply.send(appended.ok_or(NotLeader));
-            }
-            Command::Request { request, reply } => self.ask(request, MOST_FETCH_WAIT, reply)?,
-            Command::Resign => {
-                self.step(Event::Resign)?;
-            }
-            Command::Stop { .. } => unreachable!("handled where commands are taken"),
-        }
+    /// Does what the start asks for. Must come before all else.
+    pub fn begin(&mut self) -> Result<(), QuorumError> {
+        let effects = std::mem::take(&mut self.first);
+        self.carry_out(effects)?;
         Ok(())
     }
 
-    fn ask(
+    /// The world around it.
+    pub fn world(&mut self) -> &mut W {
+        &mut self.world
+    }
+
+    /// Appends batches of framed metadata records as leader of `epoch`, and tells the base offset of the first.
+    pub fn append(
         &mut self,
-        mut request: Request,
-        wait: Duration,
-        reply: oneshot::Sender<Response<ReadFrom>>,
+        epoch: Epoch,
+        batches: &[Vec<Bytes>],
+    ) -> Result<Result<Offset, NotLeader>, QuorumError> {
+        let now = self.world.unix_ms();
+        let batches = batches.iter().map(|records| NewBatch {
+            records: records.len() as u32,
+            payload: data_batch(records, now),
+        });
+        let event = Event::Append { epoch, batches: batches.collect() };
+        Ok(self.step(event)?.appended.ok_or(NotLeader))
+    }
+
+    /// Takes what another node asks. The answer may come later: a fetch may wait.
+    pub fn request(&mut self, request: Request, reply: W::Reply) -> Result<(), QuorumError> {
+        self.ask(request, MOST_FETCH_WAIT, reply)
+    }
+
+    /// Takes the answer of another voter. One to a request that is no longer under way is dropped.
+    pub fn answered(
+        &mut self,
+        from: NodeId,
+        correlation: u32,
+        response: Response<Bytes>,
     ) -> Result<(), QuorumError> {
-        if let Request::Fetch(fetch) = &mut request {
-            fetch.may_park &= self.parked.len() < MOST_PARKED;
+        let Some(request) = self.peers.answered(from, correlation) else { return Ok(()) };
+        let mut failed = response.error != Error::None;
+        match self.checked(response)? {
+            Some(response) => {
+                let event = Event::Answered { from, request, response };
+                failed |= self.step(event)?.refused;
+            }
+            None => {
+                tracing::warn!("refused what node {from} sent of its log: it is none of a log");
+                self.refused += 1;
+                failed = true;
+                self.show_status();
+            }
         }
-        let outcome = self.step(Event::Requested { request: request.clone() })?;
-        match (outcome.response, request) {
-            (Some(response), _) => {
-                let _ = reply.send(response);
-            }
-            (None, Request::Fetch(fetch)) if outcome.parked => {
-                self.parked.push_back(Parked { fetch, until: Instant::now() + wait, reply });
-            }
-            // The core answers or parks every request; a dropped reply closes the connection.
-            (None, _) => {}
+        if failed {
+            self.peers.rest(from, self.world.now());
         }
         Ok(())
     }
 
-    /// Runs a step, then those of the parked fetches that it woke.
-    fn step(&mut self, event: Event<Bytes>) -> Result<Outcome, QuorumError> {
-        if let Some(tracer) = &mut self.tracer {
-            tracer.event(&event);
-        }
-        let effects = quorum::step(&mut self.state, event);
-        let outcome = self.carry_out(effects)?;
-        if outcome.wake {
-            for parked in std::mem::take(&mut self.parked) {
-                let left = parked.until.saturating_duration_since(Instant::now());
-                self.ask(Request::Fetch(parked.fetch), left, parked.reply)?;
-            }
-        }
-        Ok(outcome)
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect<Bytes>>) -> Result<Outcome, QuorumError> {
-        let mut outcome = Outcome::default();
-        for effect in effects {
-            if let Some(tracer) = &mut self.tracer {
-                tracer.effect(&effect);
-                tracer.write()?;
-            }
-            match effect {
-                Effect::WriteElectionState { state } => self.storage.write_election_state(state)?,
-                Effect::Truncate { to } => self.storage.truncate(to)?,
-                Effect::Append { batches } => {
-                    self.storage.append(&batches)?;
-                    outcome.appended = batches.first().map(|batch| batch.base_offset);
-                }
-                Effect::Flush => self.flush = true,
-                Effect::SetTimer { timer, min_ms, max_ms } => {
-                    let delay = min_ms + random_below(max_ms - min_ms + 1);
-                    self.timers.insert(timer, Instant::now() + Duration::from_millis(delay));
-                }
-                Effect::CancelTimer { timer } => {
-                    self.timers.remove(&timer);
-                }
-                Effect::BecameLeader { epoch, epoch_start } => {
-                    tracing::info!("leading the quorum in epoch {epoch} from offset {epoch_start}");
-                    let _ =
-                        self.events.blocking_send(QuorumEvent::BecameLeader { epoch, epoch_start });
-                }
-                Effect::LostLeader { epoch } => {
-                    tracing::info!("no longer leading the quorum in epoch {epoch}");
-                    let _ = self.events.blocking_send(QuorumEvent::LostLeader { epoch });
-                }
-                Effect::AdvanceHighWatermark { to } => self.tell_committed(to)?,
-                Effect::WakeParked => outcome.wake = true,
-                Effect::Respond { response } => outcome.response = Some(response),
-                Effect::Park => outcome.parked = true,
-                Effect::Refuse { refusal } => {
-                    self.refused += 1;
-                    tracing::warn!("refused a message to the quorum: {refusal:?}");
-                }
-            }
-        }
-        self.tell_status();
-        Ok(outcome)
-    }
-
-    fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
-        while self.delivered < to {
-            let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
-            let Some(last) = batches.last() else { break };
-            self.delivered = last.last_offset.plus(1);
-            let _ = self.events.blocking_send(QuorumEvent::Committed(batches));
-        }
+    /// Gives up leadership.
+    pub fn resign(&mut self) -> Result<(), QuorumError> {
+        self.step(Event::Resign)?;
         Ok(())
     }
 
-    fn flush_if_due(&mut self) -> Result<(), QuorumError> {
+    /// Flushes what was appended, once for all of it, and then asks the other voters what there is to ask.
+    pub fn settle(&mut self) -> Result<(), QuorumError> {
         while std::mem::take(&mut self.flush) {
-            let end = self.storage.flush()?;
+            let end = self.storage.flush(self.world.unix_ms())?;
             self.step(Event::Flushed { end })?;
         }
+        let now = self.world.now();
+        for (to, correlation, request) in self.peers.send(now, quorum::requests(&self.state)) {
+            self.world.send(to, correlation, request);
+        }
         Ok(())
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    /// When [`fire`](Self::fire) has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
         let parked = self.parked.iter().map(|parked| parked.until);
-        self.timers.values().copied().chain(parked).min()
+        let peers = self.peers.deadline(&quorum::requests(&self.state));
+        self.timers.values().copied().chain(parked).chain(peers).min()
     }
 
-    fn fire_timers(&mut self) -> Result<(), QuorumError> {
-        let now = Instant::now();
+    /// Does what is due: timers, parked fetches whose time is up, requests that took too long.
+    pub fn fire(&mut self) -> Result<(), QuorumError> {
+        let now = self.world.now();
         while let Some(timer) =
             self.timers.iter().find(|(_, at)| **at <= now).map(|(timer, _)| *timer)
         {
@@ -297,27 +237,166 @@ impl Driver {
                 self.ask(Request::Fetch(fetch), Duration::ZERO, parked.reply)?;
             }
         }
+        self.peers.expire(now);
         Ok(())
     }
 
-    fn tell_status(&self) {
+    /// Stops cleanly. What is not flushed yet is.
+    pub fn close(mut self) -> Result<(), QuorumError> {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.write()?;
+        }
+        self.storage.close(self.world.unix_ms())
+    }
+
+    fn ask(
+        &mut self,
+        mut request: Request,
+        wait: Duration,
+        reply: W::Reply,
+    ) -> Result<(), QuorumError> {
+        if let Request::Fetch(fetch) = &mut request {
+            fetch.may_park &= self.parked.len() < MOST_PARKED;
+        }
+        let outcome = self.step_alone(Event::Requested { request: request.clone() })?;
+        match (outcome.response, request) {
+            (Some(response), _) => {
+                let response = self.with_records(response)?;
+                self.world.answer(reply, response);
+            }
+            (None, Request::Fetch(fetch)) if outcome.parked => {
+                let until = self.world.now() + wait;
+                self.parked.push_back(Parked { fetch, until, reply });
+            }
+            // The core answers or parks every request; a dropped reply closes the connection.
+            (None, _) => {}
+        }
+        if outcome.wake { self.wake() } else { Ok(()) }
+    }
+
+    /// The answer with what it says is to be read.
+    fn with_records(
+        &mut self,
+        response: Response<ReadFrom>,
+    ) -> Result<Response<Bytes>, QuorumError> {
+        let read = match &response.answer {
+            Answer::Fetch(FetchAnswer { records: Some(read), .. }) => {
+                self.storage.read(*read, self.fetch_bytes)?
+            }
+            _ => Bytes::new(),
+        };
+        Ok(response.map(|_| read))
+    }
+
+    /// The answer with its batches told apart. `None` if they are none, or if it names a place to cut that lies
+    /// inside of a batch of this log: no log that shares the batch ends there.
+    fn checked(
+        &mut self,
+        response: Response<Bytes>,
+    ) -> Result<Option<Response<Vec<Batch<Bytes>>>>, QuorumError> {
+        let mut batches = Vec::new();
+        if let Answer::Fetch(FetchAnswer { diverging, records, .. }) = &response.answer {
+            if let Some(diverging) = diverging
+                && !self.storage.can_be_cut_at(diverging.end)?
+            {
+                return Ok(None);
+            }
+            if let Some(records) = records {
+                let Some(found) = self.storage.batches_in(records) else { return Ok(None) };
+                batches = found;
+            }
+        }
+        Ok(Some(response.map(|_| batches)))
+    }
+
+    /// Runs a step, then those of the parked fetches that it woke.
+    fn step(&mut self, event: Event<Bytes>) -> Result<Outcome, QuorumError> {
+        let outcome = self.step_alone(event)?;
+        if outcome.wake {
+            self.wake()?;
+        }
+        Ok(outcome)
+    }
+
+    fn wake(&mut self) -> Result<(), QuorumError> {
+        for parked in std::mem::take(&mut self.parked) {
+            let left = parked.until.saturating_sub(self.world.now());
+            self.ask(Request::Fetch(parked.fetch), left, parked.reply)?;
+        }
+        Ok(())
+    }
+
+    fn step_alone(&mut self, event: Event<Bytes>) -> Result<Outcome, QuorumError> {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.event(&event);
+        }
+        let effects = quorum::step(&mut self.state, event);
+        self.carry_out(effects)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect<Bytes>>) -> Result<Outcome, QuorumError> {
+        let mut outcome = Outcome::default();
+        for effect in effects {
+            if let Some(tracer) = &mut self.tracer {
+                tracer.effect(&effect);
+                tracer.write()?;
+            }
+            match effect {
+                Effect::WriteElectionState { state } => self.storage.write_election_state(state)?,
+                Effect::Truncate { to } => self.storage.truncate(to, self.world.unix_ms())?,
+                Effect::Append { batches } => {
+                    self.storage.append(&batches, self.world.unix_ms())?;
+                    outcome.appended = batches.first().map(|batch| batch.base_offset);
+                }
+                Effect::Flush => self.flush = true,
+                Effect::SetTimer { timer, min_ms, max_ms } => {
+                    let delay = min_ms + self.world.random_below(max_ms - min_ms + 1);
+                    self.timers.insert(timer, self.world.now() + Duration::from_millis(delay));
+                }
+                Effect::CancelTimer { timer } => {
+                    self.timers.remove(&timer);
+                }
+                Effect::BecameLeader { epoch, epoch_start } => {
+                    tracing::info!("leading the quorum in epoch {epoch} from offset {epoch_start}");
+                    self.world.tell(QuorumEvent::BecameLeader { epoch, epoch_start });
+                }
+                Effect::LostLeader { epoch } => {
+                    tracing::info!("no longer leading the quorum in epoch {epoch}");
+                    self.world.tell(QuorumEvent::LostLeader { epoch });
+                }
+                Effect::AdvanceHighWatermark { to } => self.tell_committed(to)?,
+                Effect::WakeParked => outcome.wake = true,
+                Effect::Respond { response } => outcome.response = Some(response),
+                Effect::Park => outcome.parked = true,
+                Effect::Refuse { refusal } => {
+                    outcome.refused = true;
+                    self.refused += 1;
+                    tracing::warn!("refused a message to the quorum: {refusal:?}");
+                }
+            }
+        }
+        self.show_status();
+        Ok(outcome)
+    }
+
+    fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
+        while self.delivered < to {
+            let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
+            let Some(last) = batches.last() else { break };
+            self.delivered = last.last_offset.plus(1);
+            self.world.tell(QuorumEvent::Committed(batches));
+        }
+        Ok(())
+    }
+
+    fn show_status(&mut self) {
         let state = &self.state;
-        let status = QuorumStatus {
+        self.world.status(QuorumStatus {
             epoch: state.election().epoch,
             leader: state.election().leader,
             high_watermark: state.high_watermark(),
             end: state.log().end,
             refused: self.refused,
-        };
-        self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
-    }
-}
-
-/// A random number below `bound`, 0 if there is none to be had.
-fn random_below(bound: u64) -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) if bound > 0 => u64::from_le_bytes(bytes) % bound,
-        _ => 0,
+        });
     }
 }

@@ -1,22 +1,29 @@
-//! Drives [`kraftig_spec::quorum`]: one thread owns the state machine and the metadata log. It takes
-//! events from a channel, runs the step, carries the effects out in order, and flushes once for all that
-//! was appended meanwhile (group commit). It decides nothing: epochs, voters and offsets are the core's.
+//! Drives [`kraftig_spec::quorum`]: a [`Driver`] owns the state machine and the metadata log. It takes events,
+//! runs the step, carries the effects out in order, and flushes once for all that was appended meanwhile
+//! (group commit). It decides nothing: epochs, voters and offsets are the core's. Clocks, chance and whom it
+//! talks to are a [`World`]: in a node that is a thread with its channels ([`start`]), in a simulation a
+//! program's own time and network.
 
 mod driver;
+mod peers;
 mod recovery;
 mod storage;
+mod thread;
 mod tracer;
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogError;
-use kraftig_spec::quorum::{Config, ConfigError, ReadFrom, Request, Response};
+use kraftig_spec::quorum::{Config, ConfigError, Request, Response};
 use kraftig_spec::types::{Epoch, NodeId, Offset};
 use tokio::sync::{oneshot, watch};
 
-pub use driver::start;
+pub use driver::{Driver, DriverOptions, World};
+pub use thread::start;
+pub use tracer::Tracer;
 
 /// What the quorum needs to start.
 #[derive(Clone, Debug)]
@@ -27,6 +34,10 @@ pub struct QuorumOptions {
     pub directory: PathBuf,
     /// How the log is cut into segments.
     pub log: kraftig_log::LogConfig,
+    /// How long another voter may take to answer (`controller.quorum.request.timeout.ms`).
+    pub request_timeout: Duration,
+    /// How long to wait before a failed request is sent again (`controller.quorum.retry.backoff.ms`).
+    pub retry_backoff: Duration,
     /// Where every event and effect is written down.
     pub trace: Option<PathBuf>,
 }
@@ -58,6 +69,16 @@ pub enum QuorumError {
         offset: i64,
         /// What is wrong with it.
         source: kraftig_wire::batch::BatchError,
+    },
+    /// The log was cut, but not where the core had said.
+    #[error(
+        "the metadata log was to be cut at offset {to} and ends at {end}: a batch lies across that offset; restore the directory from a copy, or remove it to have the log fetched anew"
+    )]
+    Cut {
+        /// Where it was to end.
+        to: Offset,
+        /// Where it ends.
+        end: Offset,
     },
     /// Something is damaged that is not a torn tail.
     #[error(
@@ -153,7 +174,7 @@ enum Command {
     },
     Request {
         request: Request,
-        reply: oneshot::Sender<Response<ReadFrom>>,
+        reply: oneshot::Sender<Response<Bytes>>,
     },
     Resign,
     Stop {
@@ -187,8 +208,8 @@ impl QuorumHandle {
         answer
     }
 
-    /// Hands over what another node asks.
-    pub fn request(&self, request: Request) -> oneshot::Receiver<Response<ReadFrom>> {
+    /// Hands over what another node asks. A fetch is answered with the bytes of whole batches.
+    pub fn request(&self, request: Request) -> oneshot::Receiver<Response<Bytes>> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Request { request, reply });
         answer

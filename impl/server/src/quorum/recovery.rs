@@ -12,7 +12,7 @@ use kraftig_wire::batch::{BatchHeader, HEADER_SIZE, batches, verify_crc};
 use super::QuorumError;
 
 /// No batch of the metadata log is larger; a length above it is damage.
-const LARGEST_BATCH: usize = 64 << 20;
+pub(super) const LARGEST_BATCH: usize = 64 << 20;
 /// How far behind damage a whole batch is looked for.
 const SEARCHED: usize = 64 << 20;
 

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use kraftig_log::quorum_state::{QuorumState, Version};
 use kraftig_log::{Known, Log, LogConfig, disk};
-use kraftig_spec::quorum::{Batch, ElectionState, EpochStart, LogSummary, Payload, Restored};
+use kraftig_spec::quorum::{
+    Batch, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
+};
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, TopicId};
-use kraftig_wire::batch::{BatchBuilder, set_base_offset_and_epoch};
+use kraftig_wire::batch::{self, BatchBuilder, BatchError, set_base_offset_and_epoch};
 use kraftig_wire::messages::ControlRecord;
 use kraftig_wire::messages::leader_change_message::{LeaderChangeMessage, Voter};
 
@@ -21,6 +22,7 @@ const MOST_RECORD_BYTES: usize = 16 << 20;
 pub(super) struct Storage {
     directory: PathBuf,
     voters: Vec<NodeId>,
+    config: Arc<LogConfig>,
     log: Log,
 }
 
@@ -31,6 +33,7 @@ impl Storage {
         directory: &Path,
         config: LogConfig,
         voters: Vec<NodeId>,
+        now: i64,
     ) -> Result<(Self, Restored), QuorumError> {
         let config = Arc::new(config);
         let is_log = |name: &String| Path::new(name).extension().is_some_and(|kind| kind == "log");
@@ -38,16 +41,16 @@ impl Storage {
         let mut log = if has_log {
             recovery::check(directory)?;
             let known = Known { contiguous: true, ..Known::default() };
-            let (log, recovery) = Log::open(directory, known, config, now_ms())?;
+            let (log, recovery) = Log::open(directory, known, config.clone(), now)?;
             if let Some(damage) = recovery.damage {
                 let lost = recovery.bytes_lost;
                 tracing::warn!("cut {lost} bytes off the end of the metadata log: {damage}");
             }
             log
         } else {
-            Log::create(directory, TopicId::METADATA, None, config, now_ms())?
+            Log::create(directory, TopicId::METADATA, None, config.clone(), now)?
         };
-        log.flush(now_ms())?;
+        log.flush(now)?;
         disk::sync_dir(directory)?;
         if let Some(parent) = directory.parent() {
             disk::sync_dir(parent)?;
@@ -66,7 +69,7 @@ impl Storage {
                 .map(|(epoch, start)| EpochStart { epoch: Epoch(*epoch), start: Offset(*start) })
                 .collect(),
         };
-        let storage = Self { directory: directory.to_owned(), voters, log };
+        let storage = Self { directory: directory.to_owned(), voters, config, log };
         Ok((storage, Restored { election, log: summary }))
     }
 
@@ -81,17 +84,25 @@ impl Storage {
         Ok(())
     }
 
-    pub(super) fn append(&mut self, batches: &[Batch<Payload<Bytes>>]) -> Result<(), QuorumError> {
-        let now = now_ms();
+    pub(super) fn append(
+        &mut self,
+        batches: &[Batch<Payload<Bytes>>],
+        now: i64,
+    ) -> Result<(), QuorumError> {
         let mut bytes = BytesMut::new();
         for batch in batches {
-            let start = bytes.len();
-            match &batch.payload {
-                Payload::Records(records) => bytes.extend_from_slice(records),
+            let records = match &batch.payload {
+                Payload::Records(records) => records.clone(),
                 Payload::LeaderChange { leader, voters, granting } => {
-                    bytes.extend_from_slice(&leader_change(*leader, voters, granting, now));
+                    leader_change(*leader, voters, granting, now)
                 }
+            };
+            // What is written at once lies in one segment.
+            if bytes.len() + records.len() > self.config.segment_bytes as usize {
+                self.log.append_as_follower(&bytes.split(), now)?;
             }
+            let start = bytes.len();
+            bytes.extend_from_slice(&records);
             set_base_offset_and_epoch(&mut bytes[start..], batch.base_offset.0, batch.epoch.0)
                 .expect("a batch that this node built, or checked when it came");
         }
@@ -99,20 +110,81 @@ impl Storage {
         Ok(())
     }
 
-    pub(super) fn truncate(&mut self, to: Offset) -> Result<(), QuorumError> {
-        self.log.truncate_to(to.0, now_ms())?;
+    /// Cuts the log, durably. A place inside of a batch is an error: the log would end before it, and the core
+    /// would not know.
+    pub(super) fn truncate(&mut self, to: Offset, now: i64) -> Result<(), QuorumError> {
+        let end = Offset(self.log.truncate_to(to.0, now)?);
+        if end != to {
+            return Err(QuorumError::Cut { to, end });
+        }
         Ok(())
+    }
+
+    /// Whether the log can be cut at `offset` without a batch being cut in two.
+    pub(super) fn can_be_cut_at(&mut self, offset: Offset) -> Result<bool, QuorumError> {
+        if !(self.log.start_offset()..self.log.end_offset()).contains(&offset.0) {
+            // The core's to judge.
+            return Ok(true);
+        }
+        let batch = self.log.batches_from(offset.0)?.next().transpose()?;
+        Ok(batch.is_some_and(|batch| batch.header().base_offset == offset.0))
     }
 
     /// Brings everything to stable storage; gives back up to where.
-    pub(super) fn flush(&mut self) -> Result<Offset, QuorumError> {
-        self.log.flush(now_ms())?;
+    pub(super) fn flush(&mut self, now: i64) -> Result<Offset, QuorumError> {
+        self.log.flush(now)?;
         Ok(Offset(self.log.flushed_offset()))
     }
 
-    pub(super) fn close(self) -> Result<(), QuorumError> {
-        self.log.close(now_ms())?;
+    pub(super) fn close(self, now: i64) -> Result<(), QuorumError> {
+        self.log.close(now)?;
         Ok(())
+    }
+
+    /// The bytes of whole batches, at most about `bytes` of them but at least one batch.
+    pub(super) fn read(&mut self, read: ReadFrom, bytes: usize) -> Result<Bytes, QuorumError> {
+        let mut found = BytesMut::new();
+        for batch in self.log.batches_from(read.offset.0)? {
+            let batch = batch?;
+            let full = !found.is_empty() && found.len() + batch.bytes().len() > bytes;
+            if full || batch.header().base_offset >= read.end.0 {
+                break;
+            }
+            found.extend_from_slice(batch.bytes());
+        }
+        Ok(found.freeze())
+    }
+
+    /// The batches in what another node sent. `None` if any of it is no batch that this log could hold and read
+    /// back. Where they belong is the core's to judge; the end of a batch that was cut off is left out.
+    pub(super) fn batches_in(&self, received: &Bytes) -> Option<Vec<Batch<Bytes>>> {
+        let mut found = Vec::new();
+        for batch in batch::batches(received.clone()) {
+            let batch = match batch {
+                Err(BatchError::Incomplete { .. }) => break,
+                batch => batch.ok()?,
+            };
+            let header = batch.header();
+            let records = header.last_offset_delta.checked_add(1).filter(|count| *count > 0)?;
+            let fits = header.size() <= self.largest_batch()
+                && header.record_count == records
+                && header.base_offset >= 0
+                && header.base_offset.checked_add(records.into()).is_some();
+            if !fits || batch.verify_crc().is_err() || values(&batch).is_err() {
+                return None;
+            }
+            found.push(Batch {
+                base_offset: Offset(header.base_offset),
+                records: records as u32,
+                epoch: Epoch(header.leader_epoch),
+                payload: batch.bytes().clone(),
+            });
+        }
+        Some(found)
+    }
+
+    fn largest_batch(&self) -> usize {
+        recovery::LARGEST_BATCH.min(self.config.segment_bytes as usize)
     }
 
     /// The batches from `from` on, up to `to`, at most about `bytes` of them but at least one.
@@ -130,18 +202,8 @@ impl Storage {
             if header.base_offset >= to.0 || size >= bytes {
                 break;
             }
-            let damaged = |source| QuorumError::Batch { offset: header.base_offset, source };
-            let records = if header.is_control() {
-                None
-            } else {
-                let records = batch.records(MOST_RECORD_BYTES).map_err(damaged)?;
-                let mut values = Vec::new();
-                for record in &records {
-                    let record = record.map_err(damaged)?;
-                    values.push(records.slice(record.value.unwrap_or_default()));
-                }
-                Some(values)
-            };
+            let records = values(&batch)
+                .map_err(|source| QuorumError::Batch { offset: header.base_offset, source })?;
             size += header.size();
             found.push(CommittedBatch {
                 base_offset: Offset(header.base_offset),
@@ -155,9 +217,21 @@ impl Storage {
     }
 }
 
+/// The framed metadata records of a batch; `None` for a control batch.
+fn values(batch: &batch::Batch) -> Result<Option<Vec<Bytes>>, BatchError> {
+    if batch.header().is_control() {
+        return Ok(None);
+    }
+    let records = batch.records(MOST_RECORD_BYTES)?;
+    let value = |record: Result<batch::Record<'_>, BatchError>| {
+        Ok(records.slice(record?.value.unwrap_or_default()))
+    };
+    records.iter().map(value).collect::<Result<_, _>>().map(Some)
+}
+
 /// A batch of metadata records that has no place yet: its CRC covers neither offset nor epoch.
-pub(super) fn data_batch(records: &[Bytes]) -> Bytes {
-    let mut builder = BatchBuilder::new(0, 0, now_ms());
+pub(super) fn data_batch(records: &[Bytes], now: i64) -> Bytes {
+    let mut builder = BatchBuilder::new(0, 0, now);
     for record in records {
         builder.push(None, Some(record));
     }
@@ -186,8 +260,4 @@ fn election(file: &QuorumState) -> ElectionState {
     };
     let voted = file.voted.map(|id| ReplicaKey { id, directory });
     ElectionState { epoch: file.epoch, leader: file.leader, voted }
-}
-
-pub(super) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

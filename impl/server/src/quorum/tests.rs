@@ -1,6 +1,7 @@
 //! The thread on a real directory: what it tells, and what a crash leaves.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
@@ -16,6 +17,8 @@ fn options(directory: &Path) -> QuorumOptions {
         config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 30, i64::MAX),
+        request_timeout: Duration::from_secs(2),
+        retry_backoff: Duration::from_millis(20),
         trace: Some(directory.join("trace")),
     }
 }
@@ -124,7 +127,10 @@ async fn a_parked_fetch_wakes_when_something_is_committed() {
     commit(&handle, &mut events, epoch, "news").await;
     let answer = answer.await.unwrap();
     let Answer::Fetch(fetched) = answer.answer else { panic!("{answer:?}") };
-    assert_eq!(fetched.records.map(|read| (read.offset, read.end)), Some((Offset(1), Offset(2))));
+    let mut read = kraftig_wire::batch::batches(fetched.records.expect("news"));
+    let batch = read.next().expect("a batch").unwrap();
+    assert_eq!((batch.header().base_offset, batch.header().leader_epoch), (1, epoch.0));
+    assert!(batch.verify_crc().is_ok() && read.next().is_none());
     handle.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! Writes down what the quorum core takes and asks for (see [`kraftig_spec::quorum::trace`]).
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,15 +16,16 @@ const START: &str = r#"{"record":"start","#;
 /// As much of the first line as is looked at.
 const MOST_START: u64 = 64;
 
-pub(super) struct Tracer {
-    path: PathBuf,
-    file: File,
+/// A trace that is being written.
+pub struct Tracer {
+    name: PathBuf,
+    sink: Box<dyn Write + Send>,
     lines: Vec<u8>,
 }
 
 impl Tracer {
     /// Goes on with the trace at `path`. A torn last line stays as it is: it ends here.
-    pub(super) fn open(path: &Path) -> Result<Self, QuorumError> {
+    pub fn open(path: &Path) -> Result<Self, QuorumError> {
         let open = || {
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             let mut first = String::new();
@@ -44,7 +45,12 @@ impl Tracer {
             Ok(file)
         };
         let file = open().map_err(|error| QuorumError::Trace(path.to_owned(), error))?;
-        Ok(Self { path: path.to_owned(), file, lines: Vec::new() })
+        Ok(Self::new(path.to_owned(), Box::new(file)))
+    }
+
+    /// Writes to `sink`, which has nothing of a line in it or ends with a whole one; errors speak of it as `name`.
+    pub fn new(name: PathBuf, sink: Box<dyn Write + Send>) -> Self {
+        Self { name, sink, lines: Vec::new() }
     }
 
     pub(super) fn start(&mut self, config: &Config, restored: &Restored) {
@@ -68,8 +74,8 @@ impl Tracer {
     /// Must come before anything that the lines speak of is done where others can see it.
     pub(super) fn write(&mut self) -> Result<(), QuorumError> {
         if !self.lines.is_empty() {
-            let written = self.file.write_all(&self.lines);
-            written.map_err(|error| QuorumError::Trace(self.path.clone(), error))?;
+            let written = self.sink.write_all(&self.lines);
+            written.map_err(|error| QuorumError::Trace(self.name.clone(), error))?;
             self.lines.clear();
         }
         Ok(())
