@@ -217,6 +217,7 @@ impl Node {
             leader: state.election().leader,
             log: &disk.log,
             flushed: disk.flushed,
+            high_watermark: state.high_watermark(),
         };
         let alone = config.voters.len() == 1;
         let found = properties::violations(config.voters.len(), &[view], &self.committed);

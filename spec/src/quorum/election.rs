@@ -437,8 +437,7 @@ impl<P> Step<'_, P> {
 
     fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
         let ElectionState { epoch, leader, .. } = self.state.election;
-        let leader =
-            mutant!(NamesVoteAsLeader: mutant::leader_or_vote(self.state.election, &answer), else leader);
+        let leader = mutant!(NamesVoteAsLeader: mutant::leader_or_vote(self.state.election, &answer), else leader);
         self.effects.push(Effect::Respond { response: Response { epoch, leader, error, answer } });
     }
 }

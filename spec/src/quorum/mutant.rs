@@ -2,8 +2,8 @@
 //! would have found them.
 //!
 //! Only builds with the feature `mutants` can switch anything: without it the right line is all that the
-//! compiler ever sees. The sources of the bugs (KAFKA numbers, papers) stand at each variant; bounds and
-//! counterexamples in `papers/quorum.md`.
+//! compiler ever sees. Where each was seen stands in `Mutant::bug`; bounds and what finds it in
+//! `papers/quorum.md`.
 
 /// `mutant!(Name: wrong, else right)`: the right expression, unless the mutant of that name is switched on.
 #[cfg(feature = "mutants")]
@@ -37,68 +37,40 @@ mod switch {
 
     /// A bug that can be switched on.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    #[allow(missing_docs, reason = "each is described by Mutant::bug")]
     pub enum Mutant {
-        /// A restart forgets leader and vote, so the node votes again in an epoch that it led or voted in
-        /// (KAFKA-10661).
         RestartForgetsVote,
-        /// A leader that restarts goes on leading, though it may have lost entries that others fetched
-        /// (KAFKA-10527).
         RestartResumesLeading,
-        /// The leader counts its own end before it is flushed (KAFKA-10533).
         CountsUnflushed,
-        /// A follower fetches from beyond what it has flushed (KAFKA-10533).
         FetchesUnflushed,
-        /// Entries are committed when a majority reaches the epoch's start, not its first entry
-        /// (KAFKA-12619).
         CommitsAtEpochStart,
-        /// Entries of former epochs are committed by counting (Raft, figure 8).
         CommitsOldEpochs,
-        /// A truncation below the high watermark is carried out (KAFKA-12460).
         TruncatesCommitted,
-        /// A vote is granted whatever the candidate's log.
         VoteIgnoresLog,
-        /// A vote is granted to a second candidate of the epoch.
         GrantsTwice,
-        /// Half of the voters count as a majority, rounded down.
         HalfIsMajority,
-        /// The high watermark is the largest end of all, not that of a majority.
         OneIsMajority,
-        /// The leader counts one entry more than a follower has fetched.
         CountsNextOffset,
-        /// The leader never tells a follower that their logs differ.
         NoDivergence,
-        /// The leader compares the follower's last epoch, and not where it ends.
         DivergenceByEpochOnly,
-        /// A follower that is told to cut its log leaves it as it is.
         TruncationDoesNothing,
-        /// A candidate claims a log end that it has not flushed.
         VoteClaimsUnflushed,
-        /// Answers leave before the election state is written.
         AnswersBeforeWriting,
-        /// A follower's end at the leader is what it fetched last, so a late fetch moves it back.
         EndsOverwritten,
-        /// Any answer is taken for one to what was asked last.
         AnswersNotCorrelated,
-        /// Where a vote is refused, whom it was given to is named as the leader.
         NamesVoteAsLeader,
-        /// `BeginQuorumEpoch` of an epoch that is over is obeyed.
         ObeysFormerEpoch,
-        /// A leader that resigned still appends (KAFKA-17333).
         AppendsWhenResigned,
-        /// A follower learns the high watermark before it cuts what differs (KAFKA-14704).
         HighWatermarkBeforeTruncation,
-        /// A follower's high watermark is what it was told last.
         HighWatermarkOverwritten,
-        /// A follower cuts what it has not flushed when it hears of a new leader, instead of asking where
-        /// they differ.
+        HighWatermarkBeyondLog,
         CutsForNewLeader,
-        /// A leader whose flush is complete drops what it appended meanwhile.
         FlushDropsTail,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 26] = [
+        pub const ALL: [Self; 27] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -123,39 +95,123 @@ mod switch {
             Self::AppendsWhenResigned,
             Self::HighWatermarkBeforeTruncation,
             Self::HighWatermarkOverwritten,
+            Self::HighWatermarkBeyondLog,
             Self::CutsForNewLeader,
             Self::FlushDropsTail,
         ];
 
         /// The name by which a command line switches it on.
         pub fn name(self) -> &'static str {
+            self.about().0
+        }
+
+        /// What is wrong with it, and where the bug was seen.
+        pub fn bug(self) -> &'static str {
+            self.about().1
+        }
+
+        fn about(self) -> (&'static str, &'static str) {
             match self {
-                Self::RestartForgetsVote => "restart-forgets-vote",
-                Self::RestartResumesLeading => "restart-resumes-leading",
-                Self::CountsUnflushed => "counts-unflushed",
-                Self::FetchesUnflushed => "fetches-unflushed",
-                Self::CommitsAtEpochStart => "commits-at-epoch-start",
-                Self::CommitsOldEpochs => "commits-old-epochs",
-                Self::TruncatesCommitted => "truncates-committed",
-                Self::VoteIgnoresLog => "vote-ignores-log",
-                Self::GrantsTwice => "grants-twice",
-                Self::HalfIsMajority => "half-is-majority",
-                Self::OneIsMajority => "one-is-majority",
-                Self::CountsNextOffset => "counts-next-offset",
-                Self::NoDivergence => "no-divergence",
-                Self::DivergenceByEpochOnly => "divergence-by-epoch-only",
-                Self::TruncationDoesNothing => "truncation-does-nothing",
-                Self::VoteClaimsUnflushed => "vote-claims-unflushed",
-                Self::AnswersBeforeWriting => "answers-before-writing",
-                Self::EndsOverwritten => "ends-overwritten",
-                Self::AnswersNotCorrelated => "answers-not-correlated",
-                Self::NamesVoteAsLeader => "names-vote-as-leader",
-                Self::ObeysFormerEpoch => "obeys-former-epoch",
-                Self::AppendsWhenResigned => "appends-when-resigned",
-                Self::HighWatermarkBeforeTruncation => "high-watermark-before-truncation",
-                Self::HighWatermarkOverwritten => "high-watermark-overwritten",
-                Self::CutsForNewLeader => "cuts-for-new-leader",
-                Self::FlushDropsTail => "flush-drops-tail",
+                Self::RestartForgetsVote => (
+                    "restart-forgets-vote",
+                    "a restart forgets leader and vote, so the node votes again in an epoch that it led or voted in (KAFKA-10661)",
+                ),
+                Self::RestartResumesLeading => (
+                    "restart-resumes-leading",
+                    "a leader that restarts goes on leading, though it may have lost entries that others fetched (KAFKA-10527)",
+                ),
+                Self::CountsUnflushed => (
+                    "counts-unflushed",
+                    "the leader counts its own end before it is flushed (KAFKA-10533)",
+                ),
+                Self::FetchesUnflushed => (
+                    "fetches-unflushed",
+                    "a follower fetches from beyond what it has flushed (KAFKA-10533)",
+                ),
+                Self::CommitsAtEpochStart => (
+                    "commits-at-epoch-start",
+                    "entries are committed when a majority reaches the epoch's start, not its first entry (KAFKA-12619)",
+                ),
+                Self::CommitsOldEpochs => (
+                    "commits-old-epochs",
+                    "entries of former epochs are committed by counting (Raft, figure 8)",
+                ),
+                Self::TruncatesCommitted => (
+                    "truncates-committed",
+                    "a truncation below the high watermark is carried out (KAFKA-12460)",
+                ),
+                Self::VoteIgnoresLog => {
+                    ("vote-ignores-log", "a vote is granted whatever the candidate's log")
+                }
+                Self::GrantsTwice => {
+                    ("grants-twice", "a vote is granted to a second candidate of the epoch")
+                }
+                Self::HalfIsMajority => {
+                    ("half-is-majority", "half of the voters count as a majority, rounded down")
+                }
+                Self::OneIsMajority => (
+                    "one-is-majority",
+                    "the high watermark is the largest end of all, not that of a majority",
+                ),
+                Self::CountsNextOffset => (
+                    "counts-next-offset",
+                    "the leader counts one entry more than a follower has fetched",
+                ),
+                Self::NoDivergence => {
+                    ("no-divergence", "the leader never tells a follower that their logs differ")
+                }
+                Self::DivergenceByEpochOnly => (
+                    "divergence-by-epoch-only",
+                    "the leader compares the follower's last epoch, and not where it ends",
+                ),
+                Self::TruncationDoesNothing => (
+                    "truncation-does-nothing",
+                    "a follower that is told to cut its log leaves it as it is",
+                ),
+                Self::VoteClaimsUnflushed => (
+                    "vote-claims-unflushed",
+                    "a candidate claims a log end that it has not flushed",
+                ),
+                Self::AnswersBeforeWriting => {
+                    ("answers-before-writing", "answers leave before the election state is written")
+                }
+                Self::EndsOverwritten => (
+                    "ends-overwritten",
+                    "a follower's end at the leader is what it fetched last, so a late fetch moves it back",
+                ),
+                Self::AnswersNotCorrelated => {
+                    ("answers-not-correlated", "any answer is taken for one to what was asked last")
+                }
+                Self::NamesVoteAsLeader => (
+                    "names-vote-as-leader",
+                    "where a vote is refused, whom it was given to is named as the leader",
+                ),
+                Self::ObeysFormerEpoch => {
+                    ("obeys-former-epoch", "BeginQuorumEpoch of an epoch that is over is obeyed")
+                }
+                Self::AppendsWhenResigned => {
+                    ("appends-when-resigned", "a leader that resigned still appends (KAFKA-17333)")
+                }
+                Self::HighWatermarkBeforeTruncation => (
+                    "high-watermark-before-truncation",
+                    "a follower learns the high watermark before it cuts what differs (KAFKA-14704)",
+                ),
+                Self::HighWatermarkOverwritten => (
+                    "high-watermark-overwritten",
+                    "a follower's high watermark is what it was told last",
+                ),
+                Self::HighWatermarkBeyondLog => (
+                    "high-watermark-beyond-log",
+                    "a follower takes over a high watermark that its log does not reach (KAFKA-9491)",
+                ),
+                Self::CutsForNewLeader => (
+                    "cuts-for-new-leader",
+                    "a follower cuts what it has not flushed when it hears of a new leader, instead of asking where they differ",
+                ),
+                Self::FlushDropsTail => (
+                    "flush-drops-tail",
+                    "a leader whose flush is complete drops what it appended meanwhile",
+                ),
             }
         }
 

@@ -33,6 +33,8 @@ pub struct NodeView<'a, V> {
     pub log: &'a [Entry<V>],
     /// Everything below would survive a power failure.
     pub flushed: Offset,
+    /// Everything below is committed, as far as it knows.
+    pub high_watermark: Option<Offset>,
 }
 
 /// A property of a state or of a step.
@@ -48,6 +50,8 @@ pub enum Property {
     Durability,
     /// What was committed once stays what it was: no node takes anything else for committed.
     CommittedImmutable,
+    /// A high watermark is not beyond the end of its node's log.
+    HighWatermarkWithinLog,
     /// A high watermark does not go back while a node keeps its role.
     HighWatermarkMonotonic,
     /// A truncation removes nothing that was committed.
@@ -58,12 +62,13 @@ pub enum Property {
 
 impl Property {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ElectionSafety,
         Self::LogMatching,
         Self::LeaderCompleteness,
         Self::Durability,
         Self::CommittedImmutable,
+        Self::HighWatermarkWithinLog,
         Self::HighWatermarkMonotonic,
         Self::NoTruncationBelowHighWatermark,
         Self::LeaderAppendOnly,
@@ -77,6 +82,7 @@ impl Property {
             Self::LeaderCompleteness => "LeaderCompleteness",
             Self::Durability => "Durability",
             Self::CommittedImmutable => "CommittedImmutable",
+            Self::HighWatermarkWithinLog => "HighWatermarkWithinLog",
             Self::HighWatermarkMonotonic => "HighWatermarkMonotonic",
             Self::NoTruncationBelowHighWatermark => "NoTruncationBelowHighWatermark",
             Self::LeaderAppendOnly => "LeaderAppendOnly",
@@ -109,6 +115,7 @@ pub fn violations<V: PartialEq>(
         (log_matching(nodes), Property::LogMatching),
         (leader_completeness(nodes, committed), Property::LeaderCompleteness),
         (durability(voters, nodes, committed), Property::Durability),
+        (within_log(nodes), Property::HighWatermarkWithinLog),
     ] {
         if !holds {
             found |= property.bit();
@@ -168,6 +175,13 @@ fn durability<V: PartialEq>(
     };
     let durable = |node: &&NodeView<'_, V>| node.flushed >= end && node.log.starts_with(committed);
     nodes.iter().filter(durable).count() > voters / 2
+}
+
+fn within_log<V>(nodes: &[NodeView<'_, V>]) -> bool {
+    nodes.iter().all(|node| {
+        let end = node.log.last().map_or(Offset::ZERO, |entry| entry.end);
+        node.high_watermark.is_none_or(|high_watermark| high_watermark <= end)
+    })
 }
 
 /// Takes over what a node now knows to be committed: its log up to its high watermark. False if that

@@ -165,7 +165,8 @@ impl<P> Step<'_, P> {
     /// What the leader says is committed, as far as this log reaches. Never goes back: answers may be late.
     fn learn_high_watermark(&mut self, told: Option<Offset>) {
         let State { log, high_watermark, .. } = &mut *self.state;
-        let to = told.unwrap_or(Offset::ZERO).min(log.end);
+        let told = told.unwrap_or(Offset::ZERO);
+        let to = mutant!(HighWatermarkBeyondLog: told, else told.min(log.end));
         let known = high_watermark.unwrap_or(Offset::ZERO);
         if mutant!(HighWatermarkOverwritten: to != known, else to > known) {
             *high_watermark = Some(to);

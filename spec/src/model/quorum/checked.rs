@@ -332,6 +332,7 @@ impl stateright::Model for QuorumModel {
             P::always(name(5), holds::<5>),
             P::always(name(6), holds::<6>),
             P::always(name(7), holds::<7>),
+            P::always(name(8), holds::<8>),
         ]
     }
 }

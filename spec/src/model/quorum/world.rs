@@ -183,7 +183,7 @@ impl Node {
     }
 
     fn view(&self) -> NodeView<'_, Value> {
-        let State { role, election, log, .. } = &self.state;
+        let State { role, election, log, high_watermark, .. } = &self.state;
         NodeView {
             id: self.id(),
             role: Some(role),
@@ -191,6 +191,7 @@ impl Node {
             leader: election.leader,
             log: &self.log,
             flushed: log.flushed,
+            high_watermark: *high_watermark,
         }
     }
 
