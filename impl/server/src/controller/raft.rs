@@ -2,8 +2,9 @@
 //!
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
 
+use bytes::Bytes;
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{Answer, BeginQuorumEpoch, Error, ReadFrom, Request, Response, Vote};
+use kraftig_spec::quorum::{Answer, BeginQuorumEpoch, Error, Request, Response, Vote};
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 use kraftig_wire::messages::{
     begin_quorum_epoch_request as begin_request, begin_quorum_epoch_response as begin_response,
@@ -155,7 +156,7 @@ impl Peers {
     }
 
     /// Asks the quorum; `None` once it has stopped.
-    async fn ask(&self, request: Request) -> Option<Response<ReadFrom>> {
+    async fn ask(&self, request: Request) -> Option<Response<Bytes>> {
         let _turn = self.asked.acquire().await.ok()?;
         self.quorum.request(request).await.ok()
     }
@@ -172,12 +173,12 @@ fn replica(id: i32, directory: Uuid) -> ReplicaKey {
     ReplicaKey { id: NodeId(id), directory: DirectoryId(directory) }
 }
 
-fn leader_id(response: &Response<ReadFrom>) -> i32 {
+fn leader_id(response: &Response<Bytes>) -> i32 {
     response.leader.map_or(-1, |id| id.0)
 }
 
 /// The leader whose endpoint is told: version 0 has no room for it.
-fn known_leader(version: i16, response: &Response<ReadFrom>) -> Option<NodeId> {
+fn known_leader(version: i16, response: &Response<Bytes>) -> Option<NodeId> {
     response.leader.filter(|_| version > 0)
 }
 
