@@ -18,7 +18,7 @@ pub(crate) fn run(
         Err(error @ ReplayError::Read(..)) => return Err(error.to_string()),
         Err(error) => Err(error.to_string()),
         Ok(replayed) => match dir.map(|dir| directory::compare(dir, &replayed.disks)).transpose() {
-            Err(error @ DirectoryError::Read(..)) => return Err(error.to_string()),
+            Err(error @ DirectoryError::Read(_)) => return Err(error.to_string()),
             Err(error) => Err(error.to_string()),
             Ok(compared) => Ok((replayed, compared)),
         },

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use kraftig_log::disk::{self, DiskError};
 use kraftig_log::quorum_state::{QuorumState, QuorumStateError};
 use kraftig_spec::quorum::LogSummary;
 use kraftig_spec::quorum::properties::Entry;
@@ -16,8 +17,8 @@ use crate::disk::{Content, Disk};
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// A file cannot be read.
-    #[error("{0}: {1}")]
-    Read(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Read(#[from] DiskError),
     /// The quorum-state file cannot be read.
     #[error(transparent)]
     QuorumState(#[from] QuorumStateError),
@@ -64,7 +65,7 @@ pub fn compare(directory: &Path, disks: &[Disk]) -> Result<Compared, DirectoryEr
 fn differs(
     directory: &Path,
     disk: &Disk,
-    log: &[Entry<Content>],
+    log: &[Found],
     election: Option<&QuorumState>,
     epochs: &[(i32, i64)],
 ) -> Result<Compared, DirectoryError> {
@@ -78,17 +79,17 @@ fn differs(
         let why = format!("holds (epoch, leader, vote) {found:?}, but {traced:?} was written");
         return Err(error("quorum-state", why));
     }
-    let end = log.last().map_or(Offset::ZERO, |entry| entry.end);
+    let end = log.last().map_or(Offset::ZERO, |found| found.entry.end);
     if end != disk.end() {
         let why = format!("ends at {end}, but was written up to {}", disk.end());
         return Err(error("*.log", why));
     }
     let unknown = disk.unknown_below();
-    let older = log.iter().take_while(|entry| entry.end <= unknown).count();
+    let older = log.iter().take_while(|found| found.entry.end <= unknown).count();
     let traced = disk.log.iter().filter(|entry| entry.end > unknown);
     let mut compared = Compared { batches: 0, older, end };
     for (found, traced) in log[older..].iter().zip(traced.clone()) {
-        if found != traced {
+        if !found.is(traced) {
             let why = format!("holds {found:?}, but {traced:?} was written");
             return Err(error("*.log", why));
         }
@@ -107,32 +108,41 @@ fn differs(
     Ok(compared)
 }
 
-/// The log, batch by batch, with every CRC checked.
-fn read_log(directory: &Path) -> Result<Vec<Entry<Content>>, DirectoryError> {
-    let unreadable = |error| DirectoryError::Read(directory.to_owned(), error);
-    let mut segments = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            segments.push(path);
-        }
+/// A batch in a file.
+#[derive(Debug)]
+struct Found {
+    entry: Entry<Content>,
+    crc: u32,
+}
+
+impl Found {
+    /// Whether it is what was traced. A follower's trace tells of every batch only its CRC.
+    fn is(&self, traced: &Entry<Content>) -> bool {
+        let fetched =
+            Entry { value: Content::Records(self.crc), leader: None, ..self.entry.clone() };
+        self.entry == *traced || fetched == *traced
     }
-    segments.sort();
-    let mut log: Vec<Entry<Content>> = Vec::new();
-    for path in segments {
-        let bytes =
-            std::fs::read(&path).map_err(|error| DirectoryError::Read(path.clone(), error))?;
-        for batch in batches(Bytes::from(bytes)) {
+}
+
+/// The log, batch by batch, with every CRC checked.
+fn read_log(directory: &Path) -> Result<Vec<Found>, DirectoryError> {
+    let mut log: Vec<Found> = Vec::new();
+    for name in disk::list(directory)? {
+        let path = directory.join(name);
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        for batch in batches(Bytes::from(disk::read(&path)?)) {
             let damaged = |why: String| DirectoryError::Differs { file: path.clone(), why };
             let batch = batch.map_err(|error| damaged(error.to_string()))?;
-            let end = log.last().map_or(0, |entry: &Entry<Content>| entry.end.0);
+            let end = log.last().map_or(0, |found| found.entry.end.0);
             if batch.header().base_offset != end {
                 let base = batch.header().base_offset;
                 return Err(damaged(format!(
                     "a batch begins at {base}, after one that ends at {end}"
                 )));
             }
-            log.push(entry(&batch).map_err(damaged)?);
+            log.push(Found { entry: entry(&batch).map_err(damaged)?, crc: batch.header().crc });
         }
     }
     Ok(log)
@@ -168,8 +178,7 @@ fn entry(batch: &Batch) -> Result<Entry<Content>, String> {
 
 fn read_epochs(directory: &Path) -> Result<Vec<(i32, i64)>, DirectoryError> {
     let path = directory.join("leader-epoch-checkpoint");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| DirectoryError::Read(path.clone(), error))?;
+    let text = String::from_utf8_lossy(&disk::read(&path)?).into_owned();
     let line = |line: &str| {
         let (epoch, start) = line.split_once(' ')?;
         Some((epoch.parse().ok()?, start.parse().ok()?))

@@ -1,0 +1,193 @@
+//! What was sent, as the senders' traces tell: for every message that is received, another node's line.
+
+use std::collections::{HashMap, HashSet};
+
+use kraftig_spec::quorum::properties::Entry;
+use kraftig_spec::quorum::{
+    Answer, Batch, Effect, Fetch, FetchAnswer, Payload, ReadFrom, Request, Response,
+};
+use kraftig_spec::types::{Epoch, NodeId, Offset};
+
+use crate::disk::Content;
+
+/// A request on its way: from, to, and what it asks.
+type Key = (NodeId, NodeId, Request);
+
+#[derive(Default)]
+pub(super) struct Messages {
+    sent: HashSet<Key>,
+    /// Each answer that was given and not received yet.
+    given: HashMap<Key, Vec<Given>>,
+    /// The records that open epochs, by their epochs and offsets.
+    opened: HashMap<(Epoch, Offset), Opened>,
+    pub(super) received: u64,
+}
+
+struct Given {
+    response: Response<ReadFrom>,
+    /// What the log held where the answer says that it is to be read.
+    log: Vec<Entry<Content>>,
+}
+
+struct Opened {
+    value: Content,
+    leader: NodeId,
+    /// The CRC of its batch, once somebody fetched it: the leader's own trace does not tell.
+    crc: Option<u32>,
+}
+
+/// Who asks.
+fn sender(request: &Request) -> NodeId {
+    match request {
+        Request::Vote(vote) => vote.candidate.id,
+        Request::BeginQuorumEpoch(begin) => begin.leader,
+        Request::Fetch(fetch) => fetch.replica.id,
+    }
+}
+
+/// The request as it was sent: whether a fetch may be parked is the receiver's to change.
+fn as_sent(request: &Request) -> Request {
+    match request {
+        Request::Fetch(fetch) => Request::Fetch(Fetch { may_park: true, ..fetch.clone() }),
+        other => other.clone(),
+    }
+}
+
+impl Messages {
+    /// `from` has this to say now.
+    pub(super) fn say(&mut self, from: NodeId, to: NodeId, request: &Request) {
+        self.sent.insert((from, to, as_sent(request)));
+    }
+
+    pub(super) fn was_sent(&self, to: NodeId, request: &Request) -> Result<(), String> {
+        let key = (sender(request), to, as_sent(request));
+        if self.sent.contains(&key) {
+            return Ok(());
+        }
+        Err(format!("received {request:?}, which node {} had not sent", key.0))
+    }
+
+    /// `by` answers a request; `log` is what its log holds.
+    pub(super) fn give(
+        &mut self,
+        by: NodeId,
+        request: &Request,
+        response: &Response<ReadFrom>,
+        log: &[Entry<Content>],
+    ) {
+        let read = match &response.answer {
+            Answer::Fetch(FetchAnswer { records: Some(read), .. }) => *read,
+            _ => ReadFrom { offset: Offset::ZERO, end: Offset::ZERO },
+        };
+        let log = log.iter().filter(|entry| entry.end > read.offset && entry.end <= read.end);
+        let given = Given { response: response.clone(), log: log.cloned().collect() };
+        self.given.entry((sender(request), by, as_sent(request))).or_default().push(given);
+    }
+
+    pub(super) fn was_given(
+        &self,
+        to: NodeId,
+        by: NodeId,
+        request: &Request,
+        response: &Response<Vec<Batch<u32>>>,
+    ) -> Result<(), String> {
+        match self.find(to, by, request, response) {
+            Some(_) => Ok(()),
+            None => Err(format!("received {response:?}, which node {by} had not answered")),
+        }
+    }
+
+    /// Takes an answer out: each is received once.
+    pub(super) fn receive(
+        &mut self,
+        to: NodeId,
+        by: NodeId,
+        request: &Request,
+        response: &Response<Vec<Batch<u32>>>,
+    ) {
+        let Some(index) = self.find(to, by, request, response) else { return };
+        self.received += 1;
+        if let Some(given) = self.given.get_mut(&(to, by, as_sent(request))) {
+            given.remove(index);
+        }
+        let Answer::Fetch(FetchAnswer { records: Some(batches), .. }) = &response.answer else {
+            return;
+        };
+        for batch in batches {
+            if let Some(opened) = self.opened.get_mut(&(batch.epoch, batch.base_offset)) {
+                opened.crc = Some(batch.payload);
+            }
+        }
+    }
+
+    fn find(
+        &self,
+        to: NodeId,
+        by: NodeId,
+        request: &Request,
+        response: &Response<Vec<Batch<u32>>>,
+    ) -> Option<usize> {
+        let given = self.given.get(&(to, by, as_sent(request)))?;
+        given.iter().position(|given| self.is(given, response))
+    }
+
+    /// Whether an answer is that which was given, with some of what the log held, from its beginning on.
+    fn is(&self, given: &Given, response: &Response<Vec<Batch<u32>>>) -> bool {
+        let shape = |_: &_| ();
+        if given.response.map(shape) != response.map(|_| ()) {
+            return false;
+        }
+        let (
+            Answer::Fetch(FetchAnswer { records: Some(read), .. }),
+            Answer::Fetch(FetchAnswer { records: Some(batches), .. }),
+        ) = (&given.response.answer, &response.answer)
+        else {
+            return true;
+        };
+        let mut base = read.offset;
+        let fits = batches.len() <= given.log.len()
+            && batches.iter().zip(&given.log).all(|(batch, entry)| {
+                let fits = batch.base_offset == base
+                    && batch.end() == entry.end
+                    && batch.epoch == entry.epoch
+                    && self.holds(batch, &entry.value);
+                base = entry.end;
+                fits
+            });
+        fits && !batches.is_empty()
+    }
+
+    fn holds(&self, batch: &Batch<u32>, value: &Content) -> bool {
+        match value {
+            Content::Records(crc) => batch.payload == *crc,
+            Content::LeaderChange(_) => self
+                .opened
+                .get(&(batch.epoch, batch.base_offset))
+                .is_some_and(|opened| opened.crc.is_none_or(|crc| crc == batch.payload)),
+            Content::Unknown => false,
+        }
+    }
+
+    /// Notes the record by which a leader opens its epoch.
+    pub(super) fn open(&mut self, effect: &Effect<u32>) {
+        let Effect::Append { batches } = effect else { return };
+        for batch in batches {
+            if let Payload::LeaderChange { leader, voters, .. } = &batch.payload {
+                let value = Content::LeaderChange(voters.clone());
+                let opened = Opened { value, leader: *leader, crc: None };
+                self.opened.insert((batch.epoch, batch.base_offset), opened);
+            }
+        }
+    }
+
+    /// What is known of a follower's batch beside its CRC: that it opens an epoch.
+    pub(super) fn know(&self, base: Offset, entry: &mut Entry<Content>) {
+        if let Content::Records(crc) = entry.value
+            && let Some(opened) = self.opened.get(&(entry.epoch, base))
+            && opened.crc == Some(crc)
+        {
+            entry.value = opened.value.clone();
+            entry.leader = Some(opened.leader);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Runs nodes' traces through the functions of the model.
+//!
+//! [`replay`] takes the traces of one node. What it was asked and answered by others is believed there, and the properties
+//! are judged as far as one node can. [`replay_together`] takes those of all voters: then every message that one
+//! received is one that another sent, and the properties are judged over all of them.
+//!
+//! Traces hold no clock that nodes share, and none is needed: a node's next line is taken as soon as what it
+//! speaks of has been sent. Any such order is one in which the cluster can have run, and the properties
+//! must hold in each.
+
+mod lines;
+mod messages;
+mod node;
+
+use std::path::PathBuf;
+
+use kraftig_spec::quorum::properties::{self, Entry, NodeView, Property, Violations};
+use kraftig_spec::types::{NodeId, Offset};
+
+pub use lines::Trace;
+
+use crate::disk::{Content, Disk};
+use messages::Messages;
+use node::Node;
+
+/// What was replayed of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// How often the node started.
+    pub starts: u64,
+    /// Events.
+    pub events: u64,
+    /// Effects.
+    pub effects: u64,
+    /// Lines that a crash tore.
+    pub torn: u64,
+    /// How often it became leader.
+    pub elections: u64,
+    /// How often it cut a suffix of its log that was not its leader's.
+    pub truncations: u64,
+    /// What the disk may hold after the last line: after its effect, and before it, as nobody knows
+    /// whether it was done.
+    pub disks: Vec<Disk>,
+    /// The high watermark at the end.
+    pub high_watermark: Option<Offset>,
+}
+
+/// What was replayed of a quorum.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Together {
+    /// Each voter.
+    pub nodes: Vec<(NodeId, Replayed)>,
+    /// Everything below was committed at some time.
+    pub committed: Offset,
+    /// How many messages were received, each of which another node had sent.
+    pub messages: u64,
+}
+
+/// Why a trace is not one of the model's.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The trace cannot be read.
+    #[error("{0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// There is nothing to replay.
+    #[error("no start of a node in {0:?}: an empty trace says nothing")]
+    Empty(Vec<PathBuf>),
+    /// These are not the traces of all voters.
+    #[error(
+        "these are traces of the nodes {found:?}, and the voters are {voters:?}: give the traces of one node, or those of all voters"
+    )]
+    Voters {
+        /// The nodes whose traces these are.
+        found: Vec<i32>,
+        /// Those that vote.
+        voters: Vec<i32>,
+    },
+    /// A line does not follow from those before it.
+    #[error("{file}:{line}: {why}")]
+    Refused {
+        /// The trace.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What the model says instead.
+        why: String,
+    },
+}
+
+/// Replays the traces of one node, oldest first.
+pub fn replay(files: &[PathBuf]) -> Result<Replayed, ReplayError> {
+    let mut node = Node::new(Trace::files(files)?)?;
+    let mut shared = Shared::default();
+    while let Some(taken) = node.take(&mut shared) {
+        let changed = taken.map_err(|why| node.refused(why))?;
+        if changed {
+            judge(&[&node], &shared, false).map_err(|why| node.refused(why))?;
+        }
+        node.read()?;
+    }
+    if node.done.starts == 0 {
+        return Err(ReplayError::Empty(files.to_vec()));
+    }
+    Ok(node.finish())
+}
+
+/// Which node each file is a trace of: the nodes in the order of their ids, the files of each in their order here.
+pub fn group(files: &[PathBuf]) -> Result<Vec<(NodeId, Vec<PathBuf>)>, ReplayError> {
+    let mut nodes = std::collections::BTreeMap::<NodeId, Vec<PathBuf>>::new();
+    for file in files {
+        let node = Node::new(Trace::files(std::slice::from_ref(file))?)?;
+        let id = node.local().ok_or_else(|| ReplayError::Empty(vec![file.clone()]))?;
+        nodes.entry(id).or_default().push(file.clone());
+    }
+    Ok(nodes.into_iter().collect())
+}
+
+/// Replays the traces of all voters together; those of each node oldest first, from its first start on.
+pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError> {
+    let mut nodes = traces.into_iter().map(Node::new).collect::<Result<Vec<_>, _>>()?;
+    let voters = nodes.iter().find_map(Node::voters).unwrap_or_default();
+    let mut found: Vec<i32> = nodes.iter().filter_map(|node| node.local()).map(|id| id.0).collect();
+    found.sort_unstable();
+    if found != voters {
+        return Err(ReplayError::Voters { found, voters });
+    }
+    let mut shared = Shared { committed: Vec::new(), messages: Some(Messages::default()) };
+    loop {
+        let mut advanced = false;
+        for index in 0..nodes.len() {
+            while nodes[index].missing(&shared).is_none() {
+                let node = &mut nodes[index];
+                let Some(taken) = node.take(&mut shared) else { break };
+                let changed = taken.map_err(|why| node.refused(why))?;
+                if changed {
+                    let all: Vec<&Node> = nodes.iter().collect();
+                    judge(&all, &shared, true).map_err(|why| nodes[index].refused(why))?;
+                }
+                nodes[index].read()?;
+                advanced = true;
+            }
+        }
+        if !advanced {
+            break;
+        }
+    }
+    if let Some((node, why)) =
+        nodes.iter().find_map(|node| node.missing(&shared).map(|why| (node, why)))
+    {
+        return Err(node.refused(why));
+    }
+    Ok(Together {
+        committed: shared.committed.last().map_or(Offset::ZERO, |entry| entry.end),
+        messages: shared.messages.map_or(0, |messages| messages.received),
+        nodes: nodes
+            .into_iter()
+            .filter_map(|node| node.local().map(|id| (id, node.finish())))
+            .collect(),
+    })
+}
+
+/// What the nodes of a replay have in common.
+#[derive(Default)]
+struct Shared {
+    /// Everything that was ever committed; it must outlive every crash.
+    committed: Vec<Entry<Content>>,
+    /// What was sent; `None` where only one node's traces are there, and messages are believed.
+    messages: Option<Messages>,
+}
+
+/// The properties, at this cut. Where one node of several is all that is known, what is on a majority cannot be
+/// judged.
+fn judge(nodes: &[&Node], shared: &Shared, all: bool) -> Result<(), String> {
+    let views: Vec<NodeView<'_, Content>> = nodes.iter().filter_map(|node| node.view()).collect();
+    let voters = nodes.iter().find_map(|node| node.voters()).map_or(0, |voters| voters.len());
+    let found = properties::violations(voters, &views, &shared.committed);
+    let judged = if all || voters == 1 { found } else { found & !Property::Durability.bit() };
+    broken(judged)
+}
+
+fn broken(violations: Violations) -> Result<(), String> {
+    match Property::ALL.into_iter().find(|property| violations & property.bit() != 0) {
+        Some(property) => Err(format!("{} does not hold here", property.name())),
+        None => Ok(()),
+    }
+}
