@@ -22,6 +22,8 @@ impl Log {
         while self.segments.len() > index + 1 {
             self.segments[self.segments.len() - 1].remove(&self.directory)?;
             self.segments.pop();
+            // One after the other, so that a power cut leaves no gap between two segments.
+            disk::sync_dir(&self.directory)?;
         }
         let segment = &mut self.segments[index];
         let position = cut.map_or(segment.size, |(position, _)| position);

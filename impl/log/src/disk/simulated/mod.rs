@@ -140,13 +140,12 @@ impl Disk {
     /// If `path` is not absolute, or a disk is mounted at, above or below it.
     #[must_use = "it is mounted until it is dropped"]
     pub fn mount(path: &Path) -> Self {
-        Self::mount_root(path, Node::new_directory(Directory::default()))
+        Self::mount_root(path, Node::new_directory(Directory::default()), None)
     }
 
-    fn mount_root(path: &Path, root: Arc<Node>) -> Self {
+    fn mount_root(path: &Path, root: Arc<Node>, fault: Option<Fault>) -> Self {
         assert!(path.is_absolute(), "{} is not absolute", path.display());
-        let state =
-            State { root, fault: None, on: true, left: None, changes: 0, boot: 0, last: None };
+        let state = State { root, fault, on: true, left: None, changes: 0, boot: 0, last: None };
         let shared = Arc::new(Shared { at: path.to_path_buf(), state: Mutex::new(state) });
         let mut mounted = MOUNTED.write().unwrap_or_else(PoisonError::into_inner);
         let overlaps =
@@ -203,11 +202,14 @@ impl Disk {
     }
 
     /// Mounts at `path` what a power loss now would leave of this disk, as [`power_on`](Self::power_on) with the
-    /// same seed does. This disk stays as it is, so that several outcomes of one run can be looked at.
+    /// same seed does, with the same fault. This disk stays as it is, so that several outcomes of one run can be looked at.
     #[must_use = "it is mounted until it is dropped"]
     pub fn after_power_loss(&self, path: &Path, seed: u64) -> Self {
-        let root = survivors(&lock(&self.shared.state).root, seed);
-        Self::mount_root(path, root)
+        let (root, fault) = {
+            let state = lock(&self.shared.state);
+            (survivors(&state.root, seed), state.fault)
+        };
+        Self::mount_root(path, root, fault)
     }
 
     /// Breaks the disk, or mends it.
