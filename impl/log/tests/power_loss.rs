@@ -500,7 +500,7 @@ fn a_truncation_leaves_no_gap() {
         let mut expected = Expected::default();
         let store = Store::new(path, Kind::Partition);
         store
-            .run(&[[Step::Append(3); 14].as_slice(), &[Step::Flush]].concat(), &mut expected)
+            .run(&[[Step::Append(3); 20].as_slice(), &[Step::Flush]].concat(), &mut expected)
             .unwrap();
         let mut log = store.open().unwrap();
         log.flush(0).unwrap();
