@@ -40,6 +40,7 @@ const BROKER: &[i16] = &[
 
 /// The APIs of a controller listener.
 const CONTROLLER: &[i16] = &[
+    FetchRequest::KEY,
     ApiVersionsRequest::KEY,
     CreateTopicsRequest::KEY,
     DeleteTopicsRequest::KEY,

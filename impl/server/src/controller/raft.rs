@@ -1,14 +1,17 @@
-//! What other nodes ask of the quorum over the network: Vote and `BeginQuorumEpoch` (KIP-595, KIP-853).
+//! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, and Fetch of the metadata log
+//! (KIP-595, KIP-853).
 //!
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
 
 use bytes::Bytes;
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{Answer, BeginQuorumEpoch, Error, Request, Response, Vote};
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use kraftig_spec::quorum::{
+    Answer, BeginQuorumEpoch, Error, Fetch, FetchAnswer, Request, Response, Vote,
+};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, TopicId};
 use kraftig_wire::messages::{
     begin_quorum_epoch_request as begin_request, begin_quorum_epoch_response as begin_response,
-    vote_request, vote_response,
+    fetch_request, fetch_response, vote_request, vote_response,
 };
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
@@ -24,6 +27,14 @@ const ANY_VOTER: i32 = -1;
 /// Questions that may be with the quorum at once: far fewer than its queue is long, for whoever finds it full waits
 /// with a whole thread, and this node's own records go through it too.
 const MOST_ASKED: usize = 64;
+/// Fetches that may wait for records at once, beside those questions; further ones are answered with what there is.
+const MOST_WAITING: usize = 512;
+/// Where the metadata log begins: logs that begin with a snapshot are not served.
+const LOG_START: i64 = 0;
+/// From this version on a replica says who it is in a structure of its own (KIP-903).
+const REPLICA_STATE_VERSION: i16 = 15;
+/// From this version on an answer has room for the leader's endpoint, as stock nodes fill it.
+const ENDPOINTS_VERSION: i16 = 17;
 
 /// The quorum as other nodes reach it.
 #[derive(Debug)]
@@ -32,12 +43,19 @@ pub struct Peers {
     local: NodeId,
     cluster_id: Str,
     asked: Semaphore,
+    waiting: Semaphore,
 }
 
 impl Peers {
     /// The way to the quorum of the cluster with this id, on the node `local`.
     pub fn new(quorum: QuorumHandle, local: NodeId, cluster_id: Str) -> Self {
-        Self { quorum, local, cluster_id, asked: Semaphore::new(MOST_ASKED) }
+        Self {
+            quorum,
+            local,
+            cluster_id,
+            asked: Semaphore::new(MOST_ASKED),
+            waiting: Semaphore::new(MOST_WAITING),
+        }
     }
 
     /// Answers Vote. `endpoint` tells where a node can be reached by who asks.
@@ -145,6 +163,67 @@ impl Peers {
         }
     }
 
+    /// Answers Fetch of the metadata log. How many bytes it brings is this node's choice, as it is stock Kafka's.
+    /// `endpoint` tells where a node can be reached by who asks.
+    pub async fn fetch(
+        &self,
+        version: i16,
+        request: &fetch_request::FetchRequest,
+        endpoint: impl Fn(NodeId) -> Option<Endpoint>,
+    ) -> fetch_response::FetchResponse {
+        use fetch_response::{FetchResponse, NodeEndpoint};
+        let refused =
+            |error: ErrorCode| FetchResponse { error_code: error.0, ..FetchResponse::default() };
+        if !self.is_cluster(request.cluster_id.as_ref()) {
+            return refused(ErrorCode::INCONSISTENT_CLUSTER_ID);
+        }
+        let asked = only(&request.topics)
+            .filter(|topic| topic.topic_id == TopicId::METADATA.0)
+            .and_then(|topic| only(&topic.partitions))
+            .filter(|partition| partition.partition == PARTITION);
+        let Some(asked) = asked else {
+            return refused(ErrorCode::INVALID_REQUEST);
+        };
+        let id = if version < REPLICA_STATE_VERSION {
+            request.replica_id
+        } else {
+            request.replica_state.replica_id
+        };
+        // A place for one that waits is taken by whoever may come to wait.
+        let place = if request.max_wait_ms > 0 { self.waiting.try_acquire().ok() } else { None };
+        let fetch = Request::Fetch(Fetch {
+            epoch: Epoch(asked.current_leader_epoch),
+            replica: replica(id, asked.replica_directory_id),
+            offset: Offset(asked.fetch_offset),
+            last_fetched_epoch: Epoch(asked.last_fetched_epoch),
+            high_watermark: Offset(asked.high_watermark),
+            may_park: place.is_some(),
+        });
+        let response = if place.is_some() {
+            self.quorum.request(fetch).await.ok()
+        } else {
+            self.ask(fetch).await
+        };
+        let Some(response) = response else {
+            return refused(ErrorCode::BROKER_NOT_AVAILABLE);
+        };
+        let leader = response.leader.filter(|_| version >= ENDPOINTS_VERSION);
+        let node_endpoint = |id: NodeId| {
+            let Endpoint { host, port, .. } = endpoint(id)?;
+            let (host, port) = (Str::from(host), i32::from(port));
+            Some(NodeEndpoint { node_id: id.0, host, port, rack: None })
+        };
+        FetchResponse {
+            responses: vec![fetch_response::FetchableTopicResponse {
+                topic_id: TopicId::METADATA.0,
+                partitions: vec![fetched(response)],
+                ..fetch_response::FetchableTopicResponse::default()
+            }],
+            node_endpoints: leader.and_then(node_endpoint).into_iter().collect(),
+            ..FetchResponse::default()
+        }
+    }
+
     /// Whoever names no cluster is served.
     fn is_cluster(&self, id: Option<&Str>) -> bool {
         id.is_none_or(|id| *id == self.cluster_id)
@@ -159,6 +238,42 @@ impl Peers {
     async fn ask(&self, request: Request) -> Option<Response<Bytes>> {
         let _turn = self.asked.acquire().await.ok()?;
         self.quorum.request(request).await.ok()
+    }
+}
+
+fn fetched(response: Response<Bytes>) -> fetch_response::PartitionData {
+    use fetch_response::{EpochEndOffset, LeaderIdAndEpoch, PartitionData};
+    let current_leader =
+        LeaderIdAndEpoch { leader_id: leader_id(&response), leader_epoch: response.epoch.0 };
+    let data = PartitionData {
+        partition_index: PARTITION,
+        error_code: code(response.error).0,
+        last_stable_offset: -1,
+        preferred_read_replica: -1,
+        aborted_transactions: Some(Vec::new()),
+        current_leader,
+        ..PartitionData::default()
+    };
+    match response.answer {
+        Answer::Fetch(FetchAnswer { high_watermark, diverging, records })
+            if response.error == Error::None =>
+        {
+            PartitionData {
+                high_watermark: high_watermark.map_or(-1, |to| to.0),
+                log_start_offset: LOG_START,
+                diverging_epoch: diverging.map_or_else(EpochEndOffset::default, |at| {
+                    EpochEndOffset { epoch: at.epoch.0, end_offset: at.end.0 }
+                }),
+                records: Some(records.unwrap_or_default()),
+                ..data
+            }
+        }
+        _ => PartitionData {
+            high_watermark: -1,
+            log_start_offset: LOG_START,
+            records: Some(Bytes::new()),
+            ..data
+        },
     }
 }
 

@@ -117,6 +117,11 @@ pub(super) async fn answer(
                 produce::Answer::Close => return Err(RequestError::Unacknowledged),
             }
         }
+        FetchRequest::KEY if context.listener.is_controller => {
+            answer!(FetchRequest, |request| {
+                broker.peers.fetch(version, &request, |id| controller(broker, context, id)).await
+            })
+        }
         FetchRequest::KEY => answer!(FetchRequest, |request| {
             fetch::handle(&broker.replicas, version, request).await
         }),

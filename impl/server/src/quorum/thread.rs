@@ -17,8 +17,8 @@ use super::{Command, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOption
 const MOST_COMMANDS: usize = 1024;
 /// Events that may wait for the controller; the thread waits for it then. It takes events whatever else it waits for.
 const EVENTS: usize = 16;
-/// About how much a fetch brings.
-const FETCH_BYTES: usize = 8 << 20;
+/// About how much a fetch brings. More would keep the thread from all else for longer.
+const FETCH_BYTES: usize = 1 << 20;
 
 /// Recovers the metadata log and starts the thread.
 pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEvent>), QuorumError> {

@@ -1,6 +1,9 @@
 //! The quorum as another node asks it, on the controller's listener.
 
+use kraftig_spec::types::TopicId;
+use kraftig_wire::batch::batches;
 use kraftig_wire::messages::begin_quorum_epoch_request::{self as begin, BeginQuorumEpochRequest};
+use kraftig_wire::messages::fetch_request::{self as fetch, FetchRequest};
 use kraftig_wire::messages::vote_request::{self as vote, VoteRequest};
 use kraftig_wire::{ErrorCode, Str, encode_request_frame};
 
@@ -95,6 +98,92 @@ async fn clients_cannot_reach_the_quorum() {
         let mut client = connect(&node, listener).await;
         client.send(&encode_request_frame(1, None, version, &request).unwrap()).await;
         assert!(client.receive().await.is_none(), "{listener} {version}");
+    }
+    node.stop().await;
+}
+
+fn fetch_request(fetch_offset: i64, last_fetched_epoch: i32) -> FetchRequest {
+    let partition = fetch::FetchPartition {
+        current_leader_epoch: 1,
+        fetch_offset,
+        last_fetched_epoch,
+        ..fetch::FetchPartition::default()
+    };
+    let topic_id = TopicId::METADATA.0;
+    FetchRequest {
+        cluster_id: Some(Str::from_static(CLUSTER_ID)),
+        replica_state: fetch::ReplicaState { replica_id: 2, ..Default::default() },
+        topics: vec![fetch::FetchTopic {
+            topic_id,
+            partitions: vec![partition],
+            ..Default::default()
+        }],
+        ..FetchRequest::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_metadata_log_can_be_followed() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let port = i32::from(node.address(CONTROLLER).unwrap().port());
+    // All of it, from its LeaderChange on, and then the wait for more.
+    let mut next = fetch_request(0, 0);
+    next.max_wait_ms = 500;
+    let mut batches_seen = 0;
+    while batches_seen < 5 {
+        let response = peer.ask(17, &next).await;
+        let [partition] = &response.responses[0].partitions[..] else {
+            panic!("{response:?}");
+        };
+        assert_eq!((response.error_code, partition.error_code), (0, 0));
+        assert_eq!(partition.current_leader.leader_id, 1);
+        assert_eq!(response.node_endpoints[0].port, port);
+        let asked = &mut next.topics[0].partitions[0];
+        for batch in batches(partition.records.clone().unwrap()) {
+            let header = *batch.unwrap().header();
+            assert_eq!((header.base_offset, header.leader_epoch), (asked.fetch_offset, 1));
+            assert_eq!(header.is_control(), header.base_offset == 0);
+            asked.fetch_offset = header.last_offset() + 1;
+            asked.last_fetched_epoch = 1;
+            batches_seen += 1;
+        }
+        assert!(partition.high_watermark <= asked.fetch_offset);
+    }
+    // By the answer of a version that has no room for endpoints.
+    assert!(peer.ask(16, &next).await.node_endpoints.is_empty());
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fetch_that_cannot_be_served_says_why() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let other =
+        FetchRequest { cluster_id: Some(Str::from_static("another")), ..fetch_request(0, 0) };
+    assert_eq!(peer.ask(17, &other).await.error_code, ErrorCode::INCONSISTENT_CLUSTER_ID.0);
+    let nothing = FetchRequest { topics: Vec::new(), ..fetch_request(0, 0) };
+    assert_eq!(peer.ask(17, &nothing).await.error_code, ErrorCode::INVALID_REQUEST.0);
+    // Before version 13 topics go by name, and this one has just its id.
+    let by_name =
+        FetchRequest { replica_state: fetch::ReplicaState::default(), ..fetch_request(0, 0) };
+    assert_eq!(peer.ask(12, &by_name).await.error_code, ErrorCode::INVALID_REQUEST.0);
+    let with_epoch = |epoch| {
+        let mut request = fetch_request(0, 0);
+        request.topics[0].partitions[0].current_leader_epoch = epoch;
+        request
+    };
+    for (request, error) in [
+        (fetch_request(-1, 0), ErrorCode::INVALID_REQUEST),
+        (with_epoch(0), ErrorCode::FENCED_LEADER_EPOCH),
+        (with_epoch(2), ErrorCode::UNKNOWN_LEADER_EPOCH),
+        (fetch_request(1 << 40, 1), ErrorCode::NONE),
+    ] {
+        let response = peer.ask(17, &request).await;
+        let partition = &response.responses[0].partitions[0];
+        assert_eq!(partition.error_code, error.0, "{request:?}");
+        assert!(partition.records.as_ref().unwrap().is_empty());
+        assert_eq!(partition.diverging_epoch.epoch, if error == ErrorCode::NONE { 1 } else { -1 });
     }
     node.stop().await;
 }
