@@ -5,6 +5,7 @@ mod check;
 mod counterexample;
 mod explore;
 mod list;
+mod mutants;
 mod replay;
 mod search;
 
@@ -32,11 +33,13 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   kraftig-check list
   kraftig-check check quorum --nodes 3 --epochs 3 --values 1
+  kraftig-check check quorum --mutant grants-twice --epochs 1 --values 0
+  kraftig-check mutants quorum
   kraftig-check explore quorum --nodes 2 --epochs 1 --values 1
   kraftig-check replay trace.jsonl --dir LOGDIR/__cluster_metadata-0
 
-Exit codes: 0 complete and clean (replay: the trace is the model's), 1 violated (refused), 2 usage,
-3 partial, 4 vacuous.";
+Exit codes: 0 complete and clean (replay: the trace is the model's; mutants: all went as it must), 1 violated
+(refused), 2 usage, 3 partial, 4 vacuous.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -56,6 +59,27 @@ enum Command {
         /// Stop after this many steps from the start. The verdict is then partial, unless all was seen.
         #[arg(long, value_name = "N")]
         max_depth: Option<usize>,
+        /// End with the verdict as one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Switch known bugs on, one by one, and show that a property finds each; then leave out each property,
+    /// and show that a bug goes unseen without it.
+    Mutants {
+        model: ModelName,
+        /// Only this one; as often as wanted.
+        #[arg(long, value_name = "NAME", value_parser = mutant)]
+        mutant: Vec<Mutant>,
+        /// Judge as if this property always held: what only it finds then survives, and the run fails.
+        #[arg(long, value_name = "PROPERTY", value_parser = property)]
+        without: Option<Property>,
+        /// Say what there is, and run nothing.
+        #[arg(long)]
+        list: bool,
+        /// Threads that explore.
+        #[arg(long, value_name = "N", value_parser = threads,
+              default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+        threads: usize,
         /// End with the verdict as one line of JSON.
         #[arg(long)]
         json: bool,
@@ -179,6 +203,10 @@ fn main() -> ExitCode {
         Command::List => list::run(),
         Command::Check { model: ModelName::Quorum, bounds, broken, threads, max_depth, json } => {
             broken.model(bounds).and_then(|model| check::run(&model, threads, max_depth, json))
+        }
+        Command::Mutants { model: ModelName::Quorum, list: true, .. } => mutants::list(),
+        Command::Mutants { model: ModelName::Quorum, mutant, without, threads, json, .. } => {
+            mutants::run(&mutant, without, threads, json)
         }
         Command::Explore { model: ModelName::Quorum, bounds, broken, address } => {
             broken.model(bounds).and_then(|model| explore::run(model, &address))

@@ -364,7 +364,7 @@ impl<P> Step<'_, P> {
         let in_epoch = election.voted.filter(|_| epoch == election.epoch);
         let voted = in_epoch.filter(|voted| !config.is_local(*voted));
         *election = ElectionState { epoch, leader: Some(leader), voted };
-        mutant!(CutsForNewLeader: self.cut_beyond(self.state.log.flushed), else ());
+        mutant!(CutsForNewLeader: self.cut_doubtful(), else ());
         self.change_role(Role::Follower);
     }
 

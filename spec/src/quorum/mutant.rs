@@ -206,7 +206,7 @@ mod switch {
                 ),
                 Self::CutsForNewLeader => (
                     "cuts-for-new-leader",
-                    "a follower cuts what it has not flushed when it hears of a new leader, instead of asking where they differ",
+                    "a follower that hears of a new leader cuts what it neither flushed nor knows to be committed",
                 ),
                 Self::FlushDropsTail => (
                     "flush-drops-tail",

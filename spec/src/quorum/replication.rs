@@ -206,10 +206,15 @@ impl<P> Step<'_, P> {
     }
 
     #[cfg(feature = "mutants")]
-    pub(super) fn cut_beyond(&mut self, to: Offset) {
+    fn cut_beyond(&mut self, to: Offset) {
         if to < self.state.log.end {
             self.cut(to);
         }
+    }
+
+    #[cfg(feature = "mutants")]
+    pub(super) fn cut_doubtful(&mut self) {
+        self.cut_beyond(self.state.log.flushed.max(self.state.high_watermark.unwrap_or_default()));
     }
 
     fn cut(&mut self, to: Offset) {

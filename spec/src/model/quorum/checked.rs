@@ -237,6 +237,12 @@ impl QuorumModel {
         Self { judged: self.judged & !property.bit(), ..self }
     }
 
+    /// The same world, judged by this property alone.
+    #[must_use]
+    pub fn only(self, property: Property) -> Self {
+        Self { judged: property.bit(), ..self }
+    }
+
     /// The bugs that its nodes run with.
     pub fn mutants(&self) -> Mutants {
         self.mutants

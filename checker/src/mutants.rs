@@ -1,0 +1,341 @@
+//! `mutants`: shows that the checker would have found known bugs, and that it needs each property to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use kraftig_spec::model::quorum::{Bounds, QuorumModel};
+use kraftig_spec::quorum::mutant::{Mutant, Mutants};
+use kraftig_spec::quorum::properties::Property;
+use serde_json::{Value, json};
+
+use crate::check::grouped;
+use crate::search::{Found, search};
+
+/// A bug, or two together, and what must come of it.
+struct Row {
+    mutants: &'static [Mutant],
+    nodes: u8,
+    epochs: u8,
+    values: u8,
+    /// `None`: any number, not counted.
+    crashes: Option<u8>,
+    expected: Expected,
+}
+
+#[derive(Clone, Copy)]
+enum Expected {
+    /// The first property that breaks, after so many steps.
+    Killed(Property, usize),
+    /// The same, and no other property ever breaks.
+    KilledByNothingElse(Property, usize),
+    /// The property breaks, if it is the only one that is judged; with the first of the mutants alone it
+    /// does not.
+    KilledByTheSecond(Property, usize),
+    /// Nothing breaks: the reason.
+    Exempt(&'static str),
+}
+
+const fn row(
+    mutants: &'static [Mutant],
+    (nodes, epochs, values): (u8, u8, u8),
+    crashes: Option<u8>,
+    expected: Expected,
+) -> Row {
+    Row { mutants, nodes, epochs, values, crashes, expected }
+}
+
+use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
+use Mutant as M;
+use Property as P;
+
+const ROWS: [Row; 28] = [
+    row(&[M::RestartForgetsVote], (3, 1, 0), None, Killed(P::ElectionSafety, 5)),
+    row(&[M::RestartResumesLeading], (3, 1, 0), None, Killed(P::LeaderCompleteness, 8)),
+    row(&[M::RestartResumesLeading], (3, 2, 1), Some(1), Killed(P::LogMatching, 6)),
+    row(&[M::CountsUnflushed], (3, 1, 0), None, KilledByNothingElse(P::Durability, 5)),
+    row(&[M::FetchesUnflushed], (3, 1, 0), None, Killed(P::Durability, 6)),
+    row(&[M::CommitsAtEpochStart], (3, 4, 0), Some(0), Killed(P::LeaderCompleteness, 12)),
+    row(&[M::CommitsOldEpochs], (3, 4, 0), Some(0), Killed(P::LeaderCompleteness, 12)),
+    row(
+        &[M::CountsUnflushed, M::TruncatesCommitted],
+        (3, 2, 0),
+        None,
+        KilledByTheSecond(P::HighWatermarkWithinLog, 10),
+    ),
+    row(&[M::VoteIgnoresLog], (3, 2, 0), Some(0), Killed(P::LeaderCompleteness, 9)),
+    row(
+        &[M::VoteIgnoresLog, M::TruncationDoesNothing],
+        (3, 2, 0),
+        Some(0),
+        KilledByNothingElse(P::LeaderCompleteness, 9),
+    ),
+    row(&[M::GrantsTwice], (3, 1, 0), None, Killed(P::ElectionSafety, 4)),
+    row(&[M::HalfIsMajority], (3, 1, 0), None, Killed(P::ElectionSafety, 2)),
+    row(&[M::OneIsMajority], (3, 1, 0), None, Killed(P::Durability, 3)),
+    row(&[M::CountsNextOffset], (3, 1, 0), None, Killed(P::Durability, 5)),
+    row(&[M::NoDivergence], (3, 2, 0), Some(0), Killed(P::Durability, 8)),
+    row(&[M::DivergenceByEpochOnly], (3, 2, 1), None, Killed(P::LogMatching, 7)),
+    row(&[M::VoteClaimsUnflushed], (3, 2, 0), Some(1), Killed(P::LeaderCompleteness, 13)),
+    row(&[M::AnswersBeforeWriting], (3, 1, 0), None, Killed(P::ElectionSafety, 4)),
+    row(&[M::ObeysFormerEpoch], (3, 2, 0), None, Killed(P::ElectionSafety, 8)),
+    row(&[M::NamesVoteAsLeader], (3, 1, 0), None, KilledByNothingElse(P::ElectionSafety, 5)),
+    row(&[M::AppendsWhenResigned], (3, 1, 2), None, KilledByNothingElse(P::LogMatching, 6)),
+    row(
+        &[M::HighWatermarkBeforeTruncation],
+        (3, 2, 1),
+        None,
+        KilledByNothingElse(P::CommittedImmutable, 10),
+    ),
+    row(
+        &[M::HighWatermarkOverwritten],
+        (3, 2, 0),
+        None,
+        KilledByNothingElse(P::HighWatermarkMonotonic, 10),
+    ),
+    row(
+        &[M::HighWatermarkBeyondLog],
+        (3, 1, 1),
+        None,
+        KilledByNothingElse(P::HighWatermarkWithinLog, 9),
+    ),
+    row(
+        &[M::CutsForNewLeader],
+        (3, 2, 0),
+        None,
+        KilledByNothingElse(P::NoTruncationBelowHighWatermark, 11),
+    ),
+    row(&[M::FlushDropsTail], (2, 1, 1), None, KilledByNothingElse(P::LeaderAppendOnly, 4)),
+    row(
+        &[M::TruncationDoesNothing],
+        (3, 2, 1),
+        None,
+        Exempt("the follower never gets on, but nothing false is ever believed: liveness"),
+    ),
+    row(
+        &[M::EndsOverwritten],
+        (3, 2, 1),
+        None,
+        Exempt("only a late fetch shows it: `crosscheck --mutant ends-overwritten` does"),
+    ),
+];
+
+/// What came of a search: the first property that broke and after how many steps, or nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Killed(Property, usize),
+    Survived,
+}
+
+impl Outcome {
+    /// Of several properties that break at the same depth, `expected` counts if it is among them.
+    fn of(found: &Found, expected: Option<Property>) -> Self {
+        let wanted = found.violations.iter().find(|(property, _)| Some(*property) == expected);
+        match wanted.or(found.violations.first()) {
+            Some((property, state)) => Self::Killed(*property, found.path(*state).len() - 1),
+            None => Self::Survived,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Killed(property, steps) => format!("{} in {steps} steps", property.name()),
+            Self::Survived => "survives".to_owned(),
+        }
+    }
+}
+
+impl Row {
+    fn bounds(&self) -> Bounds {
+        let Self { nodes, epochs, values, crashes, .. } = *self;
+        Bounds { nodes, epochs, values, crashes, resign: true }
+    }
+
+    fn names(&self) -> String {
+        self.mutants.iter().map(|mutant| mutant.name()).collect::<Vec<_>>().join(" + ")
+    }
+
+    fn expectation(&self) -> Outcome {
+        match self.expected {
+            Killed(property, steps)
+            | KilledByNothingElse(property, steps)
+            | KilledByTheSecond(property, steps) => Outcome::Killed(property, steps),
+            Exempt(_) => Outcome::Survived,
+        }
+    }
+}
+
+fn bounds_text(bounds: Bounds) -> String {
+    let Bounds { nodes, epochs, values, crashes, .. } = bounds;
+    let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
+    format!("{nodes} {epochs} {values} {crashes:>3}")
+}
+
+/// Everything that is run, with what each bug is.
+pub(crate) fn list() -> Result<ExitCode, String> {
+    let mut text = String::new();
+    for mutant in Mutant::ALL {
+        let _ = writeln!(text, "{}\n    {}", mutant.name(), mutant.bug());
+        for row in ROWS.iter().filter(|row| row.mutants.contains(&mutant)) {
+            let Row { nodes, epochs, values, crashes, .. } = *row;
+            let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
+            let mutants: String =
+                row.mutants.iter().map(|mutant| format!(" --mutant {}", mutant.name())).collect();
+            let _ = writeln!(
+                text,
+                "    kraftig-check check quorum --nodes {nodes} --epochs {epochs} --values {values} \
+                 --crashes {crashes}{mutants}"
+            );
+        }
+    }
+    crate::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Run {
+    without: Option<Property>,
+    threads: usize,
+    text: String,
+    right: usize,
+    wrong: usize,
+    rows: Vec<Value>,
+}
+
+impl Run {
+    fn search(&self, model: &QuorumModel) -> Found {
+        let judged = self.without.iter().fold(model.clone(), |model, left| model.without(*left));
+        search(&judged, self.threads, None, |_| {})
+    }
+
+    fn line(&mut self, what: &str, bounds: Bounds, states: u64, outcome: &str, right: bool) {
+        *(if right { &mut self.right } else { &mut self.wrong }) += 1;
+        let mark = if right { "" } else { "  WRONG" };
+        let line = format!(
+            "{what:<42} {}  {:>9}  {outcome}{mark}\n",
+            bounds_text(bounds),
+            grouped(states)
+        );
+        let _ = std::io::stderr().flush();
+        self.text.push_str(&line);
+    }
+
+    fn mutant(&mut self, row: &Row) -> Result<(), String> {
+        let model = QuorumModel::new(row.bounds()).map_err(|error| error.to_string())?;
+        let mutated = model.clone().with_mutants(Mutants::of(row.mutants));
+        let expected = row.expectation();
+        let property = match expected {
+            Outcome::Killed(property, _) => Some(property),
+            Outcome::Survived => None,
+        };
+        let mutated = match row.expected {
+            KilledByTheSecond(property, _) => mutated.only(property),
+            _ => mutated,
+        };
+        let found = self.search(&mutated);
+        let outcome = Outcome::of(&found, property);
+        let mut right = outcome == expected;
+        let mut text = outcome.text();
+        let mut states = found.unique();
+        match row.expected {
+            KilledByNothingElse(property, _) => {
+                let without = self.search(&mutated.without(property));
+                let survives = without.violations.is_empty() && without.complete;
+                right &= survives;
+                states = without.unique();
+                text.push_str(if survives { ", by nothing else" } else { ", and by another" });
+            }
+            KilledByTheSecond(property, _) => {
+                let first = Mutants::of(&row.mutants[..1]);
+                let alone = self.search(&model.with_mutants(first).only(property));
+                let survives = alone.violations.is_empty() && alone.complete;
+                right &= survives;
+                states = alone.unique();
+                text.push_str(if survives {
+                    "; the first alone does not break it"
+                } else {
+                    "; so does the first alone"
+                });
+            }
+            Exempt(why) => {
+                right &= found.complete;
+                let _ = write!(text, ": {why}");
+            }
+            Killed(..) => {}
+        }
+        let names = row.names();
+        self.rows.push(json!({
+            "mutants": row.mutants.iter().map(|mutant| mutant.name()).collect::<Vec<_>>(),
+            "bounds": bounds_text(row.bounds()),
+            "states": states,
+            "outcome": outcome.text(),
+            "as_expected": right,
+        }));
+        self.line(&names, row.bounds(), states as u64, &text, right);
+        Ok(())
+    }
+
+    fn unmutated(&mut self, bounds: Bounds) -> Result<(), String> {
+        let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
+        let found = self.search(&model);
+        let clean = found.complete && found.violations.is_empty();
+        let text = if clean { "complete and clean" } else { "NOT CLEAN" };
+        self.line("no mutant", bounds, found.unique() as u64, text, clean);
+        Ok(())
+    }
+}
+
+/// Runs the rows that have one of the mutants `only`; all if it is empty.
+pub(crate) fn run(
+    only: &[Mutant],
+    without: Option<Property>,
+    threads: usize,
+    as_json: bool,
+) -> Result<ExitCode, String> {
+    let started = Instant::now();
+    let mut run =
+        Run { without, threads, text: String::new(), right: 0, wrong: 0, rows: Vec::new() };
+    let wanted =
+        |row: &&Row| only.is_empty() || row.mutants.iter().any(|mutant| only.contains(mutant));
+    let rows: Vec<&Row> = ROWS.iter().filter(wanted).collect();
+    if rows.is_empty() {
+        return Err("no row runs this mutant; see --list".to_owned());
+    }
+    for row in &rows {
+        run.mutant(row)?;
+    }
+    run.text.push('\n');
+    let baselines: BTreeMap<String, Bounds> =
+        rows.iter().map(|row| (bounds_text(row.bounds()), row.bounds())).collect();
+    for bounds in baselines.into_values() {
+        run.unmutated(bounds)?;
+    }
+    let exempt = rows.iter().filter(|row| matches!(row.expected, Exempt(_))).count();
+    let needed = rows.iter().filter(|row| matches!(row.expected, KilledByNothingElse(..)));
+    let Run { right, wrong, text, rows: json_rows, .. } = run;
+    let mut report =
+        format!("{:<42} n e v   c  {:>9}  what comes of it\n{text}\n", "mutant", "states");
+    if let Some(property) = without {
+        let _ = writeln!(report, "judged without {}", property.name());
+    }
+    let _ = writeln!(
+        report,
+        "verdict      {}: {right} rows as they must be, {wrong} otherwise ({} killed, {exempt} exempt, {} properties \
+         of {} seen to be needed), {:.0} s",
+        if wrong == 0 { "as expected" } else { "NOT as expected" },
+        rows.len() - exempt,
+        needed.count(),
+        Property::ALL.len(),
+        started.elapsed().as_secs_f64()
+    );
+    if as_json {
+        let line = json!({
+            "verdict": if wrong == 0 { "as expected" } else { "not as expected" },
+            "right": right, "wrong": wrong, "exempt": exempt, "rows": json_rows,
+        });
+        let _ = writeln!(report, "\n{line}");
+    }
+    crate::print(&report)?;
+    Ok(ExitCode::from(u8::from(wrong > 0)))
+}
