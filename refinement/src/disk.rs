@@ -2,7 +2,7 @@
 
 use kraftig_spec::quorum::properties::Entry;
 use kraftig_spec::quorum::{Batch, Effect, ElectionState, LogSummary, Payload, Restored};
-use kraftig_spec::types::{NodeId, Offset};
+use kraftig_spec::types::{DirectoryId, NodeId, Offset, ReplicaKey};
 
 /// What a batch holds, as far as a trace tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ impl Disk {
     /// Why no crash of this disk can leave what a start found; `None` if one can. What was flushed must be
     /// there; of the rest, any whole number of batches.
     pub fn cannot_leave(&self, found: &Restored) -> Option<String> {
-        if found.election != self.election {
+        if found.election != self.election && found.election != without_directory(self.election) {
             let (found, held) = (found.election, self.election);
             return Some(format!("found the election state {found:?} where {held:?} was written"));
         }
@@ -96,7 +96,9 @@ impl Disk {
     }
 
     /// Keeps what a start found.
-    pub fn keep(&mut self, end: Offset) {
+    pub fn keep(&mut self, found: &Restored) {
+        let end = found.log.end;
+        self.election = found.election;
         self.log.retain(|entry| entry.end <= end);
         self.flushed = end;
     }
@@ -113,6 +115,13 @@ impl Disk {
         }
         summary
     }
+}
+
+/// The file has no room for the directory of whom the node voted for: with static voters (kraft.version 0) it is
+/// of version 0.
+fn without_directory(state: ElectionState) -> ElectionState {
+    let voted = state.voted.map(|voted| ReplicaKey { directory: DirectoryId::ABSENT, ..voted });
+    ElectionState { voted, ..state }
 }
 
 fn entry(batch: &Batch<Payload<u32>>) -> Entry<Content> {

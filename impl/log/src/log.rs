@@ -317,6 +317,17 @@ impl Log {
         self.append(&batches[..whole], now)
     }
 
+    /// Whether these batches, appended now, would begin a new segment.
+    pub fn rolls_with(&self, batches: &[u8], now: i64) -> bool {
+        let (mut end, mut timestamp) = (self.end, -1);
+        for (_, header) in headers(batches).filter_map(Result::ok) {
+            end = header.next_offset();
+            timestamp = timestamp.max(header.max_timestamp);
+        }
+        let size = u32::try_from(batches.len()).unwrap_or(u32::MAX);
+        self.active().is_full_for(size, end - 1, timestamp, &self.config, now)
+    }
+
     /// Begins a new active segment at the log's end.
     pub(crate) fn roll(&mut self, now: i64) -> Result<(), LogError> {
         self.write_snapshot()?;

@@ -144,10 +144,13 @@ pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError>
             break;
         }
     }
-    if let Some((node, why)) =
-        nodes.iter().find_map(|node| node.missing(&shared).map(|why| (node, why)))
-    {
-        return Err(node.refused(why));
+    // Where several wait, one of them is the reason, and the others wait for what comes after it.
+    let waiting: Vec<(&Node, String)> =
+        nodes.iter().filter_map(|node| Some((node, node.missing(&shared)?))).collect();
+    if let Some((node, why)) = waiting.first() {
+        let others = waiting[1..].iter().map(|(node, why)| node.refused(why.clone()));
+        let others: String = others.map(|other| format!("\nand {other}")).collect();
+        return Err(node.refused(format!("{why}{others}")));
     }
     Ok(Together {
         committed: shared.committed.last().map_or(Offset::ZERO, |entry| entry.end),

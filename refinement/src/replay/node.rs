@@ -250,7 +250,7 @@ impl Running {
         for mut disk in self.disks() {
             match disk.cannot_leave(found) {
                 None => {
-                    disk.keep(found.log.end);
+                    disk.keep(found);
                     return Ok(disk);
                 }
                 Some(reason) if why.is_empty() => why = reason,

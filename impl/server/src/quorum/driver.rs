@@ -207,7 +207,14 @@ impl<W: World> Driver<W> {
             self.step(Event::Flushed { end })?;
         }
         let now = self.world.now();
-        for (to, correlation, request) in self.peers.send(now, quorum::requests(&self.state)) {
+        let requests = self.peers.send(now, quorum::requests(&self.state));
+        if !requests.is_empty()
+            && let Some(tracer) = &mut self.tracer
+        {
+            // An event without effects may be why there is something to say: it is written before that is said.
+            tracer.write()?;
+        }
+        for (to, correlation, request) in requests {
             self.world.send(to, correlation, request);
         }
         Ok(())

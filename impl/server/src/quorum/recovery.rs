@@ -1,7 +1,9 @@
 //! Whether what is damaged in the metadata log is a torn tail.
 //!
-//! A crash tears the end of what was being written, and that was never acknowledged: it is cut off. Damage with
-//! something whole behind it is another thing: what is behind it was acknowledged, and cutting would forget it.
+//! A crash tears the end of what was being written, and that was never acknowledged: it is cut off. Of what was not
+//! flushed a power failure keeps any sectors, so something whole may even follow what it lost; but what it
+//! lost reads as zeros, and all segments but the last were flushed. Any other damage with something whole
+//! behind it is another thing: what is behind it was acknowledged, and cutting would forget it.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use super::QuorumError;
 
 /// No batch of the metadata log is larger; a length above it is damage.
 pub(super) const LARGEST_BATCH: usize = 64 << 20;
+/// What a disk writes as a whole, at least.
+const SECTOR: u64 = 512;
 /// How far behind damage a whole batch is looked for.
 const SEARCHED: usize = 64 << 20;
 
@@ -38,7 +42,10 @@ pub(super) fn check(directory: &Path) -> Result<(), QuorumError> {
         if position == file.len()? {
             continue;
         }
-        if index + 1 < count || something_whole_follows(&file, position, end)? {
+        let torn = index + 1 == count
+            && (a_sector_is_missing(&file, position, end)?
+                || !something_whole_follows(&file, position, end)?);
+        if !torn {
             return Err(QuorumError::Damaged { file: path, position });
         }
     }
@@ -66,6 +73,34 @@ fn whole(file: &File, mut end: i64) -> Result<(u64, i64), QuorumError> {
         end = header.next_offset();
     }
     Ok((position, end))
+}
+
+/// Whether the batch that begins at `position` lacks what a sector of it held: there is nothing but zeros up to the
+/// sector's end, and no batch would have them there.
+fn a_sector_is_missing(file: &File, position: u64, end: i64) -> Result<bool, QuorumError> {
+    let length = file.len()?;
+    let mut buffer = vec![0; HEADER_SIZE];
+    let read = file.read_at(&mut buffer, position)?;
+    let size = match BatchHeader::parse(&buffer[..read]) {
+        Ok(header) if header.size() <= LARGEST_BATCH => header.size(),
+        _ => HEADER_SIZE,
+    };
+    let until = (position + size as u64).min(length);
+    let mut from = position;
+    while from < until {
+        let to = ((from / SECTOR + 1) * SECTOR).min(length);
+        buffer.resize((to - from) as usize, 0);
+        file.read_exact_at(&mut buffer, from)?;
+        // A batch begins with its offset, of which the first bytes may well be zeros, and its length.
+        let differs = from > position
+            || buffer.len() >= 12
+            || end.to_be_bytes().iter().take(buffer.len()).any(|byte| *byte != 0);
+        if differs && buffer.iter().all(|byte| *byte == 0) {
+            return Ok(true);
+        }
+        from = to;
+    }
+    Ok(false)
 }
 
 fn something_whole_follows(file: &File, position: u64, end: i64) -> Result<bool, QuorumError> {

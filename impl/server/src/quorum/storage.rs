@@ -99,14 +99,23 @@ impl Storage {
             };
             // What is written at once lies in one segment.
             if bytes.len() + records.len() > self.config.segment_bytes as usize {
-                self.log.append_as_follower(&bytes.split(), now)?;
+                self.write(&bytes.split(), now)?;
             }
             let start = bytes.len();
             bytes.extend_from_slice(&records);
             set_base_offset_and_epoch(&mut bytes[start..], batch.base_offset.0, batch.epoch.0)
                 .expect("a batch that this node built, or checked when it came");
         }
-        self.log.append_as_follower(&bytes, now)?;
+        self.write(&bytes, now)
+    }
+
+    /// Writes whole batches at the end of the log. All segments but the last are flushed: so a crash tears the
+    /// last one only, and damage in another is none of a crash.
+    fn write(&mut self, batches: &[u8], now: i64) -> Result<(), QuorumError> {
+        if self.log.rolls_with(batches, now) {
+            self.log.flush(now)?;
+        }
+        self.log.append_as_follower(batches, now)?;
         Ok(())
     }
 
@@ -155,8 +164,8 @@ impl Storage {
         Ok(found.freeze())
     }
 
-    /// The batches in what another node sent. `None` if any of it is no batch that this log could hold and read
-    /// back. Where they belong is the core's to judge; the end of a batch that was cut off is left out.
+    /// The batches in what another node sent. `None` if there are none, or if any of it is no batch that this log could
+    /// hold and read back. Where they belong is the core's to judge; a last batch that was cut off is left out.
     pub(super) fn batches_in(&self, received: &Bytes) -> Option<Vec<Batch<Bytes>>> {
         let mut found = Vec::new();
         for batch in batch::batches(received.clone()) {
@@ -180,7 +189,7 @@ impl Storage {
                 payload: batch.bytes().clone(),
             });
         }
-        Some(found)
+        (!found.is_empty()).then_some(found)
     }
 
     fn largest_batch(&self) -> usize {
