@@ -24,6 +24,9 @@ pub struct Log {
     pub(crate) directory: PathBuf,
     pub(crate) config: Arc<LogConfig>,
     pub(crate) topic_id: Option<TopicId>,
+    /// Whether the directory and its files are there. A new replica's come with its first record: most of a
+    /// cluster's partitions are empty for long, and files are what making one costs.
+    pub(crate) made: bool,
     /// Ascending, never empty; the last one is active.
     pub(crate) segments: Vec<Segment>,
     pub(crate) start: i64,
@@ -91,9 +94,9 @@ impl FlushHandle {
 }
 
 impl Log {
-    /// Makes the directory of a new replica and an empty log in it. `epoch` is the leader's, where this
-    /// replica leads from the beginning. Nothing is flushed: the first [`flush`](Self::flush) does that. What an
-    /// attempt that failed has left there is replaced, records never are.
+    /// An empty log for a new replica. `epoch` is the leader's, where this replica leads from the beginning.
+    /// Its directory is made when the first record comes, or with the first [`flush`](Self::flush). What an attempt
+    /// that failed has left there is replaced, records never are.
     pub fn create(
         directory: &Path,
         topic_id: TopicId,
@@ -101,29 +104,22 @@ impl Log {
         config: Arc<LogConfig>,
         now: i64,
     ) -> Result<Self, LogError> {
-        disk::create_dir(directory)?;
-        for name in disk::list(directory)? {
-            let path = directory.join(&name);
-            if name.strip_suffix(".log").is_some() && disk::len(&path)? > 0 {
-                return Err(LogError::HasRecords(path));
+        if disk::exists(directory)? {
+            for name in disk::list(directory)? {
+                let path = directory.join(&name);
+                if name.strip_suffix(".log").is_some() && disk::len(&path)? > 0 {
+                    return Err(LogError::HasRecords(path));
+                }
             }
         }
         let epochs = Epochs::from_entries(epoch.map(|epoch| (epoch, 0)).into_iter().collect())
             .unwrap_or_default();
-        let text = if epochs.entries().is_empty() {
-            String::new()
-        } else {
-            checkpoint::epochs_text(epochs.entries())
-        };
-        disk::create(&directory.join(LEADER_EPOCH))?.write_at(text.as_bytes(), 0)?;
-        let text = checkpoint::partition_metadata_text(topic_id);
-        disk::create(&directory.join(PARTITION_METADATA))?.write_at(text.as_bytes(), 0)?;
-        let segment = Segment::create(directory, 0, &config, now)?;
         Ok(Self {
             directory: directory.to_path_buf(),
             config,
             topic_id: Some(topic_id),
-            segments: vec![segment],
+            made: false,
+            segments: vec![Segment::new_active(0, now)],
             start: 0,
             end: 0,
             flushed: 0,
@@ -134,6 +130,27 @@ impl Log {
             producers: Producers::new(),
             snapshot: None,
         })
+    }
+
+    /// Makes the directory and its files where they are not yet. Nothing is flushed.
+    fn make(&mut self) -> Result<(), LogError> {
+        if self.made {
+            return Ok(());
+        }
+        disk::create_dir(&self.directory)?;
+        let text = if self.epochs.entries().is_empty() {
+            String::new()
+        } else {
+            checkpoint::epochs_text(self.epochs.entries())
+        };
+        disk::create(&self.directory.join(LEADER_EPOCH))?.write_at(text.as_bytes(), 0)?;
+        if let Some(topic_id) = self.topic_id {
+            let text = checkpoint::partition_metadata_text(topic_id);
+            disk::create(&self.directory.join(PARTITION_METADATA))?.write_at(text.as_bytes(), 0)?;
+        }
+        self.active().make(&self.directory, &self.config)?;
+        self.made = true;
+        Ok(())
     }
 
     /// The replica's directory.
@@ -231,6 +248,9 @@ impl Log {
     }
 
     pub(crate) fn write_epochs(&self) -> Result<(), DiskError> {
+        if !self.made {
+            return Ok(());
+        }
         let text = checkpoint::epochs_text(self.epochs.entries());
         disk::replace(&self.directory.join(LEADER_EPOCH), text.as_bytes())
     }
@@ -279,6 +299,7 @@ impl Log {
             return Ok(Appended { first_offset, end_offset: end, rolled: false });
         }
 
+        self.make()?;
         let rolled = self.active().is_full_for(size, end - 1, timestamp, &self.config, now);
         if rolled {
             self.roll(now)?;
@@ -364,6 +385,7 @@ impl Log {
     /// A flush of everything appended so far. Carry it out ([`FlushHandle::sync`]) without a lock on the
     /// log, then tell the log ([`flushed`](Self::flushed)).
     pub fn flush_handle(&mut self) -> Result<FlushHandle, LogError> {
+        self.make()?;
         let mut files = Vec::new();
         let next_bases: Vec<i64> =
             self.segments.iter().skip(1).map(|s| s.base).chain([self.end]).collect();
@@ -415,6 +437,9 @@ impl Log {
 
     /// Stops cleanly: the next start need not scan the log, if the directory's mark of a clean stop says so.
     pub fn close(mut self, now: i64) -> Result<(), LogError> {
+        if !self.made {
+            return Ok(());
+        }
         self.seal_active()?;
         let snapshot = self.write_snapshot()?;
         if self.flushed < self.end || self.active().indexes_unflushed {
@@ -426,10 +451,13 @@ impl Log {
         Ok(())
     }
 
-    /// Deletes the log: its directory gets a name ending in `-delete`, which is returned. The files are
-    /// removed later ([`disk::remove_dir`], `file.delete.delay.ms`), or after the next start.
-    pub fn delete(self) -> Result<PathBuf, LogError> {
-        self.rename("-delete")
+    /// Deletes the log: its directory, if it was ever made, gets a name ending in `-delete`, which is returned.
+    /// The files are removed later ([`disk::remove_dir`], `file.delete.delay.ms`), or after the next start.
+    pub fn delete(self) -> Result<Option<PathBuf>, LogError> {
+        if !self.made {
+            return Ok(None);
+        }
+        self.rename("-delete").map(Some)
     }
 
     /// Sets the log aside, as one that the cluster does not know: its directory gets a name ending in `-stray`,

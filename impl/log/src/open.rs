@@ -162,6 +162,7 @@ impl Log {
             config,
             topic_id: checkpoint::read_partition_metadata(&directory.join(PARTITION_METADATA))
                 .unwrap_or_default(),
+            made: true,
             segments,
             start: start.min(end),
             end,

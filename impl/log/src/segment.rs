@@ -62,21 +62,32 @@ impl Segment {
         }
     }
 
-    /// Makes an empty, active segment.
+    /// An empty, active segment without files: [`make`](Self::make) them before anything is appended.
+    pub(crate) fn new_active(base: i64, now: i64) -> Self {
+        Self { indexes: Some(Indexes::default()), ..Self::new(base, now) }
+    }
+
+    /// Makes an empty, active segment and its files.
     pub(crate) fn create(
         directory: &Path,
         base: i64,
         config: &LogConfig,
         now: i64,
     ) -> Result<Self, DiskError> {
-        let segment = Self { indexes: Some(Indexes::default()), ..Self::new(base, now) };
-        disk::create(&log_path(directory, base))?;
-        if let Err(e) = Paths::new(directory, base).preallocate(config.index_bytes) {
+        let segment = Self::new_active(base, now);
+        segment.make(directory, config)?;
+        Ok(segment)
+    }
+
+    /// Makes the files of an empty, active segment.
+    pub(crate) fn make(&self, directory: &Path, config: &LogConfig) -> Result<(), DiskError> {
+        disk::create(&log_path(directory, self.base))?;
+        if let Err(e) = Paths::new(directory, self.base).preallocate(config.index_bytes) {
             // A segment that nobody knows of would be in the way of what is appended to the one before.
-            segment.remove(directory)?;
+            self.remove(directory)?;
             return Err(e);
         }
-        Ok(segment)
+        Ok(())
     }
 
     /// Takes up an existing segment, as a sealed one; nothing is checked but its length.

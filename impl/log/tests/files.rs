@@ -14,6 +14,9 @@ const FIRST: &str = "00000000000000000000";
 #[test]
 fn a_new_replica_has_kafkas_files() {
     let replica = Replica::new(LogConfig::default());
+    let log = Log::create(&replica.path(), TOPIC, Some(0), replica.config.clone(), 0).unwrap();
+    log.close(0).unwrap();
+    assert!(!replica.path().exists(), "an empty replica costs no files");
     let log = replica.create();
     let expected = |sizes: [u64; 3]| {
         let [index, log, timeindex] = sizes;
@@ -374,7 +377,9 @@ fn leftovers_go_and_strange_things_are_refused() {
 #[test]
 fn a_deleted_log_is_renamed() {
     let replica = Replica::new(small());
-    let path = replica.create().delete().unwrap();
+    let log = Log::create(&replica.path(), TOPIC, Some(0), replica.config.clone(), 0).unwrap();
+    assert_eq!(log.delete().unwrap(), None, "it has no directory yet");
+    let path = replica.create().delete().unwrap().unwrap();
     assert!(!replica.path().exists());
     let name = path.file_name().unwrap().to_str().unwrap();
     assert!(

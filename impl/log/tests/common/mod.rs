@@ -47,8 +47,11 @@ impl Replica {
         self.root.path().join("t-0")
     }
 
+    /// An empty log, whose directory is made.
     pub(crate) fn create(&self) -> Log {
-        Log::create(&self.path(), TOPIC, Some(0), self.config.clone(), 0).unwrap()
+        let mut log = Log::create(&self.path(), TOPIC, Some(0), self.config.clone(), 0).unwrap();
+        log.flush(0).unwrap();
+        log
     }
 
     pub(crate) fn open(&self, known: Known) -> (Log, Recovery) {

@@ -242,9 +242,10 @@ impl ReplicaManager {
             gone.push((partition.topic.clone(), partition.index));
             let delay = Duration::from_millis(partition.config().file_delete_delay_ms);
             match partition.take_log().map(Log::delete) {
-                Some(Ok(path)) => lock(&self.deleted).push((Instant::now() + delay, path)),
+                Some(Ok(Some(path))) => lock(&self.deleted).push((Instant::now() + delay, path)),
                 Some(Err(e)) => partition.directory.fail(&e),
-                None => {}
+                // It never had a directory.
+                Some(Ok(None)) | None => {}
             }
         }
         self.more_deleted.notify_one();
