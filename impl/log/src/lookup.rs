@@ -28,8 +28,8 @@ impl Log {
 
     /// What a fetch from `offset` is given: at most `max_bytes` of one segment, from the batch that holds
     /// `offset` on, and no batch that reaches `up_to` (a high watermark, a last stable offset, or `i64::MAX`
-    /// for a replica). The last batch may be cut; with `min_one_batch` the first one never is, however big.
-    /// `None` where there is nothing to read.
+    /// for a replica). The last batch may be cut, the first one never is: with `min_one_batch` it is there
+    /// however big it is, without there is nothing where it does not fit. `None` where there is nothing to read.
     pub fn read(
         &mut self,
         offset: i64,
@@ -60,7 +60,8 @@ impl Log {
             let available =
                 limit.map_or(whole.len(), |limit| limit.saturating_sub(position) as usize);
             let wanted = if min_one_batch { max_bytes.max(header.size()) } else { max_bytes };
-            return Ok(whole.first(available.min(wanted)));
+            let len = available.min(wanted);
+            return Ok(if len < header.size() { None } else { whole.first(len) });
         }
         Ok(None)
     }

@@ -1,9 +1,12 @@
 //! Reading a log's segments: slices that need no lock, and the batches in them.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
 use kraftig_wire::batch::{Batch, BatchError, BatchHeader, HEADER_SIZE};
+use rustix::fs::sendfile;
 
 use crate::disk::{DiskError, File};
 use crate::error::LogError;
@@ -26,16 +29,6 @@ impl ReadSlice {
         Self { file, position, len }
     }
 
-    /// The segment, for `sendfile`.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Where in the file the bytes begin.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
     /// How many bytes there are; never 0.
     #[expect(
         clippy::len_without_is_empty,
@@ -43,6 +36,16 @@ impl ReadSlice {
     )]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Writes as many of the bytes as `socket` takes now, from `from` on, without bringing them into this
+    /// process; returns how many. An error where the file has become too short.
+    pub fn send(&self, socket: impl AsFd, from: usize) -> io::Result<usize> {
+        let mut position = self.position + from as u64;
+        match sendfile(socket, self.file.as_std(), Some(&mut position), self.len - from)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            sent => Ok(sent),
+        }
     }
 
     /// The first `len` bytes; `None` where that is nothing.

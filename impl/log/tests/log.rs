@@ -84,8 +84,9 @@ fn reads_are_kafkas() {
     // From the batch that holds the offset, cut at the size.
     assert_eq!(read(&mut log, 0, usize::MAX, false, top), Some(all.clone()));
     assert_eq!(read(&mut log, 5, 2 * size + 7, false, top), Some(all[size..3 * size + 7].to_vec()));
-    // Too little room for one batch: a cut one, or exactly one.
-    assert_eq!(read(&mut log, 5, 10, false, top), Some(all[size..size + 10].to_vec()));
+    // Too little room for one batch: nothing, or exactly one.
+    assert_eq!(read(&mut log, 5, size - 1, false, top), None);
+    assert_eq!(read(&mut log, 5, size, false, top), Some(batches[1].to_vec()));
     assert_eq!(read(&mut log, 5, 10, true, top), Some(batches[1].to_vec()));
     assert_eq!(read(&mut log, 5, 0, true, top), Some(batches[1].to_vec()));
     assert_eq!(read(&mut log, 5, 0, false, top), None);

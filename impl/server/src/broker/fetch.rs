@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kraftig_log::ReadSlice;
 use kraftig_log::disk::DiskError;
 use kraftig_wire::ErrorCode;
-use kraftig_wire::batch::BatchHeader;
 use kraftig_wire::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use kraftig_wire::messages::fetch_response::{
     FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
@@ -23,19 +23,31 @@ const CURRENT_LEADER_VERSION: i16 = 16;
 /// Session epochs of a request that is complete in itself (KIP-227).
 const FULL_REQUEST: [i32; 2] = [-1, 0];
 const READ_COMMITTED: i8 = 1;
+/// Records of fewer bytes are copied into the answer; others go to the socket from their file, which takes two more
+/// system calls.
+const COPIED: usize = 16 << 10;
+
+/// The answer to a fetch.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The response. A partition whose records are null has the next one of `slices`.
+    pub response: FetchResponse,
+    /// Records that are still in their files, in the order of their partitions.
+    pub slices: Vec<ReadSlice>,
+}
+
+impl From<FetchResponse> for Fetched {
+    fn from(response: FetchResponse) -> Self {
+        Self { response, slices: Vec::new() }
+    }
+}
 
 /// Answers once there are enough bytes, an error, or the client's time is over. Sessions are declined: each
 /// request is answered as the first of a session that does not come about.
-pub async fn handle(
-    replicas: &ReplicaManager,
-    version: i16,
-    request: FetchRequest,
-) -> FetchResponse {
+pub async fn handle(replicas: &ReplicaManager, version: i16, request: FetchRequest) -> Fetched {
     if version >= 7 && !FULL_REQUEST.contains(&request.session_epoch) {
-        return FetchResponse {
-            error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0,
-            ..FetchResponse::default()
-        };
+        let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
+        return FetchResponse { error_code, ..FetchResponse::default() }.into();
     }
     let fetch = Fetch { replicas, version, request: &request };
     let deadline = Instant::now()
@@ -143,7 +155,7 @@ impl Fetch<'_> {
             };
             match &read {
                 Ok(readable) => {
-                    let len = readable.slice.as_ref().map_or(0, kraftig_log::ReadSlice::len);
+                    let len = readable.slice.as_ref().map_or(0, ReadSlice::len);
                     bytes += len;
                     left = left.saturating_sub(len);
                 }
@@ -165,20 +177,21 @@ impl Fetch<'_> {
         }
     }
 
-    /// Reads the records.
-    fn response(&self, read: Read) -> FetchResponse {
+    fn response(&self, read: Read) -> Fetched {
         let mut outcomes = read.partitions.into_iter();
+        let mut slices = Vec::new();
         let topics = self.request.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().zip(&mut outcomes);
             FetchableTopicResponse {
                 topic: topic.topic.detach(),
                 topic_id: topic.topic_id,
                 partitions: partitions
-                    .map(|(one, outcome)| self.partition(topic, one, outcome))
+                    .map(|(one, outcome)| self.partition(topic, one, outcome, &mut slices))
                     .collect(),
             }
         });
-        FetchResponse { responses: topics.collect(), ..FetchResponse::default() }
+        let responses = topics.collect();
+        Fetched { response: FetchResponse { responses, ..FetchResponse::default() }, slices }
     }
 
     fn partition(
@@ -186,8 +199,9 @@ impl Fetch<'_> {
         topic: &FetchTopic,
         one: &FetchPartition,
         outcome: Result<Readable, Failed>,
+        slices: &mut Vec<ReadSlice>,
     ) -> PartitionData {
-        let read = outcome.and_then(|readable| match records(&readable) {
+        let read = outcome.and_then(|mut readable| match records(readable.slice.take(), slices) {
             Ok(records) => Ok((readable, records)),
             Err(e) => {
                 if let Ok(partition) = self.find(topic, one) {
@@ -209,7 +223,7 @@ impl Fetch<'_> {
                 log_start_offset: readable.log_start,
                 aborted_transactions: (self.request.isolation_level == READ_COMMITTED)
                     .then(Vec::new),
-                records: Some(records),
+                records,
                 ..data
             },
             Err(Failed { error, unknown }) => PartitionData {
@@ -246,12 +260,17 @@ impl Fetch<'_> {
     }
 }
 
-/// The bytes to send. A first batch that did not fit is of no use to anyone.
-fn records(readable: &Readable) -> Result<Bytes, DiskError> {
-    let Some(slice) = &readable.slice else {
-        return Ok(Bytes::new());
-    };
-    let bytes = slice.read()?;
-    let whole = BatchHeader::parse(&bytes).is_ok_and(|header| header.size() <= bytes.len());
-    Ok(if whole { bytes } else { Bytes::new() })
+/// What a partition's answer holds: few records are read, more are left to `slices`, and nothing is empty.
+fn records(
+    slice: Option<ReadSlice>,
+    slices: &mut Vec<ReadSlice>,
+) -> Result<Option<Bytes>, DiskError> {
+    match slice {
+        None => Ok(Some(Bytes::new())),
+        Some(slice) if slice.len() < COPIED => slice.read().map(Some),
+        Some(slice) => {
+            slices.push(slice);
+            Ok(None)
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kraftig_wire::Request;
 use kraftig_wire::messages::fetch_request::FetchRequest;
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::frames::{FrameError, Frames, Idle};
@@ -59,7 +59,7 @@ async fn answer_all(
             () = closed_by_peer(&stream), if is_fetch => return Ok(()),
         };
         if let Some(answer) = answer {
-            let written = idle.guard(stream.write_all(&answer)).await;
+            let written = idle.guard(answer.send(&mut stream)).await;
             written
                 .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
                 .map_err(CloseReason::Write)?;

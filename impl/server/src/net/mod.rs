@@ -4,6 +4,7 @@
 //! one, as Kafka's does. So answers come in order, and what a client sends ahead waits in the socket. Nothing that a
 //! client sends ends more than its own connection.
 
+mod answer;
 mod connection;
 mod frames;
 mod limits;

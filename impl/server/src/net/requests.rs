@@ -25,6 +25,7 @@ use kraftig_wire::{
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::types::NodeId;
 
+use super::answer::Answer;
 use crate::broker::{
     Broker, RequestContext, api_versions, create_topics, delete_topics, describe_cluster,
     describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id,
@@ -54,6 +55,9 @@ pub(super) enum RequestError {
     /// The answer cannot be written in the request's version: an error of this node.
     #[error("an answer cannot be sent: {0}")]
     Encode(#[from] EncodeError),
+    /// The answer is longer than a frame can say: `fetch.max.bytes` allows it.
+    #[error("an answer cannot be sent: it has more than 2 GiB. Lower fetch.max.bytes")]
+    TooLarge,
 }
 
 /// A request that is not read further than its header.
@@ -78,7 +82,7 @@ pub(super) async fn answer(
     broker: &Arc<Broker>,
     context: &mut RequestContext,
     frame: Bytes,
-) -> Result<Option<BytesMut>, RequestError> {
+) -> Result<Option<Answer>, RequestError> {
     let mut reader = Reader::new(frame);
     let header = decode_request_header(&mut reader)?;
     let (key, version) = (header.request_api_key, header.request_api_version);
@@ -87,7 +91,7 @@ pub(super) async fn answer(
         if key == ApiVersionsRequest::KEY {
             let response = api_versions::unsupported_version();
             let frame = encode_response_frame(header.correlation_id, key, 0, &response)?;
-            return Ok(Some(frame));
+            return Ok(Some(frame.into()));
         }
         return Err(RequestError::Version { name: api.name, version });
     }
@@ -122,9 +126,11 @@ pub(super) async fn answer(
                 broker.peers.fetch(version, &request, |id| controller(broker, context, id)).await
             })
         }
-        FetchRequest::KEY => answer!(FetchRequest, |request| {
-            fetch::handle(&broker.replicas, version, request).await
-        }),
+        FetchRequest::KEY => {
+            let fetched = fetch::handle(&broker.replicas, version, received.decode()?).await;
+            let correlation_id = received.header.correlation_id;
+            return Answer::fetched(correlation_id, version, fetched).map(Some);
+        }
         ListOffsetsRequest::KEY => answer!(ListOffsetsRequest, |request| {
             list_offsets::handle(&broker.replicas, version, request)
         }),
@@ -168,7 +174,7 @@ pub(super) async fn answer(
         }),
         other => return Err(RequestError::NotServed(other)),
     };
-    Ok(Some(frame))
+    Ok(Some(frame.into()))
 }
 
 /// Where a controller can be reached on the listener of a request.

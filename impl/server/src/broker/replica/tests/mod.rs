@@ -147,7 +147,7 @@ impl Node {
     }
 
     async fn fetch(&self, request: FetchRequest) -> FetchResponse {
-        fetch::handle(&self.replicas, 12, request).await
+        fetch::handle(&self.replicas, 12, request).await.response
     }
 
     /// Fetches from partition 0, without waiting.

@@ -15,7 +15,7 @@ async fn a_waiting_fetch_wakes() {
     let mut fetch = pin!(fetch);
     assert!(is_pending(&mut fetch).await);
     node.produce("t", batch(1)).await;
-    assert_eq!(found(&soon(&mut fetch).await.responses[0].partitions[1]).len(), 1);
+    assert_eq!(found(&soon(&mut fetch).await.response.responses[0].partitions[1]).len(), 1);
 
     let size = batch(1).len() as i32;
     let fetch = fetch::handle(&replicas, 12, waiting(&[(0, 1, 1000)], 2 * size));
@@ -24,13 +24,13 @@ async fn a_waiting_fetch_wakes() {
     node.produce("t", batch(1)).await;
     assert!(is_pending(&mut fetch).await, "there are too few bytes");
     node.produce("t", batch(1)).await;
-    assert_eq!(found(&soon(&mut fetch).await.responses[0].partitions[0]).len(), 2);
+    assert_eq!(found(&soon(&mut fetch).await.response.responses[0].partitions[0]).len(), 2);
 
     let fetch = fetch::handle(&replicas, 12, waiting(&[(0, 3, 1000)], 1));
     let mut fetch = pin!(fetch);
     assert!(is_pending(&mut fetch).await);
     node.change(|image| remove(image, "t"));
-    let gone = soon(&mut fetch).await.responses[0].partitions[0].error_code;
+    let gone = soon(&mut fetch).await.response.responses[0].partitions[0].error_code;
     assert_eq!(gone, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
     let partition = replicas.find(TopicRef::Name("t"), 0);
     assert!(partition.is_err());
@@ -116,10 +116,10 @@ async fn errors_of_a_fetch() {
     assert_eq!((session.error_code, session.session_id, session.responses.len()), (70, 0, 0));
     let mut by_id = request("", &[(0, 0, 1000)]);
     by_id.topics[0].topic_id = Uuid([1; 16]);
-    let response = fetch::handle(&node.replicas, 13, by_id.clone()).await;
+    let response = fetch::handle(&node.replicas, 13, by_id.clone()).await.response;
     assert_eq!(found(&response.responses[0].partitions[0]).len(), 1);
     by_id.topics[0].topic_id = Uuid([2; 16]);
-    let response = fetch::handle(&node.replicas, 13, by_id).await;
+    let response = fetch::handle(&node.replicas, 13, by_id).await.response;
     assert_eq!(response.responses[0].partitions[0].error_code, ErrorCode::UNKNOWN_TOPIC_ID.0);
 }
 
