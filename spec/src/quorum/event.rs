@@ -121,17 +121,6 @@ pub enum Request {
     Fetch(Fetch),
 }
 
-impl Request {
-    /// The epoch that the request speaks of.
-    pub fn epoch(&self) -> Epoch {
-        match self {
-            Self::Vote(vote) => vote.epoch,
-            Self::BeginQuorumEpoch(begin) => begin.epoch,
-            Self::Fetch(fetch) => fetch.epoch,
-        }
-    }
-}
-
 /// A candidate asks for a vote (Vote, key 52).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -31,9 +31,10 @@ mod switch {
     use std::cell::Cell;
     use std::collections::{BTreeMap, BTreeSet};
 
+    use crate::quorum::election::Step;
     use crate::quorum::event::{Answer, VoteAnswer};
     use crate::quorum::state::{ElectionState, LogSummary, Role};
-    use crate::types::NodeId;
+    use crate::types::{NodeId, Offset};
 
     /// A bug that can be switched on.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -268,6 +269,21 @@ mod switch {
             progress: BTreeMap::new(),
             heard: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
+        }
+    }
+
+    impl<P> Step<'_, P> {
+        /// Cuts everything from `to` on, if there is anything.
+        pub(in crate::quorum) fn cut_beyond(&mut self, to: Offset) {
+            if to < self.state.log.end {
+                self.cut(to);
+            }
+        }
+
+        /// Cuts what is neither flushed nor known to be committed.
+        pub(in crate::quorum) fn cut_doubtful(&mut self) {
+            let known = self.state.high_watermark.unwrap_or_default();
+            self.cut_beyond(self.state.log.flushed.max(known));
         }
     }
 

@@ -205,19 +205,7 @@ impl<P> Step<'_, P> {
         mutant!(TruncationDoesNothing: (), else self.cut(to));
     }
 
-    #[cfg(feature = "mutants")]
-    fn cut_beyond(&mut self, to: Offset) {
-        if to < self.state.log.end {
-            self.cut(to);
-        }
-    }
-
-    #[cfg(feature = "mutants")]
-    pub(super) fn cut_doubtful(&mut self) {
-        self.cut_beyond(self.state.log.flushed.max(self.state.high_watermark.unwrap_or_default()));
-    }
-
-    fn cut(&mut self, to: Offset) {
+    pub(super) fn cut(&mut self, to: Offset) {
         self.state.log.truncate(to);
         self.effects.push(Effect::Truncate { to });
     }
