@@ -31,6 +31,7 @@ use kraftig_wire::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 /// Longer than anything here takes: a node whose disk fails ends, and does not hang.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -66,6 +67,7 @@ async fn start(dir: &Path) -> Result<Node, NodeError> {
         ("log.flush.offset.checkpoint.interval.ms", "5"),
         ("replica.high.watermark.checkpoint.interval.ms", "5"),
         ("metadata.max.idle.interval.ms", "0"),
+        ("internal.metadata.log.segment.bytes", "6000"),
         // A node that was killed comes back when the session of its former life has ended.
         ("broker.session.timeout.ms", "50"),
         ("broker.heartbeat.interval.ms", "10"),
@@ -82,8 +84,7 @@ struct Client {
 }
 
 impl Client {
-    async fn connect(node: &Node) -> Option<Self> {
-        let address: SocketAddr = node.address("PLAINTEXT")?;
+    async fn connect(address: SocketAddr) -> Option<Self> {
         Some(Self { stream: TcpStream::connect(address).await.ok()?, correlation_id: 0 })
     }
 
@@ -146,55 +147,71 @@ struct Told {
 
 type Shared = Arc<Mutex<Told>>;
 
+/// Creates topics that flush each batch, in one request.
+async fn create(client: &mut Client, told: &Shared, topics: &[(&str, i32)]) -> Option<()> {
+    let config = |(name, value): (&str, &str)| CreatableTopicConfig {
+        name: Str::from(name),
+        value: Some(Str::from(value)),
+    };
+    let configs = [
+        ("flush.messages", "1"),
+        ("internal.segment.bytes", "3000"),
+        ("index.interval.bytes", "500"),
+        ("file.delete.delay.ms", "0"),
+    ];
+    let topic = |(name, partitions): &(&str, i32)| CreatableTopic {
+        name: Str::from(*name),
+        num_partitions: *partitions,
+        replication_factor: 1,
+        configs: configs.map(config).into(),
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest {
+        topics: topics.iter().map(topic).collect(),
+        timeout_ms: 30_000,
+        ..CreateTopicsRequest::default()
+    };
+    told.lock().unwrap().in_doubt.extend(topics.iter().map(|(name, _)| (*name).to_owned()));
+    let response = loop {
+        let response = client.ask(7, &request).await?;
+        if !is_fenced(response.topics[0].error_code).await {
+            break response;
+        }
+    };
+    let mut told = told.lock().unwrap();
+    for created in response.topics {
+        if created.error_code != 0 {
+            return None;
+        }
+        let name = created.name.as_str().to_owned();
+        let partitions = vec![Vec::new(); created.num_partitions as usize];
+        told.in_doubt.retain(|one| *one != name);
+        told.topics.insert(name, Topic { id: created.topic_id, partitions });
+    }
+    Some(())
+}
+
 struct Session<'a> {
+    address: SocketAddr,
     client: Client,
     told: &'a Shared,
 }
 
 impl Session<'_> {
-    /// Creates topics that flush each batch, in one request.
     async fn create(&mut self, topics: &[(&str, i32)]) -> Option<()> {
-        let config = |(name, value): (&str, &str)| CreatableTopicConfig {
-            name: Str::from(name),
-            value: Some(Str::from(value)),
-        };
-        let configs = [
-            ("flush.messages", "1"),
-            ("internal.segment.bytes", "3000"),
-            ("index.interval.bytes", "500"),
-            ("file.delete.delay.ms", "0"),
-        ];
-        let topic = |(name, partitions): &(&str, i32)| CreatableTopic {
-            name: Str::from(*name),
-            num_partitions: *partitions,
-            replication_factor: 1,
-            configs: configs.map(config).into(),
-            ..CreatableTopic::default()
-        };
-        let request = CreateTopicsRequest {
-            topics: topics.iter().map(topic).collect(),
-            timeout_ms: 30_000,
-            ..CreateTopicsRequest::default()
-        };
-        let names = topics.iter().map(|(name, _)| (*name).to_owned());
-        self.told.lock().unwrap().in_doubt = names.collect();
-        let response = loop {
-            let response = self.client.ask(7, &request).await?;
-            if !is_fenced(response.topics[0].error_code).await {
-                break response;
-            }
-        };
-        let mut told = self.told.lock().unwrap();
-        for created in response.topics {
-            if created.error_code != 0 {
-                return None;
-            }
-            let partitions = vec![Vec::new(); created.num_partitions as usize];
-            let topic = Topic { id: created.topic_id, partitions };
-            told.topics.insert(created.name.as_str().to_owned(), topic);
+        create(&mut self.client, self.told, topics).await
+    }
+
+    /// Creates topics at once, each by a client of its own: their batches go to the metadata log together.
+    async fn create_together(&mut self, names: &[&'static str], partitions: i32) -> Option<()> {
+        let mut clients = JoinSet::new();
+        for &name in names {
+            let mut client = Client::connect(self.address).await?;
+            let told = self.told.clone();
+            clients.spawn(async move { create(&mut client, &told, &[(name, partitions)]).await });
         }
-        told.in_doubt.clear();
-        Some(())
+        let created = clients.join_all().await;
+        created.into_iter().collect()
     }
 
     async fn delete(&mut self, name: &str) -> Option<()> {
@@ -219,7 +236,7 @@ impl Session<'_> {
             let mut told = self.told.lock().unwrap();
             told.written += 1;
             let mut batch = BatchBuilder::new(0, -1, 1_700_000_000_000 + told.written as i64);
-            for record in 0..1 + told.written % 3 {
+            for record in 0..=told.written % 3 {
                 let text = format!("{} {record} ", told.written);
                 batch.push(None, Some(text.repeat(1 + size / text.len()).as_bytes()));
             }
@@ -309,6 +326,7 @@ async fn first_life(session: &mut Session<'_>) -> Option<()> {
     session.produce("a", 1, 700).await?;
     session.produce("a", 0, 1500).await?;
     session.create(&[("b", 1), ("c", 2), ("d", 1)]).await?;
+    session.create_together(&["p", "q", "r", "s"], 10).await?;
     session.produce("b", 0, 400).await?;
     session.produce("a", 0, 900).await?;
     session.delete("a").await?;
@@ -323,6 +341,7 @@ async fn second_life(session: &mut Session<'_>) -> Option<()> {
     session.produce("b", 0, 1000).await?;
     session.produce("a", 1, 1000).await?;
     session.create(&[("e", 1)]).await?;
+    session.create_together(&["t", "u", "v"], 10).await?;
     session.produce("e", 0, 100).await?;
     session.delete("d").await?;
     session.produce("b", 0, 2000).await
@@ -409,11 +428,11 @@ fn live(
             Err(error) => return Err(format!("the node does not start: {error}")),
         };
         let lived = async {
-            let client_of = Client::connect(&node).await.ok_or(GONE)?;
-            client(&mut Session { client: client_of, told }).await
+            let address = node.address("PLAINTEXT").ok_or(GONE)?;
+            let connection = Client::connect(address).await.ok_or(GONE)?;
+            client(&mut Session { address, client: connection, told }).await
         };
-        let lived = lived.await;
-        match lived {
+        match lived.await {
             Ok(()) if end == End::Kill => Ok(()),
             Ok(()) => {
                 node.stop().await;
