@@ -77,6 +77,11 @@ impl Answer {
         Ok(Self { frame, slices: placed })
     }
 
+    /// The memory that it takes.
+    pub(super) fn held(&self) -> usize {
+        self.frame.len()
+    }
+
     /// Returns when the socket has taken all of it.
     pub(super) async fn send(self, stream: &mut TcpStream) -> io::Result<()> {
         let Self { mut frame, slices } = self;

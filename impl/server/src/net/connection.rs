@@ -2,14 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kraftig_wire::Request;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
-use super::frames::{FrameError, Frames, Idle};
+use super::frames::{FrameError, Frames};
+use super::guest::{GaveUp, Guest};
+use super::limits::Limits;
 use super::requests::{self, RequestError};
 use crate::broker::{Broker, RequestContext};
 use crate::config::SocketConfig;
@@ -23,20 +26,33 @@ enum CloseReason {
     Request(#[from] RequestError),
     #[error("it takes no answers: {0}")]
     Write(io::Error),
+    #[error(transparent)]
+    GaveUp(#[from] GaveUp),
+    #[error(
+        "a request for API {key} has {size} bytes, and would take more memory than queued.max.request.bytes allows"
+    )]
+    TooLarge { key: i16, size: usize },
 }
 
 /// Serves a connection until either side has enough of it.
-pub(super) async fn serve(stream: TcpStream, mut context: RequestContext, broker: &Arc<Broker>) {
-    match answer_all(stream, &mut context, broker).await {
-        // Peers come and go as they like.
+pub(super) async fn serve(
+    stream: TcpStream,
+    mut context: RequestContext,
+    broker: &Arc<Broker>,
+    guest: &Guest,
+) {
+    match answer_all(stream, &mut context, broker, guest).await {
+        // Peers come and go as they like, and what is given up is told where it is decided.
         Ok(())
-        | Err(CloseReason::Frame(FrameError::Io(_) | FrameError::Idle) | CloseReason::Write(_)) => {
-        }
-        Err(reason) => tracing::warn!(
-            "closing the connection of {} on {}: {reason}",
-            context.peer,
-            context.listener.name
-        ),
+        | Err(
+            CloseReason::Frame(FrameError::Io(_) | FrameError::GaveUp(_))
+            | CloseReason::Write(_)
+            | CloseReason::GaveUp(_),
+        ) => {}
+        Err(reason) => guest.limits().complain(|| {
+            let listener = &context.listener.name;
+            format!("closing the connection of {} on {listener}: {reason}", context.peer)
+        }),
     }
 }
 
@@ -44,26 +60,41 @@ async fn answer_all(
     mut stream: TcpStream,
     context: &mut RequestContext,
     broker: &Arc<Broker>,
+    guest: &Guest,
 ) -> Result<(), CloseReason> {
     let config = &broker.config.sockets;
     set_options(&stream, config).map_err(FrameError::Io)?;
-    let idle = Idle(u64::try_from(config.connections_max_idle_ms).ok().map(Duration::from_millis));
     let mut frames = Frames::new(usize::try_from(config.request_max_bytes).unwrap_or_default());
-    while let Some(frame) = frames.next(&mut stream, idle).await? {
-        // A fetch may wait for days and changes nothing: it ends with its client. All else is done to its end.
-        let is_fetch = frame.starts_with(&FetchRequest::KEY.to_be_bytes());
-        let answer = tokio::select! {
-            // What is there at once is sent even so: the client may have closed just its own half.
-            biased;
-            answer = requests::answer(broker, context, frame) => answer?,
-            () = closed_by_peer(&stream), if is_fetch => return Ok(()),
+    while let Some(frame) = frames.next(&mut stream, guest).await? {
+        let size = frame.len();
+        let key = frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key));
+        let memory = guest.limits().unfolded(key, size);
+        guest.hold(memory.ok_or(CloseReason::TooLarge { key, size })?).await?;
+        let answer = if key == FetchRequest::KEY {
+            tokio::select! {
+                // What is there at once is sent even so: the client may have closed just its own half.
+                biased;
+                answer = requests::answer(broker, context, frame) => answer?,
+                // A fetch may wait for days and changes nothing: it ends with its client, and leaves for others.
+                () = closed_by_peer(&stream) => return Ok(()),
+                () = guest.displaced() => return Err(GaveUp::Displaced.into()),
+            }
+        } else if Limits::is_large(key, size) {
+            // In its turn, and not in the way of the connections that share this thread.
+            let _turn = guest.guard(guest.limits().large.acquire()).await?;
+            guest.works();
+            block_in_place(|| Handle::current().block_on(requests::answer(broker, context, frame)))?
+        } else {
+            guest.works();
+            requests::answer(broker, context, frame).await?
         };
+        guest.waits();
         if let Some(answer) = answer {
-            let written = idle.guard(answer.send(&mut stream)).await;
-            written
-                .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
-                .map_err(CloseReason::Write)?;
+            guest.holds(answer.held());
+            guest.guard(answer.send(&mut stream)).await?.map_err(CloseReason::Write)?;
         }
+        guest.served();
+        guest.holds(frames.kept());
     }
     Ok(())
 }

@@ -1,15 +1,16 @@
 //! Frames from a stream of bytes.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::guest::{GaveUp, Guest};
+
 /// What an idle connection holds for the next frame.
 const IDLE_BYTES: usize = 4 << 10;
 /// What a connection may claim before it has sent it. Above, the buffer grows as the bytes come.
-const UNPROVEN_BYTES: usize = 1 << 20;
+const UNPROVEN_BYTES: usize = 128 << 10;
 /// The memory of a frame above this is given back with the frame.
 const KEPT_BYTES: usize = 64 << 10;
 
@@ -27,9 +28,9 @@ pub(super) enum FrameError {
     /// The stream ended within a frame.
     #[error("it ended within a request")]
     Truncated,
-    /// Nothing came for too long.
-    #[error("nothing came for connections.max.idle.ms")]
-    Idle,
+    /// It is not waited for any longer.
+    #[error(transparent)]
+    GaveUp(#[from] GaveUp),
     /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -48,12 +49,17 @@ impl Frames {
         Self { buffer: BytesMut::new(), limit }
     }
 
+    /// The memory that is kept for the next frame.
+    pub(super) fn kept(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// The next frame without its size; `None` where the stream ends between frames. The frame shares no memory with
     /// what follows for longer than it is kept.
     pub(super) async fn next(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
-        idle: Idle,
+        guest: &Guest,
     ) -> Result<Option<Bytes>, FrameError> {
         loop {
             let wanted = match self.buffer.first_chunk() {
@@ -75,37 +81,25 @@ impl Frames {
                     (frame - self.buffer.len()).min(self.buffer.len().max(UNPROVEN_BYTES))
                 }
             };
+            guest.hold(self.buffer.len() + wanted).await?;
             self.buffer.reserve(wanted);
-            match idle.guard(stream.read_buf(&mut self.buffer)).await {
-                None => return Err(FrameError::Idle),
-                Some(Err(error)) => return Err(error.into()),
-                Some(Ok(0)) if self.buffer.is_empty() => return Ok(None),
-                Some(Ok(0)) => return Err(FrameError::Truncated),
-                Some(Ok(_)) => {}
+            match guest.guard(stream.read_buf(&mut self.buffer)).await?? {
+                0 if self.buffer.is_empty() => return Ok(None),
+                0 => return Err(FrameError::Truncated),
+                _ => {}
             }
-        }
-    }
-}
-
-/// A limit on waiting for a peer (`connections.max.idle.ms`), if there is one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Idle(pub(super) Option<Duration>);
-
-impl Idle {
-    /// What `work` gives, or `None` if it takes longer than the limit.
-    pub(super) async fn guard<T>(self, work: impl Future<Output = T>) -> Option<T> {
-        match self.0 {
-            None => Some(work.await),
-            Some(limit) => tokio::time::timeout(limit, work).await.ok(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::tests::{admit, limits};
     use super::*;
 
-    const NO_LIMIT: Idle = Idle(None);
+    async fn guest(more: &[(&str, &str)]) -> Guest {
+        admit(&limits(8, 8 << 20, more), 1).await.expect("room")
+    }
 
     fn frame(payload: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes().to_vec();
@@ -120,27 +114,29 @@ mod tests {
         // In chunks that end anywhere.
         let mut stream = in_chunks(&bytes, 1000);
         let mut frames = Frames::new(4 * UNPROVEN_BYTES);
+        let guest = guest(&[]).await;
         for expected in [&b"one"[..], b"", &large, b"last"] {
-            let frame = frames.next(&mut stream, NO_LIMIT).await.unwrap().unwrap();
+            let frame = frames.next(&mut stream, &guest).await.unwrap().unwrap();
             assert!(frame == expected, "a frame of {} bytes", expected.len());
         }
-        assert!(frames.next(&mut stream, NO_LIMIT).await.unwrap().is_none());
+        assert!(frames.next(&mut stream, &guest).await.unwrap().is_none());
     }
 
     #[tokio::test]
     async fn a_claim_is_not_believed() {
+        let guest = guest(&[]).await;
         for (bytes, limit) in [
             (&i32::MAX.to_be_bytes()[..], 100 << 20),
             (&(-1i32).to_be_bytes(), 100),
             (&101i32.to_be_bytes(), 100),
         ] {
             let mut frames = Frames::new(limit);
-            let error = frames.next(&mut &bytes[..], NO_LIMIT).await.unwrap_err();
+            let error = frames.next(&mut &bytes[..], &guest).await.unwrap_err();
             assert!(matches!(error, FrameError::Size { .. }), "{error}");
         }
         let mut frames = Frames::new(usize::MAX);
         let bytes = i32::MAX.to_be_bytes();
-        let error = frames.next(&mut &bytes[..], NO_LIMIT).await.unwrap_err();
+        let error = frames.next(&mut &bytes[..], &guest).await.unwrap_err();
         assert!(matches!(error, FrameError::Truncated), "{error}");
         assert!(frames.buffer.capacity() <= 2 * UNPROVEN_BYTES);
     }
@@ -148,9 +144,9 @@ mod tests {
     #[tokio::test]
     async fn an_idle_stream_ends() {
         let (_open, mut stream) = tokio::io::duplex(16);
-        let idle = Idle(Some(Duration::from_millis(1)));
-        let error = Frames::new(100).next(&mut stream, idle).await.unwrap_err();
-        assert!(matches!(error, FrameError::Idle), "{error}");
+        let guest = guest(&[("connections.max.idle.ms", "101")]).await;
+        let error = Frames::new(100).next(&mut stream, &guest).await.unwrap_err();
+        assert!(matches!(error, FrameError::GaveUp(GaveUp::Idle)), "{error}");
     }
 
     fn in_chunks(bytes: &[u8], size: usize) -> impl AsyncRead + Unpin {

@@ -7,6 +7,7 @@
 mod answer;
 mod connection;
 mod frames;
+mod guest;
 mod limits;
 mod requests;
 
@@ -139,14 +140,13 @@ async fn accept(
         };
         // It waits here, and the next ones in the backlog.
         let slot = limits.slot().await;
-        let Some(admitted) = limits.admit(slot, peer) else {
+        let Some(guest) = limits.admit(slot, peer).await else {
             continue;
         };
         let context = RequestContext { listener: listener.clone(), peer, client_id: None };
         let broker = broker.clone();
         connections.spawn(async move {
-            let _admitted = admitted;
-            connection::serve(stream, context, &broker).await;
+            connection::serve(stream, context, &broker, &guest).await;
         });
     }
 }
