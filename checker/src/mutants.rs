@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -197,7 +196,6 @@ pub(crate) fn list() -> Result<ExitCode, String> {
 struct Run {
     without: Option<Property>,
     threads: usize,
-    text: String,
     right: usize,
     wrong: usize,
     rows: Vec<Value>,
@@ -209,16 +207,22 @@ impl Run {
         search(&judged, self.threads, None, |_| {})
     }
 
-    fn line(&mut self, what: &str, bounds: Bounds, states: u64, outcome: &str, right: bool) {
+    /// Told as soon as it is known: all of them take a while.
+    fn line(
+        &mut self,
+        what: &str,
+        bounds: Bounds,
+        states: u64,
+        outcome: &str,
+        right: bool,
+    ) -> Result<(), String> {
         *(if right { &mut self.right } else { &mut self.wrong }) += 1;
         let mark = if right { "" } else { "  WRONG" };
-        let line = format!(
+        crate::print(&format!(
             "{what:<42} {}  {:>9}  {outcome}{mark}\n",
             bounds_text(bounds),
             grouped(states)
-        );
-        let _ = std::io::stderr().flush();
-        self.text.push_str(&line);
+        ))
     }
 
     fn mutant(&mut self, row: &Row) -> Result<(), String> {
@@ -272,8 +276,7 @@ impl Run {
             "outcome": outcome.text(),
             "as_expected": right,
         }));
-        self.line(&names, row.bounds(), states as u64, &text, right);
-        Ok(())
+        self.line(&names, row.bounds(), states as u64, &text, right)
     }
 
     fn unmutated(&mut self, bounds: Bounds) -> Result<(), String> {
@@ -281,8 +284,7 @@ impl Run {
         let found = self.search(&model);
         let clean = found.complete && found.violations.is_empty();
         let text = if clean { "complete and clean" } else { "NOT CLEAN" };
-        self.line("no mutant", bounds, found.unique() as u64, text, clean);
-        Ok(())
+        self.line("no mutant", bounds, found.unique() as u64, text, clean)
     }
 }
 
@@ -294,38 +296,37 @@ pub(crate) fn run(
     as_json: bool,
 ) -> Result<ExitCode, String> {
     let started = Instant::now();
-    let mut run =
-        Run { without, threads, text: String::new(), right: 0, wrong: 0, rows: Vec::new() };
+    let mut run = Run { without, threads, right: 0, wrong: 0, rows: Vec::new() };
     let wanted =
         |row: &&Row| only.is_empty() || row.mutants.iter().any(|mutant| only.contains(mutant));
     let rows: Vec<&Row> = ROWS.iter().filter(wanted).collect();
     if rows.is_empty() {
         return Err("no row runs this mutant; see --list".to_owned());
     }
+    if let Some(property) = without {
+        crate::print(&format!("judged without {}\n\n", property.name()))?;
+    }
+    crate::print(&format!("{:<42} n e v   c  {:>9}  what comes of it\n", "mutant", "states"))?;
     for row in &rows {
         run.mutant(row)?;
     }
-    run.text.push('\n');
+    crate::print("\n")?;
     let baselines: BTreeMap<String, Bounds> =
         rows.iter().map(|row| (bounds_text(row.bounds()), row.bounds())).collect();
     for bounds in baselines.into_values() {
         run.unmutated(bounds)?;
     }
-    let exempt = rows.iter().filter(|row| matches!(row.expected, Exempt(_))).count();
-    let needed = rows.iter().filter(|row| matches!(row.expected, KilledByNothingElse(..)));
-    let Run { right, wrong, text, rows: json_rows, .. } = run;
-    let mut report =
-        format!("{:<42} n e v   c  {:>9}  what comes of it\n{text}\n", "mutant", "states");
-    if let Some(property) = without {
-        let _ = writeln!(report, "judged without {}", property.name());
-    }
-    let _ = writeln!(
-        report,
-        "verdict      {}: {right} rows as they must be, {wrong} otherwise ({} killed, {exempt} exempt, {} properties \
-         of {} seen to be needed), {:.0} s",
+    let count = |is: fn(&Expected) -> bool| rows.iter().filter(|row| is(&row.expected)).count();
+    let exempt = count(|expected| matches!(expected, Exempt(_)));
+    let needed = count(|expected| matches!(expected, KilledByNothingElse(..)));
+    let Run { right, wrong, rows: json_rows, .. } = run;
+    let mut report = format!(
+        "
+verdict      {}: {right} rows as they must be, {wrong} otherwise
+rows         {} bugs to be found, {exempt} exempt, {needed} of {} properties to be seen needed, {:.0} s
+",
         if wrong == 0 { "as expected" } else { "NOT as expected" },
         rows.len() - exempt,
-        needed.count(),
         Property::ALL.len(),
         started.elapsed().as_secs_f64()
     );
