@@ -399,6 +399,8 @@ impl Log {
         }
         let mut directories = Vec::new();
         if self.directory_unflushed {
+            // Without its topic id a log would be taken for that of any topic of the name.
+            files.push(PathOrFile::Path(self.directory.join(PARTITION_METADATA)));
             directories.push(self.directory.clone());
             directories.extend(self.directory.parent().map(Path::to_path_buf));
         }

@@ -200,6 +200,7 @@ impl Store<'_> {
     /// Does the steps and notes what was acknowledged.
     fn run(&self, steps: &[Step], expected: &mut Expected) -> Result<(), Failure> {
         let mut log = self.open()?;
+        log.assign_topic_id(TOPIC)?;
         for step in steps {
             match *step {
                 Step::Append(count) => {
@@ -260,6 +261,9 @@ impl Store<'_> {
         if promise != expected.promised && (promise.is_none() || promise != expected.promising) {
             return lost(format!("quorum-state is {promise:?}, not {:?}", expected.promised));
         }
+        if expected.flushed > 0 && log.topic_id() != Some(TOPIC) {
+            return lost(format!("the topic id is {:?}", log.topic_id()));
+        }
         let (start, end) = (log.start_offset(), log.end_offset());
         if start > expected.start || start < expected.start_in_checkpoint {
             return lost(format!("the log begins at {start}, not at {}", expected.start));
@@ -299,6 +303,7 @@ impl Store<'_> {
     /// Recovers and goes on: what is acknowledged after a recovery is as safe as before.
     fn go_on(&self, expected: &mut Expected) -> Result<(), Failure> {
         let mut log = self.recover(expected)?;
+        log.assign_topic_id(TOPIC)?;
         let from = log.start_offset();
         expected.start = from;
         expected.batches.clear();

@@ -41,7 +41,8 @@ impl Storage {
         let mut log = if has_log {
             recovery::check(directory)?;
             let known = Known { contiguous: true, ..Known::default() };
-            let (log, recovery) = Log::open(directory, known, config.clone(), now)?;
+            let (mut log, recovery) = Log::open(directory, known, config.clone(), now)?;
+            log.assign_topic_id(TopicId::METADATA)?;
             if let Some(damage) = recovery.damage {
                 let lost = recovery.bytes_lost;
                 tracing::warn!("cut {lost} bytes off the end of the metadata log: {damage}");
