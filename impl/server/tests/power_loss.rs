@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use kraftig_log::bootstrap;
 use kraftig_log::disk::simulated::{Disk, Fault};
 use kraftig_log::meta_properties::{MetaProperties, Version, random_uuid};
+use kraftig_log::{bootstrap, disk};
 use kraftig_server::config::Config;
 use kraftig_server::{Node, NodeError, ServerOptions};
 use kraftig_spec::types::{DirectoryId, NodeId};
@@ -42,8 +42,14 @@ const RUNS: usize = 12;
 /// The client got no answer: the node has ended.
 const GONE: &str = "the node is gone";
 
+/// Where on its disk a node has its files.
+fn log_dir(disk: &Disk) -> PathBuf {
+    disk.path().join("kafka/logs")
+}
+
 /// What `kraftig storage format` makes.
 fn format(dir: &Path) {
+    disk::create_dir_durably(dir).unwrap();
     let features = [("metadata.version", 29), ("eligible.leader.replicas.version", 1)];
     bootstrap::write(dir, &bootstrap::feature_records(features), 0).unwrap();
     let properties = MetaProperties {
@@ -422,7 +428,7 @@ fn live(
     end: End,
 ) -> Result<(), String> {
     let life = async {
-        let mut node = match start(disk.path()).await {
+        let mut node = match start(&log_dir(disk)).await {
             Ok(node) => node,
             Err(_) if !disk.is_on() => return Ok(()),
             Err(error) => return Err(format!("the node does not start: {error}")),
@@ -486,7 +492,7 @@ fn come_back(left: &Disk, told: Told, cut: Option<u64>, seed: u64) -> Result<(),
 fn cut(name: &str, changes: u64, seeds: u64, fault: Option<Fault>) -> Result<bool, String> {
     let path = Path::new("/simulated").join(name);
     let disk = Disk::mount(&path);
-    format(&path);
+    format(&log_dir(&disk));
     disk.set_fault(fault);
     disk.power_off_after(changes);
     let told = Shared::default();
@@ -530,7 +536,7 @@ fn everywhere(name: &str, step: u64, seeds: u64, fault: Option<Fault>) -> Result
 
 #[test]
 fn what_was_acknowledged_is_there() {
-    const SEEDS: u64 = 4;
+    const SEEDS: u64 = 3;
     let changes = everywhere("node", 1, SEEDS, None).unwrap();
     println!("power losses: {} at {changes} changes of a node, {SEEDS} seeds", changes * SEEDS * 2);
     assert!(changes > 300, "{changes}");

@@ -194,6 +194,21 @@ pub fn create_dir(path: &Path) -> Result<()> {
     at("create", path, device::create_dir(path))
 }
 
+/// Makes a directory and those above it, durably: each new one is an entry of the one above it.
+pub fn create_dir_durably(path: &Path) -> Result<()> {
+    let mut above = Vec::new();
+    for directory in path.ancestors() {
+        if directory.as_os_str().is_empty() || exists(directory)? {
+            break;
+        }
+        above.extend(directory.parent());
+    }
+    create_dir(path)?;
+    // The parent of a relative path of one name is the working directory.
+    let here = |path: &&Path| path.as_os_str().is_empty();
+    above.into_iter().try_for_each(|path| sync_dir(if here(&path) { Path::new(".") } else { path }))
+}
+
 /// Removes a directory with all that is in it; one that is not there is no error.
 pub fn remove_dir(path: &Path) -> Result<()> {
     match device::remove_dir(path) {

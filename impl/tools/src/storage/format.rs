@@ -175,7 +175,7 @@ impl NewNode {
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Failure> {
         let now =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
-        disk::create_dir(directory)?;
+        disk::create_dir_durably(directory)?;
         let records = bootstrap::feature_records(self.records());
         bootstrap::write(directory, &records, now)?;
         let properties = MetaProperties {

@@ -182,6 +182,16 @@ fn a_name_is_safe_when_its_directory_is_flushed() {
 }
 
 #[test]
+fn a_directory_is_made_durably() {
+    let (disk, root) = mount("durably");
+    disk::create_dir(&root.join("a")).unwrap();
+    disk::create_dir_durably(&root.join("b/c/d")).unwrap();
+    disk::create_dir_durably(&root.join("b/c/d")).unwrap();
+    let look = |root: &Path| disk::exists(&root.join("b/c/d")).unwrap();
+    assert_eq!(outcomes(&disk, "durably", look), BTreeSet::from([true]));
+}
+
+#[test]
 fn the_power_goes_at_any_change() {
     // Nine changes: make, write, flush, make, write, flush, rename, remove, flush.
     let run = |root: &Path| -> Result<(), disk::DiskError> {
