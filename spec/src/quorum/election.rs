@@ -364,7 +364,7 @@ impl<P> Step<'_, P> {
         let in_epoch = election.voted.filter(|_| epoch == election.epoch);
         let voted = in_epoch.filter(|voted| !config.is_local(*voted));
         *election = ElectionState { epoch, leader: Some(leader), voted };
-        mutant!(CutsForNewLeader: self.cut_doubtful(), else ());
+        mutant!(CutsForNewLeader: self.cut_doubtful());
         self.change_role(Role::Follower);
     }
 
@@ -436,8 +436,9 @@ impl<P> Step<'_, P> {
     }
 
     fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
-        let ElectionState { epoch, leader, .. } = self.state.election;
-        let leader = mutant!(NamesVoteAsLeader: mutant::leader_or_vote(self.state.election, &answer), else leader);
+        let epoch = self.state.election.epoch;
+        let leader = mutant!(NamesVoteAsLeader:
+            mutant::leader_or_vote(self.state.election, &answer), else self.state.election.leader);
         self.effects.push(Effect::Respond { response: Response { epoch, leader, error, answer } });
     }
 }

@@ -6,10 +6,14 @@
 //! `papers/quorum.md`.
 
 /// `mutant!(Name: wrong, else right)`: the right expression, unless the mutant of that name is switched on.
+/// `mutant!(Name: wrong)`: nothing, unless it is.
 #[cfg(feature = "mutants")]
 macro_rules! mutant {
     ($name:ident: $wrong:expr, else $right:expr) => {
         if $crate::quorum::mutant::Mutant::$name.is_on() { $wrong } else { $right }
+    };
+    ($name:ident: $wrong:expr) => {
+        mutant!($name: $wrong, else ())
     };
 }
 
@@ -19,6 +23,7 @@ macro_rules! mutant {
     ($name:ident: $wrong:expr, else $right:expr) => {
         $right
     };
+    ($name:ident: $wrong:expr) => {};
 }
 
 #[cfg(feature = "mutants")]

@@ -13,11 +13,11 @@ const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
 
 impl<P> Step<'_, P> {
     pub(super) fn append(&mut self, epoch: Epoch, batches: Vec<NewBatch<P>>) {
-        let leads = self.state.is_leader();
-        let leads =
-            mutant!(AppendsWhenResigned: leads || self.state.role == Role::Resigned, else leads);
-        let leads = leads && self.state.election.epoch == epoch;
-        if !leads || batches.iter().any(|batch| batch.records == 0) {
+        let is_leader = self.state.is_leader();
+        let leads = mutant!(AppendsWhenResigned:
+            is_leader || self.state.role == Role::Resigned, else is_leader);
+        let fits = leads && self.state.election.epoch == epoch;
+        if !fits || batches.iter().any(|batch| batch.records == 0) {
             let refusal = Refusal::AppendWithoutLeadership;
             return self.effects.push(Effect::Refuse { refusal });
         }
@@ -41,7 +41,7 @@ impl<P> Step<'_, P> {
     pub(super) fn flushed(&mut self, end: Offset) {
         let log = &mut self.state.log;
         log.flushed = log.flushed.max(end.min(log.end));
-        mutant!(FlushDropsTail: self.cut_beyond(end), else ());
+        mutant!(FlushDropsTail: self.cut_beyond(end));
         self.advance_leader_high_watermark();
     }
 
@@ -65,10 +65,10 @@ impl<P> Step<'_, P> {
             return self.respond_fetch(Error::NotLeaderOrFollower, NOTHING_FETCHED);
         }
         let agreed = log.end_of_epoch(fetch.last_fetched_epoch);
-        let diverges = fetch.offset > Offset::ZERO
+        let differs = fetch.offset > Offset::ZERO
             && (agreed.epoch != fetch.last_fetched_epoch
                 || mutant!(DivergenceByEpochOnly: false, else agreed.end < fetch.offset));
-        let diverges = mutant!(NoDivergence: false, else diverges);
+        let diverges = mutant!(NoDivergence: false, else differs);
         let end = log.end;
         if !diverges {
             self.note_progress(fetch);
@@ -101,8 +101,8 @@ impl<P> Step<'_, P> {
         if known.directory != replica.directory {
             *known = anew;
         }
-        let offset = mutant!(CountsNextOffset: offset.plus(1), else offset);
-        known.end = mutant!(EndsOverwritten: offset, else known.end.max(offset));
+        let vouched = mutant!(CountsNextOffset: offset.plus(1), else offset);
+        known.end = mutant!(EndsOverwritten: vouched, else known.end.max(vouched));
         acknowledged.insert(replica.id);
         heard.insert(replica.id);
         if config.is_majority(heard.len() + 1) {
@@ -134,8 +134,8 @@ impl<P> Step<'_, P> {
             .collect();
         ends.sort_unstable_by(|a, b| b.cmp(a));
         let to = mutant!(OneIsMajority: ends[0], else ends[ends.len() / 2]);
-        let own_epoch = mutant!(CommitsAtEpochStart: to >= *epoch_start, else to > *epoch_start);
-        let own_epoch = mutant!(CommitsOldEpochs: true, else own_epoch);
+        let beyond_start = mutant!(CommitsAtEpochStart: to >= *epoch_start, else to > *epoch_start);
+        let own_epoch = mutant!(CommitsOldEpochs: true, else beyond_start);
         if own_epoch && to > high_watermark.unwrap_or(Offset::ZERO) {
             *high_watermark = Some(to);
             self.effects.push(Effect::AdvanceHighWatermark { to });
@@ -147,7 +147,7 @@ impl<P> Step<'_, P> {
         self.set_timer(Timer::Fetch);
         if let Some(diverging) = answer.diverging {
             mutant!(HighWatermarkBeforeTruncation:
-                self.learn_high_watermark(answer.high_watermark), else ());
+                self.learn_high_watermark(answer.high_watermark));
             return self.truncate(diverging);
         }
         if let Some(batches) = answer.records {
