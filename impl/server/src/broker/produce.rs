@@ -10,13 +10,21 @@ use kraftig_wire::messages::produce_response::{
     TopicProduceResponse,
 };
 use kraftig_wire::{ErrorCode, Str};
+use tokio::sync::Semaphore;
+use tokio::task::block_in_place;
 
-use super::replica::{Appended, Partition, Refusal, ReplicaManager, TopicRef, now_ms, prepare};
+use super::replica::{
+    Appended, MAX_DECOMPRESSED, Partition, Refusal, ReplicaManager, TopicRef, now_ms, prepare,
+};
 
 /// From this version on topics are named by their ids.
 const TOPIC_ID_VERSION: i16 = 13;
 /// Who may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
+/// What a batch's records may take when decompressed for it to be prepared at once.
+const DECOMPRESSED: usize = 4 << 20;
+/// Batches whose records take more are prepared one at a time: small requests can keep processors and memory busy so.
+static EXPANDING: Semaphore = Semaphore::const_new(1);
 /// Kafka's own topics.
 const INTERNAL_TOPICS: [&str; 3] =
     ["__consumer_offsets", "__transaction_state", "__share_group_state"];
@@ -98,9 +106,19 @@ async fn append(
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION.into());
     }
     let config = partition.config();
-    let records = data.records.unwrap_or_default();
-    let mut batch =
-        prepare(records, terms.version, &partition.topic, partition.index, &config, terms.now)?;
+    let mut records = data.records.unwrap_or_default();
+    let mut prepared = |limit| {
+        let (topic, index) = (&partition.topic, partition.index);
+        prepare(&mut records, terms.version, topic, index, &config, terms.now, limit)
+    };
+    let mut batch = match prepared(DECOMPRESSED) {
+        Err(refusal) if refusal.expands => {
+            // In its turn, and not in the way of the connections that share this thread.
+            let _turn = EXPANDING.acquire().await.map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
+            block_in_place(|| prepared(MAX_DECOMPRESSED))
+        }
+        prepared => prepared,
+    }?;
     if batch.header.is_transactional() {
         return Err(if terms.transactional {
             Refusal::new(

@@ -16,7 +16,7 @@ use kraftig_wire::messages::{
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
 
-use crate::quorum::QuorumHandle;
+use crate::quorum::{QuorumHandle, QuorumStatus};
 
 /// The topic of the metadata log.
 const TOPIC: &str = "__cluster_metadata";
@@ -199,7 +199,9 @@ impl Peers {
             high_watermark: Offset(asked.high_watermark),
             may_park: place.is_some(),
         });
-        let response = if place.is_some() {
+        let response = if request.max_wait_ms < 0 {
+            Some(self.refused_fetch())
+        } else if place.is_some() {
             self.quorum.request(fetch).await.ok()
         } else {
             self.ask(fetch).await
@@ -222,6 +224,13 @@ impl Peers {
             node_endpoints: leader.and_then(node_endpoint).into_iter().collect(),
             ..FetchResponse::default()
         }
+    }
+
+    /// The answer to a fetch that makes no sense before it says anything about the log.
+    fn refused_fetch(&self) -> Response<Bytes> {
+        let QuorumStatus { epoch, leader, .. } = self.quorum.status();
+        let answer = FetchAnswer { high_watermark: None, diverging: None, records: None };
+        Response { epoch, leader, error: Error::InvalidRequest, answer: Answer::Fetch(answer) }
     }
 
     /// Whoever names no cluster is served.

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use kraftig_wire::Request;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::task::block_in_place;
+use tokio::task::{block_in_place, yield_now};
 
 use super::frames::{FrameError, Frames};
 use super::guest::{GaveUp, Guest};
@@ -16,6 +17,9 @@ use super::limits::Limits;
 use super::requests::{self, RequestError};
 use crate::broker::{Broker, RequestContext};
 use crate::config::SocketConfig;
+
+/// How long a connection whose client sends ahead is served before others have their turn.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Why a connection is closed by this side.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,7 @@ async fn answer_all(
     let config = &broker.config.sockets;
     set_options(&stream, config).map_err(FrameError::Io)?;
     let mut frames = Frames::new(usize::try_from(config.request_max_bytes).unwrap_or_default());
+    let mut turn = Instant::now();
     while let Some(frame) = frames.next(&mut stream, guest).await? {
         let size = frame.len();
         let key = frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key));
@@ -95,6 +100,10 @@ async fn answer_all(
         }
         guest.served();
         guest.holds(frames.kept());
+        if turn.elapsed() > TURN {
+            yield_now().await;
+            turn = Instant::now();
+        }
     }
     Ok(())
 }

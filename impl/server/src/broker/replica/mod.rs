@@ -34,7 +34,7 @@ use topic_config::TopicConfig;
 
 pub(crate) use partition::{Appended, Partition, Readable, Wanted};
 pub use recovery::OpenError;
-pub(crate) use validate::{Refusal, prepare};
+pub(crate) use validate::{MAX_DECOMPRESSED, Refusal, prepare};
 
 /// A formatted and locked log directory of this node.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use kraftig_wire::batch::{
 use super::topic_config::TopicConfig;
 
 /// The most that the records of one batch may take when decompressed. Searches by timestamp can read as much.
-const MAX_DECOMPRESSED: usize = 128 << 20;
+pub(crate) const MAX_DECOMPRESSED: usize = 128 << 20;
 /// The time of a record that has none.
 const NO_TIMESTAMP: i64 = -1;
 /// How many record errors are put into one answer.
@@ -37,6 +37,9 @@ pub(crate) struct Refusal {
     pub(crate) records: Vec<(i32, String)>,
     /// Whether the answer tells the log's start offset, as Kafka's does for some errors.
     pub(crate) with_start: bool,
+    /// Whether it is for the size of the records when decompressed alone: then the batch is still there, and may be
+    /// prepared with a higher limit.
+    pub(crate) expands: bool,
 }
 
 impl Refusal {
@@ -48,7 +51,7 @@ impl Refusal {
 
 impl From<ErrorCode> for Refusal {
     fn from(error: ErrorCode) -> Self {
-        Self { error, message: None, records: Vec::new(), with_start: false }
+        Self { error, message: None, records: Vec::new(), with_start: false, expands: false }
     }
 }
 
@@ -58,24 +61,25 @@ fn invalid(message: impl Into<String>) -> Refusal {
 }
 
 /// Checks what a Produce request of `version` holds for one partition of `topic`, in Kafka's order, and gives
-/// its records their times and their codec where the topic says so.
+/// its records their times and their codec where the topic says so. Decompressed they may take `limit` bytes.
 pub(crate) fn prepare(
-    mut records: Bytes,
+    records: &mut Bytes,
     version: i16,
     topic: &str,
     partition: i32,
     config: &TopicConfig,
     now: i64,
+    limit: usize,
 ) -> Result<Prepared, Refusal> {
-    let header = only_batch(&mut records, version)?;
+    let header = only_batch(records, version)?;
     if header.base_offset != 0 {
         return Err(invalid(format!(
             "The base offset of a batch to append is {}, and must be 0",
             header.base_offset
         )));
     }
-    check_size(&records, config)?;
-    let batch = Batch::parse(&records)
+    check_size(records, config)?;
+    let batch = Batch::parse(records)
         .map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
     batch.verify_crc().map_err(|e| Refusal::new(ErrorCode::CORRUPT_MESSAGE, e.to_string()))?;
     if header.is_control() {
@@ -87,17 +91,19 @@ pub(crate) fn prepare(
             header.base_sequence
         )));
     }
-    let seen = batch.validate(MAX_DECOMPRESSED).map_err(|e| match e {
-        BatchError::TooLarge { .. } => Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, e.to_string()),
+    let seen = batch.validate(limit).map_err(|e| match e {
+        BatchError::TooLarge { .. } => {
+            Refusal { expands: true, ..Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, e.to_string()) }
+        }
         e => invalid(e.to_string()),
     })?;
     if is_suspect(&header, &seen, config, now) {
-        let records = batch.records(MAX_DECOMPRESSED).map_err(|e| invalid(e.to_string()))?;
+        let records = batch.records(limit).map_err(|e| invalid(e.to_string()))?;
         check_records(&records, &header, topic, partition, config, now)?;
     }
     let mut bytes = match config.compression {
         Some((codec, level)) if header.compression() != Ok(codec) => {
-            let bytes = batch.recompressed(codec, level, MAX_DECOMPRESSED);
+            let bytes = batch.recompressed(codec, level, limit);
             let bytes = bytes.map_err(|e| invalid(e.to_string()))?;
             check_size(&bytes, config)?;
             bytes
@@ -105,7 +111,7 @@ pub(crate) fn prepare(
         _ => {
             drop(batch);
             // Without a copy, if nothing else of the request is still in use.
-            BytesMut::from(records)
+            BytesMut::from(std::mem::take(records))
         }
     };
     if bytes.len() > config.log.segment_bytes as usize {
@@ -255,5 +261,5 @@ fn check_records(
             wrong.len()
         )
     };
-    Err(Refusal { error, message: Some(message), records: wrong, with_start: true })
+    Err(Refusal { records: wrong, with_start: true, ..Refusal::new(error, message) })
 }
