@@ -93,7 +93,8 @@ def negative(s):
     s.want("Fetch, offset", fetch(s, s.epoch, offset=-1), INVALID)
     s.want("Fetch, last epoch", fetch(s, s.epoch, last_epoch=-1), INVALID)
     s.want("Fetch, last epoch above", fetch(s, s.epoch, last_epoch=s.epoch + 1), INVALID)
-    s.want("Fetch, wait and sizes", fetch(s, s.epoch, max_wait=-1, min_bytes=-1, max_bytes=-1), 0)
+    s.want("Fetch, wait", fetch(s, s.epoch, max_wait=-1), INVALID)
+    s.want("Fetch, sizes", fetch(s, s.epoch, min_bytes=-1, max_bytes=-1), 0)
     s.want("Begin, leader", begin(s, s.epoch, -1), INVALID)
 
 
