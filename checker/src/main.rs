@@ -95,12 +95,15 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT", default_value = "localhost:3000")]
         address: String,
     },
-    /// Run the traces of a node (`kraftig server start --trace FILE`) through the model's functions.
+    /// Run traces (`kraftig server start --trace FILE`) through the model's functions.
+    ///
+    /// Of one node, or of all voters: then each message that was received must have been sent, and the properties are
+    /// judged over all of them.
     Replay {
-        /// The traces of one node, oldest first.
+        /// The traces, those of a node oldest first.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// The metadata log's directory as it is after the last trace: it must hold what the trace says.
+        /// One node's metadata log as it is after its last trace: it must hold what the trace says.
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
         /// End with the verdict as one line of JSON.

@@ -12,6 +12,7 @@ mod lines;
 mod messages;
 mod node;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kraftig_spec::quorum::properties::{self, Entry, NodeView, Property, Violations};
@@ -104,15 +105,16 @@ pub fn replay(files: &[PathBuf]) -> Result<Replayed, ReplayError> {
     Ok(node.finish())
 }
 
-/// Which node each file is a trace of: the nodes in the order of their ids, the files of each in their order here.
-pub fn group(files: &[PathBuf]) -> Result<Vec<(NodeId, Vec<PathBuf>)>, ReplayError> {
-    let mut nodes = std::collections::BTreeMap::<NodeId, Vec<PathBuf>>::new();
+/// The files of each node, in their order here. One that does not begin with a start goes on with the one before.
+pub fn group(files: &[PathBuf]) -> Result<Vec<Vec<PathBuf>>, ReplayError> {
+    let mut nodes = BTreeMap::<Option<NodeId>, Vec<PathBuf>>::new();
+    let mut last = None;
     for file in files {
-        let node = Node::new(Trace::files(std::slice::from_ref(file))?)?;
-        let id = node.local().ok_or_else(|| ReplayError::Empty(vec![file.clone()]))?;
-        nodes.entry(id).or_default().push(file.clone());
+        let begins = Node::new(Trace::files(std::slice::from_ref(file))?)?.local();
+        last = begins.or(last);
+        nodes.entry(last).or_default().push(file.clone());
     }
-    Ok(nodes.into_iter().collect())
+    Ok(nodes.into_values().collect())
 }
 
 /// Replays the traces of all voters together; those of each node oldest first, from its first start on.

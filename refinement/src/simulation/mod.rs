@@ -14,6 +14,7 @@ mod judge;
 mod network;
 mod node;
 mod random;
+mod seeds;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use kraftig_spec::types::{NodeId, Offset};
 use crate::directory::{self, DirectoryError};
 use crate::replay::{ReplayError, Trace, replay_together};
 use cluster::Cluster;
+pub use seeds::{Outcome, seeds};
 
 /// Something that a run does wrong on purpose, to show that it would be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

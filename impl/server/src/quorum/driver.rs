@@ -295,8 +295,8 @@ impl<W: World> Driver<W> {
         Ok(response.map(|_| read))
     }
 
-    /// The answer with its batches told apart. `None` if they are none, or if it names a place to cut that lies
-    /// inside of a batch of this log: no log that shares the batch ends there.
+    /// The answer with its batches told apart. `None` if they are none, or if it names a place to cut that would
+    /// cut a batch in two.
     fn checked(
         &mut self,
         response: Response<Bytes>,
@@ -304,7 +304,7 @@ impl<W: World> Driver<W> {
         let mut batches = Vec::new();
         if let Answer::Fetch(FetchAnswer { diverging, records, .. }) = &response.answer {
             if let Some(diverging) = diverging
-                && !self.storage.can_be_cut_at(diverging.end)?
+                && self.storage.is_split_by(*diverging)?
             {
                 return Ok(None);
             }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use kraftig_log::quorum_state::{QuorumState, Version};
 use kraftig_log::{Known, Log, LogConfig, disk};
 use kraftig_spec::quorum::{
-    Batch, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
+    Batch, Diverging, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, TopicId};
 use kraftig_wire::batch::{self, BatchBuilder, BatchError, set_base_offset_and_epoch};
@@ -130,14 +130,17 @@ impl Storage {
         Ok(())
     }
 
-    /// Whether the log can be cut at `offset` without a batch being cut in two.
-    pub(super) fn can_be_cut_at(&mut self, offset: Offset) -> Result<bool, QuorumError> {
-        if !(self.log.start_offset()..self.log.end_offset()).contains(&offset.0) {
-            // The core's to judge.
-            return Ok(true);
+    /// Whether an epoch ends inside of a batch of that epoch, if `diverging` is true: the batch would be in two logs,
+    /// and whole in one of them only. No log that shares its beginning ends there.
+    pub(super) fn is_split_by(&mut self, diverging: Diverging) -> Result<bool, QuorumError> {
+        if !(self.log.start_offset()..self.log.end_offset()).contains(&diverging.end.0) {
+            return Ok(false);
         }
-        let batch = self.log.batches_from(offset.0)?.next().transpose()?;
-        Ok(batch.is_some_and(|batch| batch.header().base_offset == offset.0))
+        let batch = self.log.batches_from(diverging.end.0)?.next().transpose()?;
+        Ok(batch.is_some_and(|batch| {
+            let header = batch.header();
+            header.base_offset != diverging.end.0 && header.leader_epoch == diverging.epoch.0
+        }))
     }
 
     /// Brings everything to stable storage; gives back up to where.

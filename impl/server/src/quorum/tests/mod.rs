@@ -1,5 +1,7 @@
 //! The thread on a real directory: what it tells, and what a crash leaves.
 
+mod driver;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -182,4 +184,35 @@ async fn only_a_torn_tail_is_cut_off() {
     }
     std::fs::rename(&file, file.with_file_name("00000000000000000002.log")).unwrap();
     assert!(matches!(start(options(directory.path())), Err(QuorumError::NoBeginning { .. })));
+}
+
+/// A power failure keeps any sectors of what was not flushed, so that whole batches may follow what it lost.
+#[tokio::test]
+async fn a_sector_that_was_lost_is_cut_off_with_what_follows() {
+    let directory = tempfile::tempdir().unwrap();
+    let (handle, mut events) = start(options(directory.path())).unwrap();
+    let (epoch, _) = lead(&mut events).await;
+    let long = "x".repeat(600).leak();
+    for value in ["short", long, long, long, long, long] {
+        commit(&handle, &mut events, epoch, value).await;
+    }
+    handle.stop().await;
+    let file = directory.path().join("__cluster_metadata-0/00000000000000000000.log");
+    let whole = std::fs::read(&file).unwrap();
+    for (sector, kept) in [(1, 1), (2, 2), (3, 3)] {
+        let lost = sector * 512..(sector + 1) * 512;
+        let mut bytes = whole.clone();
+        // Damage that is none of a crash.
+        bytes[lost.clone()].fill(7);
+        std::fs::write(&file, &bytes).unwrap();
+        let refused = start(options(directory.path()));
+        assert!(matches!(refused, Err(QuorumError::Damaged { .. })), "sector {sector}");
+        bytes[lost].fill(0);
+        std::fs::write(&file, &bytes).unwrap();
+        let (handle, mut events) = start(options(directory.path())).unwrap();
+        let (_, committed) = lead(&mut events).await;
+        let values = committed.iter().filter(|batch| batch.records.is_some()).count();
+        assert_eq!(values, kept, "sector {sector}");
+        handle.stop().await;
+    }
 }

@@ -1,0 +1,219 @@
+//! The driver between two other voters, whose part the test plays.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kraftig_log::LogConfig;
+use kraftig_spec::quorum::{
+    Answer, Config, Diverging, Error, FetchAnswer, Request, Response, Timeouts,
+};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use kraftig_wire::batch::{batches, set_base_offset_and_epoch};
+
+use super::super::storage::data_batch;
+use super::super::{Driver, DriverOptions, QuorumEvent, QuorumStatus, World};
+
+/// The test's clock, and what the driver said last.
+#[derive(Default)]
+struct Test {
+    now: Duration,
+    sent: Vec<(NodeId, u32, Request)>,
+    answers: Vec<Response<Bytes>>,
+    status: QuorumStatus,
+}
+
+impl World for Test {
+    type Reply = ();
+
+    fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn unix_ms(&self) -> i64 {
+        1_000
+    }
+
+    fn random_below(&mut self, _bound: u64) -> u64 {
+        0
+    }
+
+    fn send(&mut self, to: NodeId, correlation: u32, request: Request) {
+        self.sent.push((to, correlation, request));
+    }
+
+    fn answer(&mut self, (): (), response: Response<Bytes>) {
+        self.answers.push(response);
+    }
+
+    fn tell(&mut self, _event: QuorumEvent) {}
+
+    fn status(&mut self, status: QuorumStatus) {
+        self.status = status;
+    }
+}
+
+const EPOCH: Epoch = Epoch(1);
+const LEADER: NodeId = NodeId(2);
+
+/// A follower of [`LEADER`], whose first fetch is under way: its correlation id.
+fn follower(directory: &Path) -> (Driver<Test>, u32) {
+    let options = DriverOptions {
+        config: Config {
+            local: ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT },
+            voters: [1, 2, 3].map(NodeId).into(),
+            timeouts: Timeouts::default(),
+        },
+        directory: directory.join("__cluster_metadata-0"),
+        log: LogConfig::metadata(1 << 20, i64::MAX),
+        request_timeout: Duration::from_secs(2),
+        retry_backoff: Duration::from_millis(20),
+        fetch_bytes: 1 << 20,
+        trace: None,
+    };
+    let mut driver = Driver::recover(options, Test::default()).unwrap();
+    driver.begin().unwrap();
+    let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
+    let begin = kraftig_spec::quorum::BeginQuorumEpoch { epoch: EPOCH, leader: LEADER, voter };
+    driver.request(Request::BeginQuorumEpoch(begin), ()).unwrap();
+    let correlation = fetch(&mut driver, Offset::ZERO);
+    (driver, correlation)
+}
+
+/// The correlation id of the fetch that the driver sends now.
+fn fetch(driver: &mut Driver<Test>, from: Offset) -> u32 {
+    driver.settle().unwrap();
+    match driver.world().sent.drain(..).collect::<Vec<_>>()[..] {
+        [(LEADER, correlation, Request::Fetch(ref fetch))] if fetch.offset == from => correlation,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+fn answer(records: Option<Bytes>, diverging: Option<Diverging>) -> Response<Bytes> {
+    let answer = Answer::Fetch(FetchAnswer { high_watermark: None, diverging, records });
+    Response { epoch: EPOCH, leader: Some(LEADER), error: Error::None, answer }
+}
+
+/// Two batches of two records each.
+fn records() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for base in [0, 2] {
+        let batch = data_batch(&[Bytes::from_static(b"one"), Bytes::from_static(b"two")], 1_000);
+        let start = bytes.len();
+        bytes.extend_from_slice(&batch);
+        set_base_offset_and_epoch(&mut bytes[start..], base, EPOCH.0).unwrap();
+    }
+    bytes
+}
+
+#[test]
+fn records_that_are_no_batches_are_refused_and_asked_for_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, mut correlation) = follower(directory.path());
+    let whole = records();
+    let flip = |place: usize| {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        bytes
+    };
+    let half = whole.len() / 2;
+    let bad = [
+        flip(16),
+        flip(20),
+        flip(half - 1),
+        flip(whole.len() - 1),
+        Vec::new(),
+        whole[..half - 1].to_vec(),
+    ];
+    for (count, bytes) in (1..).zip(bad) {
+        driver.answered(LEADER, correlation, answer(Some(bytes.into()), None)).unwrap();
+        let status = driver.world().status;
+        assert_eq!((status.refused, status.end), (count, Offset::ZERO));
+        // Not at once.
+        driver.settle().unwrap();
+        assert!(driver.world().sent.is_empty());
+        driver.world().now += Duration::from_millis(20);
+        correlation = fetch(&mut driver, Offset::ZERO);
+    }
+    // A last batch that is cut is left out, as a leader may send it so.
+    let cut = Bytes::copy_from_slice(&whole[..whole.len() - 1]);
+    driver.answered(LEADER, correlation, answer(Some(cut), None)).unwrap();
+    assert_eq!(driver.world().status.end, Offset(2));
+    fetch(&mut driver, Offset(2));
+}
+
+#[test]
+fn a_stale_answer_is_dropped() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, first) = follower(directory.path());
+    let records = Bytes::from(records());
+    // Follows on, but too slowly for the first request.
+    driver.world().now = Duration::from_millis(1_999);
+    driver.fire().unwrap();
+    driver.answered(NodeId(3), first, answer(Some(records.clone()), None)).unwrap();
+    assert_eq!(driver.world().status.end, Offset::ZERO, "from a node that was not asked");
+    driver.answered(LEADER, first, answer(Some(records.clone()), None)).unwrap();
+    assert_eq!(driver.world().status.end, Offset(4));
+    driver.answered(LEADER, first, answer(Some(records), None)).unwrap();
+    let status = driver.world().status;
+    assert_eq!((status.refused, status.end), (0, Offset(4)), "a second time");
+    fetch(&mut driver, Offset(4));
+}
+
+#[test]
+fn a_log_is_cut_between_batches_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, first) = follower(directory.path());
+    driver.answered(LEADER, first, answer(Some(records().into()), None)).unwrap();
+    let mut correlation = fetch(&mut driver, Offset(4));
+    for (end, refused, left) in [(3, 1, 4), (1, 2, 4), (2, 2, 2)] {
+        let diverging = Diverging { epoch: EPOCH, end: Offset(end) };
+        driver.answered(LEADER, correlation, answer(None, Some(diverging))).unwrap();
+        let status = driver.world().status;
+        assert_eq!((status.refused, status.end), (refused, Offset(left)), "cut at {end}");
+        driver.world().now += Duration::from_millis(20);
+        correlation = fetch(&mut driver, Offset(left));
+    }
+}
+
+#[test]
+fn a_fetch_is_answered_with_whole_batches() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, first) = follower(directory.path());
+    driver.answered(LEADER, first, answer(Some(records().into()), None)).unwrap();
+    driver.settle().unwrap();
+    // It becomes the leader of the next epoch by the vote of node 3.
+    driver.world().now = Duration::from_secs(4);
+    driver.fire().unwrap();
+    driver.world().now = Duration::from_secs(5);
+    driver.fire().unwrap();
+    driver.settle().unwrap();
+    let vote = |(to, correlation, request)| match request {
+        Request::Vote(vote) => Some((to, correlation, vote.epoch)),
+        _ => None,
+    };
+    let (to, correlation, epoch) =
+        driver.world().sent.drain(..).find_map(vote).expect("it campaigns");
+    let granted = kraftig_spec::quorum::VoteAnswer { granted: true };
+    let vote = Response { epoch, leader: None, error: Error::None, answer: Answer::Vote(granted) };
+    driver.answered(to, correlation, vote).unwrap();
+    driver.settle().unwrap();
+    driver.world().answers.clear();
+    let fetch = kraftig_spec::quorum::Fetch {
+        epoch,
+        replica: ReplicaKey { id: NodeId(3), directory: DirectoryId::ABSENT },
+        offset: Offset(2),
+        last_fetched_epoch: EPOCH,
+        high_watermark: Offset::ZERO,
+        may_park: true,
+    };
+    driver.request(Request::Fetch(fetch), ()).unwrap();
+    let Answer::Fetch(fetched) = driver.world().answers.remove(0).answer else {
+        panic!("no fetch")
+    };
+    let read: Vec<(i64, i64, i32)> = batches(fetched.records.expect("there are"))
+        .map(|batch| *batch.unwrap().header())
+        .map(|header| (header.base_offset, header.last_offset(), header.leader_epoch))
+        .collect();
+    assert_eq!(read, [(2, 3, EPOCH.0), (4, 4, epoch.0)]);
+}
