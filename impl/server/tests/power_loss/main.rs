@@ -6,8 +6,8 @@ mod directories;
 mod node;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use client::{Client, GONE, Session, Shared, Told, check};
@@ -16,6 +16,9 @@ use node::{format, start};
 
 /// Longer than anything here takes: a node whose disk fails ends, and does not hang.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The name of its threads.
+const NODE: &str = "node";
 
 /// Runs at once: most of the time a run waits for a session to end.
 const RUNS: usize = 12;
@@ -67,6 +70,22 @@ enum End {
     Kill,
 }
 
+/// The first panic of a node's thread. The runtime would hide it.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+fn note_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let shown = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().name().is_some_and(|name| [NODE, "quorum"].contains(&name)) {
+                PANIC.lock().unwrap().get_or_insert_with(|| panic.to_string());
+            }
+            shown(panic);
+        }));
+    });
+}
+
 /// A node's life: what its client does, until that is done or the disk has failed and the node has ended of it.
 fn live(
     disk: &Disk,
@@ -74,6 +93,7 @@ fn live(
     client: impl AsyncFnOnce(&mut Session<'_>) -> Result<(), String>,
     end: End,
 ) -> Result<(), String> {
+    note_panics();
     let life = async {
         let mut node = match start(&[log_dir(disk)]).await {
             Ok(node) => node,
@@ -100,9 +120,13 @@ fn live(
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    // When the runtime is dropped nothing is left of the node.
     let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, life).await });
-    ended.unwrap_or_else(|_| Err("the node hangs".to_owned()))
+    // Nothing is left of the node then.
+    drop(runtime);
+    match PANIC.lock().unwrap().clone() {
+        Some(panic) => Err(format!("a panic: {panic}")),
+        None => ended.unwrap_or_else(|_| Err("the node hangs".to_owned())),
+    }
 }
 
 /// The client's two lives, as far as the power lasts.
