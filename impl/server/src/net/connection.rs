@@ -19,7 +19,7 @@ use crate::broker::{Broker, RequestContext};
 use crate::config::SocketConfig;
 
 /// How long a connection whose client sends ahead is served before others have their turn.
-const TURN: Duration = Duration::from_millis(1);
+const TURN: Duration = Duration::from_micros(100);
 
 /// Why a connection is closed by this side.
 #[derive(Debug, thiserror::Error)]
