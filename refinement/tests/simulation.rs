@@ -98,11 +98,11 @@ fn together(traces: &Traces) -> Result<Together, ReplayError> {
 fn no_change_of_a_message_goes_unseen() {
     let traces = run(3, THREE).traces;
     assert!(together(&traces).is_ok());
-    let mut changes = 0;
+    let mut tried = 0;
     for (node, (_, text)) in traces.iter().enumerate() {
         let text = std::str::from_utf8(text).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        // Messages of each kind, early and late ones.
+        // Messages of each kind: the first, and one in the midst of the trouble.
         for kind in [
             r#""requested","request":{"vote"#,
             r#""requested","request":{"fetch"#,
@@ -115,7 +115,7 @@ fn no_change_of_a_message_goes_unseen() {
             };
             let found: Vec<usize> =
                 lines.iter().enumerate().filter(of_kind).map(|(at, _)| at).collect();
-            for at in [found.first(), found.get(found.len() / 2)].into_iter().flatten() {
+            for at in [found.first(), found.get(found.len() / 8)].into_iter().flatten() {
                 let record: Value = serde_json::from_str(lines[*at]).unwrap();
                 for path in numbers(&record, "") {
                     let mut changed = record.clone();
@@ -127,12 +127,12 @@ fn no_change_of_a_message_goes_unseen() {
                     let mut traces = traces.clone();
                     traces[node].1 = (lines.join("\n") + "\n").into_bytes();
                     assert!(together(&traces).is_err(), "another {path}: {}", lines[*at]);
-                    changes += 1;
+                    tried += 1;
                 }
             }
         }
     }
-    assert!(changes > 50, "{changes}");
+    assert!(tried > 50, "{tried}");
 }
 
 fn numbers(value: &Value, path: &str) -> Vec<String> {

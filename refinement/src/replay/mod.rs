@@ -121,7 +121,7 @@ pub fn group(files: &[PathBuf]) -> Result<Vec<Vec<PathBuf>>, ReplayError> {
 pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError> {
     let mut nodes = traces.into_iter().map(Node::new).collect::<Result<Vec<_>, _>>()?;
     let voters = nodes.iter().find_map(Node::voters).unwrap_or_default();
-    let mut found: Vec<i32> = nodes.iter().filter_map(|node| node.local()).map(|id| id.0).collect();
+    let mut found: Vec<i32> = nodes.iter().filter_map(Node::local).map(|id| id.0).collect();
     found.sort_unstable();
     if found != voters {
         return Err(ReplayError::Voters { found, voters });
@@ -149,10 +149,10 @@ pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError>
     // Where several wait, one of them is the reason, and the others wait for what comes after it.
     let waiting: Vec<(&Node, String)> =
         nodes.iter().filter_map(|node| Some((node, node.missing(&shared)?))).collect();
-    if let Some((node, why)) = waiting.first() {
-        let others = waiting[1..].iter().map(|(node, why)| node.refused(why.clone()));
-        let others: String = others.map(|other| format!("\nand {other}")).collect();
-        return Err(node.refused(format!("{why}{others}")));
+    if let [(node, why), others @ ..] = &waiting[..] {
+        let others = others.iter().map(|(node, why)| node.refused(why.clone()).to_string());
+        let all: Vec<String> = std::iter::once(why.clone()).chain(others).collect();
+        return Err(node.refused(all.join("\nand ")));
     }
     Ok(Together {
         committed: shared.committed.last().map_or(Offset::ZERO, |entry| entry.end),

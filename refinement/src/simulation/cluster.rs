@@ -157,7 +157,7 @@ impl Cluster {
             Happening::Answer { asker, from, response } => {
                 let Asker { node, life, correlation } = asker;
                 if self.network.passes(from, node) && self.nodes[node].life == life {
-                    self.drive(node, |driver| driver.answered(id(from), correlation, response))?;
+                    self.drive(node, |driver| driver.answered(id(from), correlation, &response))?;
                 }
             }
             Happening::Settle { node, life } if self.nodes[node].life == life => {

@@ -172,21 +172,18 @@ impl<W: World> Driver<W> {
         &mut self,
         from: NodeId,
         correlation: u32,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<(), QuorumError> {
         let Some(request) = self.peers.answered(from, correlation) else { return Ok(()) };
         let mut failed = response.error != Error::None;
-        match self.checked(response)? {
-            Some(response) => {
-                let event = Event::Answered { from, request, response };
-                failed |= self.step(event)?.refused;
-            }
-            None => {
-                tracing::warn!("refused what node {from} sent of its log: it is none of a log");
-                self.refused += 1;
-                failed = true;
-                self.show_status();
-            }
+        if let Some(response) = self.checked(response)? {
+            let event = Event::Answered { from, request, response };
+            failed |= self.step(event)?.refused;
+        } else {
+            tracing::warn!("refused what node {from} sent of its log: no log holds it");
+            self.refused += 1;
+            failed = true;
+            self.show_status();
         }
         if failed {
             self.peers.rest(from, self.world.now());
@@ -268,7 +265,7 @@ impl<W: World> Driver<W> {
         let outcome = self.step_alone(Event::Requested { request: request.clone() })?;
         match (outcome.response, request) {
             (Some(response), _) => {
-                let response = self.with_records(response)?;
+                let response = self.with_records(&response)?;
                 self.world.answer(reply, response);
             }
             (None, Request::Fetch(fetch)) if outcome.parked => {
@@ -284,7 +281,7 @@ impl<W: World> Driver<W> {
     /// The answer with what it says is to be read.
     fn with_records(
         &mut self,
-        response: Response<ReadFrom>,
+        response: &Response<ReadFrom>,
     ) -> Result<Response<Bytes>, QuorumError> {
         let read = match &response.answer {
             Answer::Fetch(FetchAnswer { records: Some(read), .. }) => {
@@ -299,7 +296,7 @@ impl<W: World> Driver<W> {
     /// cut a batch in two.
     fn checked(
         &mut self,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Option<Response<Vec<Batch<Bytes>>>>, QuorumError> {
         let mut batches = Vec::new();
         if let Answer::Fetch(FetchAnswer { diverging, records, .. }) = &response.answer {

@@ -126,7 +126,7 @@ fn records_that_are_no_batches_are_refused_and_asked_for_again() {
         whole[..half - 1].to_vec(),
     ];
     for (count, bytes) in (1..).zip(bad) {
-        driver.answered(LEADER, correlation, answer(Some(bytes.into()), None)).unwrap();
+        driver.answered(LEADER, correlation, &answer(Some(bytes.into()), None)).unwrap();
         let status = driver.world().status;
         assert_eq!((status.refused, status.end), (count, Offset::ZERO));
         // Not at once.
@@ -137,7 +137,7 @@ fn records_that_are_no_batches_are_refused_and_asked_for_again() {
     }
     // A last batch that is cut is left out, as a leader may send it so.
     let cut = Bytes::copy_from_slice(&whole[..whole.len() - 1]);
-    driver.answered(LEADER, correlation, answer(Some(cut), None)).unwrap();
+    driver.answered(LEADER, correlation, &answer(Some(cut), None)).unwrap();
     assert_eq!(driver.world().status.end, Offset(2));
     fetch(&mut driver, Offset(2));
 }
@@ -150,11 +150,11 @@ fn a_stale_answer_is_dropped() {
     // Follows on, but too slowly for the first request.
     driver.world().now = Duration::from_millis(1_999);
     driver.fire().unwrap();
-    driver.answered(NodeId(3), first, answer(Some(records.clone()), None)).unwrap();
+    driver.answered(NodeId(3), first, &answer(Some(records.clone()), None)).unwrap();
     assert_eq!(driver.world().status.end, Offset::ZERO, "from a node that was not asked");
-    driver.answered(LEADER, first, answer(Some(records.clone()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records.clone()), None)).unwrap();
     assert_eq!(driver.world().status.end, Offset(4));
-    driver.answered(LEADER, first, answer(Some(records), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records), None)).unwrap();
     let status = driver.world().status;
     assert_eq!((status.refused, status.end), (0, Offset(4)), "a second time");
     fetch(&mut driver, Offset(4));
@@ -164,11 +164,11 @@ fn a_stale_answer_is_dropped() {
 fn a_log_is_cut_between_batches_only() {
     let directory = tempfile::tempdir().unwrap();
     let (mut driver, first) = follower(directory.path());
-    driver.answered(LEADER, first, answer(Some(records().into()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
     let mut correlation = fetch(&mut driver, Offset(4));
     for (end, refused, left) in [(3, 1, 4), (1, 2, 4), (2, 2, 2)] {
         let diverging = Diverging { epoch: EPOCH, end: Offset(end) };
-        driver.answered(LEADER, correlation, answer(None, Some(diverging))).unwrap();
+        driver.answered(LEADER, correlation, &answer(None, Some(diverging))).unwrap();
         let status = driver.world().status;
         assert_eq!((status.refused, status.end), (refused, Offset(left)), "cut at {end}");
         driver.world().now += Duration::from_millis(20);
@@ -180,7 +180,7 @@ fn a_log_is_cut_between_batches_only() {
 fn a_fetch_is_answered_with_whole_batches() {
     let directory = tempfile::tempdir().unwrap();
     let (mut driver, first) = follower(directory.path());
-    driver.answered(LEADER, first, answer(Some(records().into()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
     driver.settle().unwrap();
     // It becomes the leader of the next epoch by the vote of node 3.
     driver.world().now = Duration::from_secs(4);
@@ -196,7 +196,7 @@ fn a_fetch_is_answered_with_whole_batches() {
         driver.world().sent.drain(..).find_map(vote).expect("it campaigns");
     let granted = kraftig_spec::quorum::VoteAnswer { granted: true };
     let vote = Response { epoch, leader: None, error: Error::None, answer: Answer::Vote(granted) };
-    driver.answered(to, correlation, vote).unwrap();
+    driver.answered(to, correlation, &vote).unwrap();
     driver.settle().unwrap();
     driver.world().answers.clear();
     let fetch = kraftig_spec::quorum::Fetch {
