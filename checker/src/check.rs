@@ -54,7 +54,7 @@ impl Verdict {
 }
 
 fn missed(model: &QuorumModel, witness: Witness) -> bool {
-    witness.required(model.bounds()) && !model.witnesses().seen(witness)
+    witness.required(model.bounds(), model.network()) && !model.witnesses().seen(witness)
 }
 
 pub(crate) fn run(
@@ -93,7 +93,8 @@ pub(crate) fn run(
     let mut text = report(model, &found, verdict, seconds, threads);
     for (property, state) in &found.violations {
         let path = found.path(*state);
-        let _ = write!(text, "\n{}", counterexample::table(model, *property, &path));
+        let title = format!("{} is violated in {} steps", property.name(), path.len() - 1);
+        let _ = write!(text, "\n{}", counterexample::table(model, &title, &path));
     }
     if json {
         let _ = writeln!(text, "\n{}", machine(model, &found, verdict, seconds, threads));
@@ -116,6 +117,7 @@ fn report(
         let _ = writeln!(text, "{name:<12} {value}");
     };
     line("model", "quorum (KIP-595, static voters)".to_owned());
+    line("network", model.network().name().to_owned());
     line(
         "bounds",
         format!(
@@ -159,7 +161,10 @@ fn report(
     }
     let _ = writeln!(text, "\nwitnesses");
     for witness in Witness::ALL {
-        let state = match (model.witnesses().seen(witness), witness.required(model.bounds())) {
+        let state = match (
+            model.witnesses().seen(witness),
+            witness.required(model.bounds(), model.network()),
+        ) {
             (true, _) => "seen",
             (false, true) => "NOT SEEN",
             (false, false) => "not seen, not required within these bounds",
@@ -191,12 +196,13 @@ fn machine(
         .into_iter()
         .map(|witness| {
             let seen = model.witnesses().seen(witness);
-            let required = witness.required(model.bounds());
+            let required = witness.required(model.bounds(), model.network());
             (witness.name().to_owned(), json!({ "seen": seen, "required": required }))
         })
         .collect();
     json!({
         "model": "quorum",
+        "network": model.network().name(),
         "bounds": { "nodes": nodes, "epochs": epochs, "values": values, "crashes": crashes, "resign": resign },
         "mutants": model.mutants().iter().map(Mutant::name).collect::<Vec<_>>(),
         "verdict": verdict.name(),

@@ -1,15 +1,14 @@
-//! A path to a broken property as a table with a lane for each node.
+//! A path of the search as a table with a lane for each node.
 
 use std::fmt::Write as _;
 
 use kraftig_spec::model::quorum::{Packed, QuorumModel, World};
-use kraftig_spec::quorum::properties::Property;
 
 /// The path, step by step: what happened, and each node that it changed.
 ///
 /// The states of a path are canonical: node 1 of one may be node 2 of the next. So the path is walked
 /// again from the start, each time to a world of which the next state is the canonical form.
-pub(crate) fn table(model: &QuorumModel, property: Property, path: &[Packed]) -> String {
+pub(crate) fn table(model: &QuorumModel, title: &str, path: &[Packed]) -> String {
     let mut world = model.initial_world();
     let nodes = world.nodes.len();
     let mut rows = vec![heading(nodes), row("start".to_owned(), None, &world)];
@@ -24,8 +23,7 @@ pub(crate) fn table(model: &QuorumModel, property: Property, path: &[Packed]) ->
         rows.push(row(action, Some(&world), &step.world));
         world = step.world;
     }
-    let title = format!("{} is violated in {} steps:\n\n", property.name(), path.len() - 1);
-    title + &render(&rows)
+    format!("{title}:\n\n{}", render(&rows))
 }
 
 fn heading(nodes: usize) -> Vec<String> {
@@ -99,7 +97,7 @@ mod tests {
         let found = search(&model, 1, Some(12), |_| {});
         let path = found.path(found.unique() - 1);
         assert_eq!(path.len(), 13);
-        let table = table(&model, Property::ElectionSafety, &path);
+        let table = table(&model, "twelve steps", &path);
         // Every step changes something, and says what.
         assert!(table.lines().any(|line| line.starts_with("12 ")), "{table}");
         assert!(table.contains("times out") && table.contains("log ["), "{table}");

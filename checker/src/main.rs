@@ -3,6 +3,7 @@
 
 mod check;
 mod counterexample;
+mod crosscheck;
 mod explore;
 mod list;
 mod mutants;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kraftig_spec::model::quorum::{Bounds, QuorumModel};
+use kraftig_spec::model::quorum::{Bounds, Network, QuorumModel};
 use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use kraftig_spec::quorum::properties::Property;
 
@@ -35,11 +36,12 @@ const EXAMPLES: &str = "Examples:
   kraftig-check check quorum --nodes 3 --epochs 3 --values 1
   kraftig-check check quorum --mutant grants-twice --epochs 1 --values 0
   kraftig-check mutants quorum
+  kraftig-check crosscheck quorum --rows quick
   kraftig-check explore quorum --nodes 2 --epochs 1 --values 1
   kraftig-check replay trace.jsonl --dir LOGDIR/__cluster_metadata-0
 
-Exit codes: 0 complete and clean (replay: the trace is the model's; mutants: all went as it must), 1 violated
-(refused), 2 usage, 3 partial, 4 vacuous.";
+Exit codes: 0 complete and clean (replay: the trace is the model's; mutants: all went as it must; crosscheck:
+equal), 1 violated (refused, differs), 2 usage, 3 partial, 4 vacuous.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -84,6 +86,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run the literal networks too, and compare the node states that they reach with those of the form that
+    /// `check` runs: row by row the same set.
+    Crosscheck {
+        model: ModelName,
+        /// Which rows.
+        #[arg(long, value_enum, default_value = "all")]
+        rows: Rows,
+        /// Run the nodes with this bug; one that breaks an argument of the model shows as a difference.
+        #[arg(long, value_name = "NAME", value_parser = mutant)]
+        mutant: Vec<Mutant>,
+        /// Threads that explore.
+        #[arg(long, value_name = "N", value_parser = threads,
+              default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+        threads: usize,
+        /// End with the verdict as one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Walk through the states in a browser.
     Explore {
         model: ModelName,
@@ -118,6 +138,15 @@ enum ModelName {
     Quorum,
 }
 
+/// Which rows `crosscheck` runs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rows {
+    /// Those that take seconds.
+    Quick,
+    /// All; none takes more than a minute.
+    All,
+}
+
 #[derive(Args, Clone, Copy)]
 struct BoundsArgs {
     /// Voters.
@@ -134,12 +163,16 @@ struct BoundsArgs {
     crashes: Crashes,
 }
 
-/// Ways to see a check turn red, or stay green when it should not.
+/// The world to check, and ways to see a check turn red, or stay green when it should not.
 #[derive(Args)]
 struct BrokenArgs {
     /// Run the nodes with this bug (see `kraftig-check mutants quorum --list`). May be repeated.
     #[arg(long, value_name = "NAME", value_parser = mutant)]
     mutant: Vec<Mutant>,
+    /// How messages travel: rpc, slots, late-slots, set or whole-set. All but `rpc` reach the same node states
+    /// in many more states.
+    #[arg(long, value_name = "FORM", value_parser = network, default_value = "rpc")]
+    network: Network,
     /// Judge as if this property always held. May be repeated.
     #[arg(long, value_name = "PROPERTY", value_parser = property)]
     without: Vec<Property>,
@@ -148,6 +181,7 @@ struct BrokenArgs {
 impl BrokenArgs {
     fn model(self, bounds: BoundsArgs) -> Result<QuorumModel, String> {
         let model = QuorumModel::new(bounds.into()).map_err(|error| error.to_string())?;
+        let model = model.over(self.network).map_err(|error| error.to_string())?;
         let model = model.with_mutants(Mutants::of(&self.mutant));
         Ok(self.without.into_iter().fold(model, QuorumModel::without))
     }
@@ -156,6 +190,14 @@ impl BrokenArgs {
 fn mutant(name: &str) -> Result<Mutant, String> {
     Mutant::named(name).ok_or_else(|| {
         format!("there is no mutant '{name}'; `kraftig-check mutants quorum --list` names them")
+    })
+}
+
+fn network(name: &str) -> Result<Network, String> {
+    let mut all = Network::ALL.into_iter();
+    all.find(|network| network.name() == name).ok_or_else(|| {
+        let names = Network::ALL.map(Network::name).join(", ");
+        format!("there is no network '{name}'; there are {names}")
     })
 }
 
@@ -210,6 +252,9 @@ fn main() -> ExitCode {
         Command::Mutants { model: ModelName::Quorum, list: true, .. } => mutants::list(),
         Command::Mutants { model: ModelName::Quorum, mutant, without, threads, json, .. } => {
             mutants::run(&mutant, without, threads, json)
+        }
+        Command::Crosscheck { model: ModelName::Quorum, rows, mutant, threads, json } => {
+            crosscheck::run(rows, &mutant, threads, json)
         }
         Command::Explore { model: ModelName::Quorum, bounds, broken, address } => {
             broken.model(bounds).and_then(|model| explore::run(model, &address))

@@ -33,12 +33,17 @@ impl Found {
         self.states.len()
     }
 
+    /// Every state once, in the order of discovery.
+    pub(crate) fn states(&self) -> &[Packed] {
+        &self.states
+    }
+
     /// The states from the initial one to `state`.
     pub(crate) fn path(&self, mut state: usize) -> Vec<Packed> {
-        let mut path = vec![self.states[state]];
+        let mut path = vec![self.states[state].clone()];
         while state != 0 {
             state = self.parents[state] as usize;
-            path.push(self.states[state]);
+            path.push(self.states[state].clone());
         }
         path.reverse();
         path
@@ -75,7 +80,7 @@ pub(crate) fn search(
         complete: true,
         violations: Vec::new(),
     };
-    known.insert_unique(hasher.hash_one(found.states[0]), 0, |_| 0);
+    known.insert_unique(hasher.hash_one(&found.states[0]), 0, |_| 0);
     let mut broken: Violations = 0;
     let mut level = 0..1;
     while !level.is_empty() && broken == 0 {
@@ -84,7 +89,7 @@ pub(crate) fn search(
             found.complete = level.clone().all(|state| {
                 let next = model.transitions(&found.states[state]);
                 next.iter().all(|transition| {
-                    let hash = hasher.hash_one(transition.next);
+                    let hash = hasher.hash_one(&transition.next);
                     known
                         .find(hash, |index| found.states[*index as usize] == transition.next)
                         .is_some()
@@ -102,19 +107,18 @@ pub(crate) fn search(
             });
             for (parent, next) in explore(model, &found.states[block.clone()], threads) {
                 found.generated += 1;
-                let hash = hasher.hash_one(next);
+                let hash = hasher.hash_one(&next);
                 let states = &mut found.states;
                 let entry = known.entry(
                     hash,
                     |index| states[*index as usize] == next,
-                    |index| hasher.hash_one(states[*index as usize]),
+                    |index| hasher.hash_one(&states[*index as usize]),
                 );
                 if let hashbrown::hash_table::Entry::Vacant(vacant) = entry {
                     let index = states.len();
                     vacant.insert(
                         u32::try_from(index).expect("four billion states do not fit in memory"),
                     );
-                    states.push(next);
                     found.parents.push((block.start + parent) as u32);
                     for property in Property::ALL {
                         if next.violations & !broken & property.bit() != 0 {
@@ -122,6 +126,7 @@ pub(crate) fn search(
                             found.violations.push((property, index));
                         }
                     }
+                    states.push(next);
                 }
             }
             start = block.end;

@@ -30,6 +30,27 @@ pub struct Rpc {
     pub sender: Option<Cut>,
 }
 
+/// A message on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Leg {
+    /// Who asks.
+    pub from: NodeId,
+    /// Who is asked.
+    pub to: NodeId,
+    /// `Vote`, `BeginQuorumEpoch` or `Fetch`.
+    pub kind: &'static str,
+    /// Whether it is the answer, on its way back.
+    pub answer: bool,
+}
+
+impl fmt::Display for Leg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, kind, answer } = self;
+        write!(f, "{kind} {from} -> {to}")?;
+        if *answer { f.write_str(": its answer") } else { Ok(()) }
+    }
+}
+
 /// Something that can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -45,6 +66,14 @@ pub enum Action {
     Resign(NodeId),
     /// A request acts, and its answer arrives or is lost.
     Rpc(Rpc),
+    /// A request is sent.
+    Send(Leg),
+    /// A request arrives. How many entries its answer can bring; `None`: it has none yet, or never will.
+    Receive(Leg, Option<Cut>, Option<u8>),
+    /// An answer arrives, and brings so many entries.
+    Arrive(Leg, Option<Cut>, u8),
+    /// A message is lost.
+    Lose(Leg),
 }
 
 impl fmt::Display for Action {
@@ -70,6 +99,24 @@ impl fmt::Display for Action {
             }
             Self::Crash(node, keeps) => write!(f, "{node} crashes, keeps {keeps}, restarts"),
             Self::Resign(node) => write!(f, "{node} resigns"),
+            Self::Send(leg) => write!(f, "{leg} is sent"),
+            Self::Receive(leg, receiver, brings) => {
+                write!(f, "{leg} arrives")?;
+                crash(f, leg.to, receiver)?;
+                match brings {
+                    None => f.write_str(", no answer"),
+                    Some(0) => f.write_str(", answered"),
+                    Some(entries) => write!(f, ", answered with {entries}"),
+                }
+            }
+            Self::Arrive(leg, sender, brings) => {
+                write!(f, "{leg} arrives")?;
+                if brings > 0 {
+                    write!(f, ", brings {brings}")?;
+                }
+                crash(f, leg.from, sender)
+            }
+            Self::Lose(leg) => write!(f, "{leg} is lost"),
             Self::Rpc(rpc) => {
                 write!(f, "{} {} -> {}", rpc.kind, rpc.from, rpc.to)?;
                 crash(f, rpc.to, rpc.receiver)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::action::{Action, Rpc};
+use super::network::Network;
 use super::pack::Packed;
 use super::world::{Bounds, BoundsError, Successor, World};
 use crate::quorum::Role;
@@ -15,13 +16,14 @@ use crate::quorum::properties::{Property, Violations};
 #[derive(Clone, Debug)]
 pub struct QuorumModel {
     bounds: Bounds,
+    network: Network,
     mutants: Mutants,
     judged: Violations,
     witnesses: Arc<Witnesses>,
 }
 
 /// An action together with what it leads to, so that no step is computed twice.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Transition {
     /// What happens, in the names of the state that it starts from.
     pub action: Action,
@@ -113,7 +115,7 @@ impl Witness {
     }
 
     /// Whether a complete search of these bounds must see it.
-    pub fn required(self, bounds: Bounds) -> bool {
+    pub fn required(self, bounds: Bounds, network: Network) -> bool {
         let Bounds { nodes, epochs, values, crashes, resign } = bounds;
         let elects = epochs >= 1;
         let several = nodes >= 2;
@@ -132,12 +134,13 @@ impl Witness {
             Self::CrashInsideStep => crash && elects,
             Self::PartialFetch => elects && several && (values >= 1 || epochs >= 2),
             Self::Unattached => several,
+            // What is in a set is never lost.
+            Self::AnswerLost => elects && several && !network.remembers(),
             Self::Timeout => elects && (several || epochs >= 2),
             // The only voter leads in the step in which it campaigns.
             Self::Vote
             | Self::BeginQuorumEpoch
             | Self::Fetch
-            | Self::AnswerLost
             | Self::Follower
             | Self::Candidate => elects && several,
             // Where nobody is ever elected, the properties hold of nothing.
@@ -181,7 +184,8 @@ fn witnessed(successor: &Successor) -> u64 {
             cut.is_some()
         }
         Action::Rpc(rpc) => rpc.receiver.is_some() || rpc.sender.is_some(),
-        Action::Crash(..) | Action::Resign(_) => false,
+        Action::Receive(_, cut, _) | Action::Arrive(_, cut, _) => cut.is_some(),
+        Action::Crash(..) | Action::Resign(_) | Action::Send(_) | Action::Lose(_) => false,
     };
     see(inside, Witness::CrashInsideStep);
     see(*partial, Witness::PartialFetch);
@@ -194,14 +198,23 @@ fn witnessed(successor: &Successor) -> u64 {
         Action::Crash(..) => see(true, Witness::Crash),
         Action::Resign(_) => see(true, Witness::LeaderResigned),
         Action::Rpc(Rpc { kind, arrives, .. }) => {
-            see(*kind == "Vote", Witness::Vote);
-            see(*kind == "BeginQuorumEpoch", Witness::BeginQuorumEpoch);
-            see(*kind == "Fetch", Witness::Fetch);
+            see(true, asked(kind));
             see(arrives.is_none(), Witness::AnswerLost);
         }
+        Action::Receive(leg, ..) => see(true, asked(leg.kind)),
+        Action::Lose(leg) => see(leg.answer, Witness::AnswerLost),
+        Action::Send(_) | Action::Arrive(..) => {}
     }
     see(world.committed.iter().any(|entry| entry.leader.is_none()), Witness::ValueCommitted);
     seen | roles(world)
+}
+
+fn asked(kind: &str) -> Witness {
+    match kind {
+        "Vote" => Witness::Vote,
+        "Fetch" => Witness::Fetch,
+        _ => Witness::BeginQuorumEpoch,
+    }
 }
 
 fn roles(world: &World) -> u64 {
@@ -219,10 +232,17 @@ fn roles(world: &World) -> u64 {
 impl QuorumModel {
     /// The model within `bounds`.
     pub fn new(bounds: Bounds) -> Result<Self, BoundsError> {
-        bounds.check()?;
+        bounds.check(Network::Rpc)?;
         let witnesses = Arc::new(Witnesses::default());
         witnesses.note(roles(&World::initial(bounds)));
-        Ok(Self { bounds, mutants: Mutants::NONE, judged: Violations::MAX, witnesses })
+        let (mutants, judged) = (Mutants::NONE, Violations::MAX);
+        Ok(Self { bounds, network: Network::Rpc, mutants, judged, witnesses })
+    }
+
+    /// The same world, its messages travel so.
+    pub fn over(self, network: Network) -> Result<Self, BoundsError> {
+        self.bounds.check(network)?;
+        Ok(Self { network, ..self })
     }
 
     /// The same world, its nodes run with these bugs.
@@ -263,9 +283,15 @@ impl QuorumModel {
         self.bounds
     }
 
+    /// How messages travel.
+    pub fn network(&self) -> Network {
+        self.network
+    }
+
     /// The world that a search begins with.
     pub fn initial_world(&self) -> World {
-        mutant::within(self.mutants, || World::initial(self.bounds))
+        let world = mutant::within(self.mutants, || World::initial(self.bounds));
+        World { network: self.network, ..world }
     }
 
     /// Everything that can happen next, with the properties that it breaks of those that are judged.

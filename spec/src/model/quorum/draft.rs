@@ -73,7 +73,9 @@ impl Draft {
         let log = summary(kept, Offset(keeps as i64));
         let config = Arc::clone(&actor.state.config);
         let restarted = Node::restart(config, Restored { election, log }, kept);
+        let id = restarted.id();
         self.world.nodes[node] = Rc::new(restarted);
+        self.world.disconnect(id);
         if let Some(left) = &mut self.world.crashes_left {
             *left -= 1;
         }

@@ -1,7 +1,8 @@
 //! The world around [`crate::quorum`]: every order, loss and crash that its bounds allow.
 //!
 //! * **Messages** are whole RPCs: the request acts on its receiver, and then its answer arrives or is
-//!   lost. A request is never stored: it is what [`requests`](crate::quorum::requests) says now.
+//!   lost. A request is never stored: it is what [`requests`](crate::quorum::requests) says now. Other
+//!   forms of [`Network`] hold each message, and are there to show that this one loses nothing.
 //! * **A fetch** brings any number of the entries that it could bring, at least one.
 //! * **Disks** forget: a flush is an event of its own, and a crash keeps any part of what was not
 //!   flushed. A crash and the restart after it are one action, which is always possible and, unless a
@@ -15,11 +16,15 @@
 mod action;
 mod checked;
 mod draft;
+mod message;
+mod network;
 mod pack;
 mod world;
 
-pub use action::{Action, Cut, Rpc};
+pub use action::{Action, Cut, Leg, Rpc};
 pub use checked::{QuorumModel, Transition, Witness, Witnesses};
+pub use message::{Brought, Message};
+pub use network::Network;
 pub use pack::Packed;
 pub use world::{Bounds, BoundsError, Node, Successor, Value, World};
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
+use super::message::{MOST_ENTRIES, Message};
+use super::network::Network;
 use super::world::{Bounds, BoundsError, MOST_NODES, Node, Value, World, configuration, summary};
 use crate::quorum::properties::{Entry, Violations};
 use crate::quorum::{ElectionState, Progress, Role, State};
@@ -13,9 +15,11 @@ const WORDS: usize = 8;
 
 /// A canonical world. Two worlds are equal here exactly if one becomes the other by renaming nodes and
 /// values.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Packed {
     bits: [u64; WORDS],
+    /// What is under way, ascending.
+    messages: Box<[u128]>,
     /// The properties that the step into this world broke. A world with any is not explored further.
     pub violations: Violations,
 }
@@ -23,6 +27,7 @@ pub struct Packed {
 // Widths of fields in bits.
 const ROLE: u32 = 3;
 const ID: u32 = 3;
+const NETWORK: u32 = 3;
 const EPOCH: u32 = 4;
 const OFFSET: u32 = 4;
 const CRASHES: u32 = 4;
@@ -33,15 +38,16 @@ const ANY: u64 = 15;
 
 impl Bounds {
     /// Whether a state has room for such worlds.
-    pub fn check(self) -> Result<(), BoundsError> {
+    pub fn check(self, network: Network) -> Result<(), BoundsError> {
         let Self { nodes, epochs, values, crashes, .. } = self;
         if !(1..=MOST_NODES).contains(&nodes) {
             return Err(BoundsError::Nodes(nodes));
         }
         let n = u32::from(nodes);
         let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1);
-        let fixed = ID + CRASHES + OFFSET + OFFSET + n * node;
+        let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + n * node;
         let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (ENTRY * (n + 1))).min(15);
+        let room = if network == Network::Rpc { room } else { room.min(MOST_ENTRIES) };
         // A log holds at most one record that opens an epoch for each, and each value once.
         if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 15 {
             return Err(BoundsError::Logs { nodes, epochs, values, room });
@@ -53,34 +59,43 @@ impl Bounds {
     }
 }
 
-struct Writer {
-    bits: [u64; WORDS],
+/// Fields of bits, one after another.
+pub(super) struct Bits<const N: usize> {
+    words: [u64; N],
     at: u32,
 }
 
-impl Writer {
-    fn put(&mut self, value: u64, width: u32) {
-        debug_assert!(value < 1 << width, "{value} does not fit in {width} bits");
-        let (word, shift) = ((self.at / 64) as usize, self.at % 64);
-        self.bits[word] |= value << shift;
-        if shift + width > 64 {
-            self.bits[word + 1] |= value >> (64 - shift);
-        }
-        self.at += width;
+impl<const N: usize> Default for Bits<N> {
+    fn default() -> Self {
+        Self::of([0; N])
     }
 }
 
-struct Reader<'a> {
-    bits: &'a [u64; WORDS],
-    at: u32,
-}
+impl<const N: usize> Bits<N> {
+    /// To be read from the first field on.
+    pub(super) fn of(words: [u64; N]) -> Self {
+        Self { words, at: 0 }
+    }
 
-impl Reader<'_> {
-    fn get(&mut self, width: u32) -> u64 {
+    pub(super) fn words(self) -> [u64; N] {
+        self.words
+    }
+
+    pub(super) fn put(&mut self, value: u64, width: u32) {
+        debug_assert!(value < 1 << width, "{value} does not fit in {width} bits");
         let (word, shift) = ((self.at / 64) as usize, self.at % 64);
-        let mut value = self.bits[word] >> shift;
+        self.words[word] |= value << shift;
         if shift + width > 64 {
-            value |= self.bits[word + 1] << (64 - shift);
+            self.words[word + 1] |= value >> (64 - shift);
+        }
+        self.at += width;
+    }
+
+    pub(super) fn get(&mut self, width: u32) -> u64 {
+        let (word, shift) = ((self.at / 64) as usize, self.at % 64);
+        let mut value = self.words[word] >> shift;
+        if shift + width > 64 {
+            value |= self.words[word + 1] << (64 - shift);
         }
         self.at += width;
         value & ((1 << width) - 1)
@@ -88,7 +103,8 @@ impl Reader<'_> {
 }
 
 /// New names: `nodes[old]` is the place of a node, `values[old]` the name of a value once it has one.
-struct Renaming<'a> {
+#[derive(Clone)]
+pub(super) struct Renaming<'a> {
     nodes: &'a [u8],
     values: [u8; 16],
     named: u8,
@@ -96,11 +112,11 @@ struct Renaming<'a> {
 
 impl Renaming<'_> {
     /// Places count from 1, 0 is nobody.
-    fn node(&self, id: Option<NodeId>) -> u64 {
+    pub(super) fn node(&self, id: Option<NodeId>) -> u64 {
         id.map_or(0, |id| u64::from(self.nodes[id.0 as usize - 1]) + 1)
     }
 
-    fn value(&mut self, value: Value) -> u64 {
+    pub(super) fn value(&mut self, value: Value) -> u64 {
         let name = &mut self.values[usize::from(value)];
         if *name == 0 {
             self.named += 1;
@@ -109,7 +125,7 @@ impl Renaming<'_> {
         u64::from(*name)
     }
 
-    fn entries(&mut self, to: &mut Writer, log: &[Entry<Value>]) {
+    fn entries(&mut self, to: &mut Bits<WORDS>, log: &[Entry<Value>]) {
         to.put(log.len() as u64, OFFSET);
         for entry in log {
             to.put(entry.epoch.0 as u64, EPOCH);
@@ -131,24 +147,33 @@ impl Packed {
         order.sort_by_key(|node| signatures[usize::from(*node)]);
         let mut smallest = None;
         permute_ties(&mut order, &signatures, 0, &mut |order| {
-            let bits = pack(world, order);
-            if smallest.is_none_or(|known| bits < known) {
-                smallest = Some(bits);
+            let packed = pack(world, order);
+            if smallest.as_ref().is_none_or(|known| packed < *known) {
+                smallest = Some(packed);
             }
         });
-        Self { bits: smallest.unwrap_or_default(), violations }
+        let (bits, messages) = smallest.expect("nodes have an order");
+        Self { bits, messages: messages.into(), violations }
+    }
+
+    /// The same world with nothing under way: what the forms of a network are compared by.
+    #[must_use]
+    pub fn node_state(&self) -> Self {
+        Self::canonical(&self.world().without_messages(), 0)
     }
 
     /// The world that these bits stand for. Its step's violations are not part of it.
     pub fn world(&self) -> World {
-        let mut from = Reader { bits: &self.bits, at: 0 };
+        let mut from = Bits::of(self.bits);
         let count = from.get(ID) as u8;
+        let network = Network::ALL[from.get(NETWORK) as usize];
         let crashes = from.get(CRASHES);
         let used = from.get(OFFSET) as u8;
         let committed = read_log(&mut from);
         let nodes = (0..count).map(|index| Rc::new(read_node(&mut from, count, index))).collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
-        World { nodes, committed, used, crashes_left }
+        let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
+        World { nodes, committed, used, crashes_left, network, messages }
     }
 }
 
@@ -208,14 +233,15 @@ fn role_number(role: &Role) -> u64 {
     }
 }
 
-fn pack(world: &World, order: &[u8]) -> [u64; WORDS] {
+fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
     let mut places = [0; 8];
     for (place, node) in order.iter().enumerate() {
         places[usize::from(*node)] = place as u8;
     }
     let mut names = Renaming { nodes: &places, values: [0; 16], named: 0 };
-    let mut to = Writer { bits: [0; WORDS], at: 0 };
+    let mut to = Bits::default();
     to.put(world.nodes.len() as u64, ID);
+    to.put(world.network as u64, NETWORK);
     to.put(world.crashes_left.map_or(ANY, u64::from), CRASHES);
     to.put(u64::from(world.used), OFFSET);
     names.entries(&mut to, &world.committed);
@@ -244,15 +270,38 @@ fn pack(world: &World, order: &[u8]) -> [u64; WORDS] {
             _ => {}
         }
     }
-    to.bits
+    (to.words(), pack_messages(world, &names))
 }
 
-fn read_id(from: &mut Reader<'_>) -> Option<NodeId> {
+/// The messages in ascending order. Values that are in no log any more are named in each possible way, and
+/// the smallest form is kept.
+fn pack_messages(world: &World, names: &Renaming<'_>) -> Vec<u128> {
+    let mut unnamed: Vec<u8> = world.messages.iter().flat_map(|message| message.values()).collect();
+    unnamed.retain(|value| names.values[usize::from(*value)] == 0);
+    unnamed.sort_unstable();
+    unnamed.dedup();
+    let mut smallest = None;
+    permute_ties(&mut unnamed, &[0; 16], 0, &mut |order| {
+        let mut names = names.clone();
+        for value in order {
+            names.value(*value);
+        }
+        let packed = world.messages.iter().map(|message| message.pack(&mut names));
+        let mut packed: Vec<u128> = packed.collect();
+        packed.sort_unstable();
+        if smallest.as_ref().is_none_or(|known| packed < *known) {
+            smallest = Some(packed);
+        }
+    });
+    smallest.expect("values have an order")
+}
+
+fn read_id(from: &mut Bits<WORDS>) -> Option<NodeId> {
     let place = from.get(ID) as i32;
     (place > 0).then_some(NodeId(place))
 }
 
-fn read_log(from: &mut Reader<'_>) -> Vec<Entry<Value>> {
+fn read_log(from: &mut Bits<WORDS>) -> Vec<Entry<Value>> {
     (1..=from.get(OFFSET) as i64)
         .map(|end| {
             let epoch = Epoch(from.get(EPOCH) as i32);
@@ -264,7 +313,7 @@ fn read_log(from: &mut Reader<'_>) -> Vec<Entry<Value>> {
         .collect()
 }
 
-fn read_node(from: &mut Reader<'_>, count: u8, index: u8) -> Node {
+fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
     let config = configuration(count, index);
     let role = from.get(ROLE);
     let epoch = Epoch(from.get(EPOCH) as i32);

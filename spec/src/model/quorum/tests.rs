@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
+use super::world::OPENS;
 use super::*;
-use crate::quorum::Role;
+use crate::quorum::{Answer, FetchAnswer, Request, Role};
 use crate::types::{NodeId, ReplicaKey};
 
 fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) -> Bounds {
@@ -13,12 +14,15 @@ fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) 
 
 /// Every state that can be reached.
 fn reachable(bounds: Bounds) -> HashSet<Packed> {
-    let model = QuorumModel::new(bounds).unwrap();
+    explored(&QuorumModel::new(bounds).unwrap())
+}
+
+fn explored(model: &QuorumModel) -> HashSet<Packed> {
     let mut seen = HashSet::from([model.initial()]);
     let mut next = VecDeque::from([model.initial()]);
     while let Some(state) = next.pop_front() {
         for transition in model.transitions(&state) {
-            if seen.insert(transition.next) {
+            if seen.insert(transition.next.clone()) {
                 next.push_back(transition.next);
             }
         }
@@ -48,10 +52,41 @@ fn counts_are_those_of_an_independent_prototype() {
     }
 }
 
+fn over(network: Network, bounds: Bounds) -> QuorumModel {
+    QuorumModel::new(bounds).unwrap().over(network).unwrap()
+}
+
+fn node_states(states: &HashSet<Packed>) -> HashSet<Packed> {
+    states.iter().map(Packed::node_state).collect()
+}
+
+/// The prototype's numbers again, of states with a slot for each pair of nodes.
+#[test]
+fn networks_that_hold_each_message_reach_the_same_node_states() {
+    let (two, three) = (bounds(2, 2, 1, Some(1), false), bounds(3, 1, 1, Some(0), false));
+    for (network, bounds, count) in [
+        (Network::Slots, two, Some(8_850)),
+        (Network::LateSlots, two, None),
+        (Network::Slots, three, Some(33_570)),
+        (Network::Set, bounds(2, 2, 1, Some(0), false), None),
+        (Network::Set, bounds(3, 1, 0, Some(1), false), None),
+    ] {
+        let states = explored(&over(network, bounds));
+        assert!(count.is_none_or(|count| states.len() == count), "{network:?}: {}", states.len());
+        assert!(states.iter().all(|state| state.violations == 0));
+        assert!(node_states(&states) == reachable(bounds), "{network:?} {bounds:?}");
+    }
+}
+
 #[test]
 fn a_state_stands_for_its_world() {
     for state in reachable(bounds(3, 2, 0, None, true)) {
         assert_eq!(Packed::canonical(&state.world(), 0), state);
+    }
+    for network in [Network::LateSlots, Network::Set] {
+        for state in explored(&over(network, bounds(2, 2, 1, Some(0), true))) {
+            assert_eq!(Packed::canonical(&state.world(), 0), state);
+        }
     }
 }
 
@@ -60,6 +95,12 @@ fn a_state_stands_for_its_world() {
 fn renamed_worlds_are_one_state() {
     let orders = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
     for state in reachable(bounds(3, 2, 1, Some(0), true)).into_iter().step_by(7) {
+        for names in orders {
+            assert_eq!(Packed::canonical(&renamed(&state.world(), names), 0), state);
+        }
+    }
+    let literal = over(Network::Slots, bounds(3, 1, 1, Some(0), false));
+    for state in explored(&literal).into_iter().step_by(31) {
         for names in orders {
             assert_eq!(Packed::canonical(&renamed(&state.world(), names), 0), state);
         }
@@ -92,6 +133,28 @@ fn renamed(world: &World, names: [i32; 3]) -> World {
     }
     let mut world = world.clone();
     world.committed.iter_mut().for_each(|entry| entry.leader = entry.leader.map(name));
+    for message in &mut world.messages {
+        let Message { from, to, request, answer } = Rc::make_mut(message);
+        (*from, *to) = (name(*from), name(*to));
+        match request {
+            Request::Vote(vote) => {
+                (vote.candidate, vote.voter) = (key(vote.candidate), key(vote.voter));
+            }
+            Request::BeginQuorumEpoch(begin) => {
+                (begin.leader, begin.voter) = (name(begin.leader), key(begin.voter));
+            }
+            Request::Fetch(fetch) => fetch.replica = key(fetch.replica),
+        }
+        if let Some(answer) = answer {
+            answer.leader = answer.leader.map(name);
+            if let Answer::Fetch(FetchAnswer { records: Some(records), .. }) = &mut answer.answer {
+                for batch in records.iter_mut().filter(|batch| batch.payload >= OPENS) {
+                    let leader = name(NodeId(i32::from(batch.payload - OPENS)));
+                    batch.payload = OPENS + leader.0 as u8;
+                }
+            }
+        }
+    }
     world.nodes = (1..=3).map(|id| Rc::new(nodes.remove(&NodeId(id)).unwrap())).collect();
     world
 }
@@ -110,11 +173,14 @@ fn the_search_reaches_worlds_in_which_all_is_committed() {
 
 #[test]
 fn bounds_that_do_not_fit_are_refused() {
-    assert_eq!(bounds(0, 1, 1, None, true).check(), Err(BoundsError::Nodes(0)));
-    assert_eq!(bounds(8, 1, 1, None, true).check(), Err(BoundsError::Nodes(8)));
-    assert!(matches!(bounds(5, 9, 7, None, true).check(), Err(BoundsError::Logs { .. })));
-    assert_eq!(bounds(3, 2, 1, Some(15), true).check(), Err(BoundsError::Crashes(15)));
-    assert_eq!(bounds(5, 3, 2, None, true).check(), Ok(()));
+    assert_eq!(bounds(0, 1, 1, None, true).check(Network::Rpc), Err(BoundsError::Nodes(0)));
+    assert_eq!(bounds(8, 1, 1, None, true).check(Network::Rpc), Err(BoundsError::Nodes(8)));
+    assert!(matches!(
+        bounds(5, 9, 7, None, true).check(Network::Rpc),
+        Err(BoundsError::Logs { .. })
+    ));
+    assert_eq!(bounds(3, 2, 1, Some(15), true).check(Network::Rpc), Err(BoundsError::Crashes(15)));
+    assert_eq!(bounds(5, 3, 2, None, true).check(Network::Rpc), Ok(()));
 }
 
 /// What the server runs alone is a model too.

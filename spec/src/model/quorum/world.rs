@@ -3,12 +3,14 @@
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
-use super::action::{Action, Cut, Rpc};
+use super::action::{Action, Cut};
 use super::draft::Draft;
+use super::message::Message;
+use super::network::Network;
 use crate::quorum::properties::{self, Entry, NodeView, Violations};
 use crate::quorum::{
-    Answer, Batch, Config, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Request,
-    Restored, Role, State, Timeouts, Timer, requests, start,
+    Batch, Config, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Restored, Role, State,
+    Timeouts, Timer, start,
 };
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
@@ -79,6 +81,10 @@ pub struct World {
     pub used: u8,
     /// Crashes that are left, if they are counted.
     pub crashes_left: Option<u8>,
+    /// How messages travel.
+    pub network: Network,
+    /// What is under way.
+    pub messages: Vec<Rc<Message>>,
 }
 
 /// A world that can come next.
@@ -107,6 +113,8 @@ impl World {
             committed: Vec::new(),
             used: 0,
             crashes_left: bounds.crashes,
+            network: Network::Rpc,
+            messages: Vec::new(),
         }
     }
 
@@ -116,10 +124,9 @@ impl World {
         for node in 0..self.nodes.len() {
             next.local_actions(node);
             next.crashes(node);
-            for (to, request) in requests(&self.nodes[node].state) {
-                next.rpc(node, index(to), &request);
-            }
+            next.requests(node);
         }
+        next.messages();
         next.found
     }
 
@@ -130,7 +137,7 @@ impl World {
     }
 }
 
-fn index(id: NodeId) -> usize {
+pub(super) fn index(id: NodeId) -> usize {
     id.0 as usize - 1
 }
 
@@ -178,7 +185,7 @@ impl Node {
         node
     }
 
-    fn id(&self) -> NodeId {
+    pub(super) fn id(&self) -> NodeId {
         self.state.config.local.id
     }
 
@@ -236,9 +243,9 @@ fn entry(batch: &Batch<Payload<Value>>) -> Entry<Value> {
 }
 
 /// On the network the record by which node `i` opens an epoch is the value `OPENS + i`.
-const OPENS: Value = 128;
+pub(super) const OPENS: Value = 128;
 
-fn batches(log: &[Entry<Value>], read: ReadFrom, take: usize) -> Vec<Batch<Value>> {
+pub(super) fn batches(log: &[Entry<Value>], read: ReadFrom, take: usize) -> Vec<Batch<Value>> {
     let following = log.iter().filter(|entry| entry.end > read.offset);
     following
         .take(take)
@@ -251,14 +258,15 @@ fn batches(log: &[Entry<Value>], read: ReadFrom, take: usize) -> Vec<Batch<Value
         .collect()
 }
 
-struct Next<'a> {
-    world: &'a World,
+pub(super) struct Next<'a> {
+    pub(super) world: &'a World,
     bounds: Bounds,
     found: Vec<Successor>,
 }
 
 impl Next<'_> {
-    fn keep(&mut self, draft: Draft, action: Action) {
+    pub(super) fn keep(&mut self, mut draft: Draft, action: Action) {
+        draft.world.settle();
         let Draft { world, violations, truncated, lost, partial, .. } = draft;
         let beyond = |node: &Node| node.state.election.epoch > Epoch(i32::from(self.bounds.epochs));
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
@@ -308,13 +316,16 @@ impl Next<'_> {
         }
     }
 
-    /// The smallest value that is in no log. A value that is lost everywhere is forgotten, so its name
+    /// The smallest value that is in no log and not under way. A value that is lost everywhere is forgotten, so its name
     /// is free again.
     fn unused_value(&self) -> Value {
-        let World { nodes, committed, .. } = self.world;
+        let World { nodes, committed, messages, .. } = self.world;
         let known = nodes.iter().flat_map(|node| node.log.iter()).chain(committed);
+        let sent = messages.iter().flat_map(|message| message.values());
+        let known: u16 =
+            known.map(|entry| entry.value).chain(sent).fold(0, |known, value| known | 1 << value);
         (1..=self.bounds.values)
-            .find(|value| known.clone().all(|entry| entry.value != *value))
+            .find(|value| known & 1 << value == 0)
             .expect("fewer values were proposed than there are")
     }
 
@@ -327,47 +338,6 @@ impl Next<'_> {
             let mut draft = Draft::of(self.world);
             draft.crash(node, state.election, keeps);
             self.keep(draft, Action::Crash(state.config.local.id, keeps as u8));
-        }
-    }
-
-    fn rpc(&mut self, from: usize, to: usize, request: &Request) {
-        let kind = match request {
-            Request::Vote(_) => "Vote",
-            Request::BeginQuorumEpoch(_) => "BeginQuorumEpoch",
-            Request::Fetch(_) => "Fetch",
-        };
-        let ids = (self.world.nodes[from].id(), self.world.nodes[to].id());
-        let rpc = |receiver, arrives, sender| {
-            Action::Rpc(Rpc { from: ids.0, to: ids.1, kind, receiver, arrives, sender })
-        };
-        let asked = Event::Requested { request: request.clone() };
-        for (mut draft, receiver) in Draft::of(self.world).outcomes(to, &asked) {
-            let answer = draft.answer.take();
-            if let Some(answer) = answer {
-                // The entries are read before the answer leaves, so from the log as it was then.
-                let read = match &answer.answer {
-                    Answer::Fetch(fetch) => fetch.records,
-                    _ => None,
-                };
-                let log = if receiver.is_some() {
-                    &self.world.nodes[to].log
-                } else {
-                    &draft.world.nodes[to].log
-                };
-                let most = read.map_or(0, |read| (read.end.0 - read.offset.0) as usize);
-                for take in most.min(1)..=most {
-                    let event = Event::Answered {
-                        from: ids.1,
-                        request: request.clone(),
-                        response: answer.map(|read| batches(log, *read, take)),
-                    };
-                    for (mut draft, sender) in draft.outcomes(from, &event) {
-                        draft.partial = take < most;
-                        self.keep(draft, rpc(receiver, Some(take as u8), sender));
-                    }
-                }
-            }
-            self.keep(draft, rpc(receiver, None, None));
         }
     }
 }

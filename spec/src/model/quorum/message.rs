@@ -1,0 +1,196 @@
+//! Messages that are under way, and their bits.
+
+use super::pack::{Bits, Renaming};
+use super::world::{OPENS, Value};
+use crate::quorum::{
+    Answer, Batch, BeginQuorumEpoch, Diverging, Error, Fetch, FetchAnswer, Request, Response, Vote,
+    VoteAnswer,
+};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+
+/// The most entries that an answer has room for.
+pub(super) const MOST_ENTRIES: u32 = 9;
+
+/// An answer with the entries that it brings.
+pub type Brought = Response<Vec<Batch<Value>>>;
+
+/// A request on its way, or the answer to it on its way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who asks.
+    pub from: NodeId,
+    /// Who is asked.
+    pub to: NodeId,
+    /// What.
+    pub request: Request,
+    /// The answer; `None` while the request travels.
+    pub answer: Option<Brought>,
+}
+
+/// The request's name in Kafka.
+pub(super) fn kind(request: &Request) -> &'static str {
+    match request {
+        Request::Vote(_) => "Vote",
+        Request::BeginQuorumEpoch(_) => "BeginQuorumEpoch",
+        Request::Fetch(_) => "Fetch",
+    }
+}
+
+/// The epoch that a request speaks of.
+pub(super) fn epoch(request: &Request) -> Epoch {
+    match request {
+        Request::Vote(vote) => vote.epoch,
+        Request::BeginQuorumEpoch(begin) => begin.epoch,
+        Request::Fetch(fetch) => fetch.epoch,
+    }
+}
+
+const ERRORS: [Error; 6] = [
+    Error::None,
+    Error::NotLeaderOrFollower,
+    Error::InvalidRequest,
+    Error::FencedLeaderEpoch,
+    Error::UnknownLeaderEpoch,
+    Error::InvalidVoterKey,
+];
+
+// Widths of fields in bits. The longest message, an answer to a fetch, has 52 and 8 for each entry.
+const ID: u32 = 3;
+const KIND: u32 = 2;
+const NUMBER: u32 = 4;
+const ERROR: u32 = 3;
+const CONTENT: u32 = 3;
+
+fn end(end: Option<Offset>) -> u64 {
+    end.map_or(0, |end| end.0 as u64)
+}
+
+impl Message {
+    /// The values that it carries.
+    pub(super) fn values(&self) -> impl Iterator<Item = Value> {
+        let records = match &self.answer {
+            Some(Response { answer: Answer::Fetch(fetch), .. }) => fetch.records.as_deref(),
+            _ => None,
+        };
+        let payloads = records.unwrap_or_default().iter().map(|batch| batch.payload);
+        payloads.filter(|payload| *payload < OPENS)
+    }
+
+    pub(super) fn pack(&self, names: &mut Renaming<'_>) -> u128 {
+        let mut to = Bits::<2>::default();
+        to.put(names.node(Some(self.from)), ID);
+        to.put(names.node(Some(self.to)), ID);
+        match &self.request {
+            Request::Vote(Vote { epoch, last_epoch, last_end, .. }) => {
+                to.put(0, KIND);
+                to.put(epoch.0 as u64, NUMBER);
+                to.put(last_epoch.0 as u64, NUMBER);
+                to.put(last_end.0 as u64, NUMBER);
+            }
+            Request::BeginQuorumEpoch(BeginQuorumEpoch { epoch, .. }) => {
+                to.put(1, KIND);
+                to.put(epoch.0 as u64, NUMBER);
+            }
+            Request::Fetch(Fetch { epoch, offset, last_fetched_epoch, high_watermark, .. }) => {
+                to.put(2, KIND);
+                to.put(epoch.0 as u64, NUMBER);
+                to.put(offset.0 as u64, NUMBER);
+                to.put(last_fetched_epoch.0 as u64, NUMBER);
+                to.put(high_watermark.0 as u64, NUMBER);
+            }
+        }
+        to.put(u64::from(self.answer.is_some()), 1);
+        if let Some(Response { epoch, leader, error, answer }) = &self.answer {
+            to.put(epoch.0 as u64, NUMBER);
+            to.put(names.node(*leader), ID);
+            let error = ERRORS.iter().position(|known| known == error);
+            to.put(error.expect("all errors are listed") as u64, ERROR);
+            match answer {
+                Answer::Vote(VoteAnswer { granted }) => to.put(u64::from(*granted), 1),
+                Answer::BeginQuorumEpoch => {}
+                Answer::Fetch(FetchAnswer { high_watermark, diverging, records }) => {
+                    to.put(end(*high_watermark), NUMBER);
+                    to.put(u64::from(diverging.is_some()), 1);
+                    if let Some(diverging) = diverging {
+                        to.put(diverging.epoch.0 as u64, NUMBER);
+                        to.put(diverging.end.0 as u64, NUMBER);
+                    }
+                    let records = records.as_deref().unwrap_or_default();
+                    to.put(records.len() as u64, NUMBER);
+                    for batch in records {
+                        to.put(batch.epoch.0 as u64, NUMBER);
+                        let opens = batch.payload >= OPENS;
+                        to.put(u64::from(opens), 1);
+                        let content = if opens {
+                            names.node(Some(NodeId(i32::from(batch.payload - OPENS))))
+                        } else {
+                            names.value(batch.payload)
+                        };
+                        to.put(content, CONTENT);
+                    }
+                }
+            }
+        }
+        let [low, high] = to.words();
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    pub(super) fn unpack(bits: u128) -> Self {
+        let mut bits = Bits::of([bits as u64, (bits >> 64) as u64]);
+        let key = |id| ReplicaKey { id, directory: DirectoryId::ABSENT };
+        let id = |bits: &mut Bits<2>| NodeId(bits.get(ID) as i32);
+        let epoch = |bits: &mut Bits<2>| Epoch(bits.get(NUMBER) as i32);
+        let offset = |bits: &mut Bits<2>| Offset(bits.get(NUMBER) as i64);
+        let some = |offset: Offset| (offset > Offset::ZERO).then_some(offset);
+        let (from, to) = (id(&mut bits), id(&mut bits));
+        let request = match bits.get(KIND) {
+            0 => Request::Vote(Vote {
+                epoch: epoch(&mut bits),
+                candidate: key(from),
+                voter: key(to),
+                last_epoch: epoch(&mut bits),
+                last_end: offset(&mut bits),
+            }),
+            1 => Request::BeginQuorumEpoch(BeginQuorumEpoch {
+                epoch: epoch(&mut bits),
+                leader: from,
+                voter: key(to),
+            }),
+            _ => Request::Fetch(Fetch {
+                epoch: epoch(&mut bits),
+                replica: key(from),
+                offset: offset(&mut bits),
+                last_fetched_epoch: epoch(&mut bits),
+                high_watermark: offset(&mut bits),
+                may_park: true,
+            }),
+        };
+        let answer = (bits.get(1) == 1).then(|| Response {
+            epoch: epoch(&mut bits),
+            leader: Some(id(&mut bits)).filter(|leader| leader.0 > 0),
+            error: ERRORS[bits.get(ERROR) as usize],
+            answer: match &request {
+                Request::Vote(_) => Answer::Vote(VoteAnswer { granted: bits.get(1) == 1 }),
+                Request::BeginQuorumEpoch(_) => Answer::BeginQuorumEpoch,
+                Request::Fetch(fetch) => Answer::Fetch(FetchAnswer {
+                    high_watermark: some(offset(&mut bits)),
+                    diverging: (bits.get(1) == 1)
+                        .then(|| Diverging { epoch: epoch(&mut bits), end: offset(&mut bits) }),
+                    records: records(&mut bits, fetch.offset),
+                }),
+            },
+        });
+        Self { from, to, request, answer }
+    }
+}
+
+fn records(bits: &mut Bits<2>, from: Offset) -> Option<Vec<Batch<Value>>> {
+    let count = bits.get(NUMBER) as i64;
+    let batch = |place| {
+        let epoch = Epoch(bits.get(NUMBER) as i32);
+        let opens = bits.get(1) as Value * OPENS;
+        let payload = opens + bits.get(CONTENT) as Value;
+        Batch { base_offset: from.plus(place), records: 1, epoch, payload }
+    };
+    (count > 0).then(|| (0..count).map(batch).collect())
+}
