@@ -66,9 +66,10 @@ pub async fn handle(
     let mut responses = Vec::with_capacity(request.topic_data.len());
     let mut failed = false;
     for topic in request.topic_data {
-        let TopicProduceData { name, topic_id, partition_data } = topic;
-        // In memory of its own, so that nothing but the records holds the request's.
-        let name = name.detach();
+        let TopicProduceData { name: given, topic_id, partition_data } = topic;
+        // In memory of its own, so that nothing but the records holds the request's: then they are not copied.
+        let name = given.detach();
+        drop(given);
         let topic = if version >= TOPIC_ID_VERSION {
             TopicRef::Id(topic_id)
         } else {

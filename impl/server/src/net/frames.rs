@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::guest::{GaveUp, Guest};
@@ -62,6 +62,7 @@ impl Frames {
         guest: &Guest,
     ) -> Result<Option<Bytes>, FrameError> {
         loop {
+            let mut most = usize::MAX;
             let wanted = match self.buffer.first_chunk() {
                 None => IDLE_BYTES,
                 Some(size) => {
@@ -78,12 +79,17 @@ impl Frames {
                         }
                         return Ok(Some(bytes));
                     }
-                    (frame - self.buffer.len()).min(self.buffer.len().max(UNPROVEN_BYTES))
+                    let missing = frame - self.buffer.len();
+                    if frame > KEPT_BYTES {
+                        // Nothing of the next frame: records that are alone in memory are appended without a copy.
+                        most = missing;
+                    }
+                    missing.min(self.buffer.len().max(UNPROVEN_BYTES))
                 }
             };
             guest.hold(self.buffer.len() + wanted).await?;
             self.buffer.reserve(wanted);
-            match guest.guard(stream.read_buf(&mut self.buffer)).await?? {
+            match guest.guard(stream.read_buf(&mut (&mut self.buffer).limit(most))).await?? {
                 0 if self.buffer.is_empty() => return Ok(None),
                 0 => return Err(FrameError::Truncated),
                 _ => {}

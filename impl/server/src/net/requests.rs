@@ -16,7 +16,6 @@ use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
-use kraftig_wire::messages::request_header::RequestHeader;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{
     DecodeError, EncodeError, Reader, Request, Str, decode_request_header, encode_response_frame,
@@ -62,18 +61,21 @@ pub(super) enum RequestError {
 
 /// A request that is not read further than its header.
 struct Received {
-    header: RequestHeader,
+    correlation_id: i32,
+    version: i16,
     reader: Reader,
 }
 
 impl Received {
+    /// Reads the rest. From then on nothing but the request holds the frame: records that are alone in memory are
+    /// appended without a copy.
     fn decode<R: Request>(&mut self) -> Result<R, DecodeError> {
-        R::decode(&mut self.reader, self.header.request_api_version)
+        let mut reader = std::mem::replace(&mut self.reader, Reader::new(Bytes::new()));
+        R::decode(&mut reader, self.version)
     }
 
     fn encode<R: Request>(&self, response: &R::Response) -> Result<BytesMut, EncodeError> {
-        let header = &self.header;
-        encode_response_frame(header.correlation_id, R::KEY, header.request_api_version, response)
+        encode_response_frame(self.correlation_id, R::KEY, self.version, response)
     }
 }
 
@@ -99,7 +101,8 @@ pub(super) async fn answer(
         // In memory of its own: it outlives the frame.
         context.client_id = header.client_id.as_ref().map(Str::detach);
     }
-    let mut received = Received { header, reader };
+    let mut received = Received { correlation_id: header.correlation_id, version, reader };
+    drop(header);
     let context = &*context;
 
     macro_rules! answer {
@@ -128,8 +131,7 @@ pub(super) async fn answer(
         }
         FetchRequest::KEY => {
             let fetched = fetch::handle(&broker.replicas, version, received.decode()?).await;
-            let correlation_id = received.header.correlation_id;
-            return Answer::fetched(correlation_id, version, fetched).map(Some);
+            return Answer::fetched(received.correlation_id, version, fetched).map(Some);
         }
         ListOffsetsRequest::KEY => answer!(ListOffsetsRequest, |request| {
             list_offsets::handle(&broker.replicas, version, request)
