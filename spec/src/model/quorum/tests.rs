@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use super::world::OPENS;
 use super::*;
+use crate::quorum::mutant::{Mutant, Mutants};
+use crate::quorum::properties::Property;
 use crate::quorum::{Answer, FetchAnswer, Request, Role};
 use crate::types::{NodeId, ReplicaKey};
 
@@ -76,6 +78,22 @@ fn networks_that_hold_each_message_reach_the_same_node_states() {
         assert!(states.iter().all(|state| state.violations == 0));
         assert!(node_states(&states) == reachable(bounds), "{network:?} {bounds:?}");
     }
+}
+
+/// Whole RPCs stand for late ones only because a fetch never takes back what an earlier one said. If it
+/// did, a network that delivers late would reach more.
+#[test]
+fn an_end_that_goes_back_shows_in_a_set() {
+    let bounds = bounds(3, 1, 0, None, false);
+    let overwritten = Mutants::of(&[Mutant::EndsOverwritten]);
+    let reached = |network, mutants| {
+        let model = over(network, bounds).with_mutants(mutants);
+        let model = Property::ALL.into_iter().fold(model, QuorumModel::without);
+        node_states(&explored(&model)).len()
+    };
+    assert_eq!(reached(Network::Set, Mutants::NONE), 125);
+    assert_eq!(reached(Network::Rpc, overwritten), 125);
+    assert_eq!(reached(Network::Set, overwritten), 147);
 }
 
 #[test]
