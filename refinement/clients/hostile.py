@@ -106,9 +106,10 @@ class Suite:
         except (ConnectionError, TimeoutError):
             return None
 
-    def want(self, what, got, wanted):
-        if got != wanted:
-            self.wrong.append(f"{what}: {got}, not {wanted}")
+    def want(self, what, got, *wanted):
+        """Judges what came back; more than one answer may be right."""
+        if got not in wanted:
+            self.wrong.append(f"{what}: {got}, not {' or '.join(map(str, wanted))}")
 
     def note(self, text):
         self.notes.append(text)

@@ -69,8 +69,8 @@ def other_log(s):
 
 @case("for another voter")
 def other_voter(s):
-    s.want("Vote", vote(s, s.epoch, voter=9), NOT_ME)
-    s.want("Vote, other directory", vote(s, s.epoch, voter_directory=OTHER_ID), NOT_ME)
+    s.want("Vote", vote(s, s.epoch, voter=9), NOT_ME, INVALID)  # it is wrong in its candidate too
+    s.want("Vote, other directory", vote(s, s.epoch, voter_directory=OTHER_ID), NOT_ME, INVALID)
     s.want("Begin", begin(s, s.epoch, 1, voter=9), NOT_ME)
 
 
@@ -100,7 +100,7 @@ def negative(s):
 
 @case("old epochs")
 def old_epochs(s):
-    s.want("Vote", vote(s, s.epoch, last_epoch=0), 0)
+    s.want("Vote", vote(s, s.epoch, last_epoch=0), 0, INVALID)
     s.want("Begin", begin(s, s.epoch - 1, 1), FENCED)
     s.want("Fetch", fetch(s, s.epoch - 1), FENCED)
 
