@@ -12,7 +12,7 @@ fn search(model: &QuorumModel) -> HashSet<Packed> {
     let mut next = VecDeque::from([model.initial()]);
     while let Some(state) = next.pop_front() {
         for transition in model.transitions(&state) {
-            if seen.insert(transition.next) {
+            if seen.insert(transition.next.clone()) {
                 next.push_back(transition.next);
             }
         }
@@ -32,7 +32,7 @@ fn checker(c: &mut Criterion) {
     });
 
     // States from all over the space, without the bookkeeping of a search: `step`, properties, symmetry.
-    let some: Vec<Packed> = states.iter().step_by(97).copied().collect();
+    let some: Vec<Packed> = states.iter().step_by(97).cloned().collect();
     group.throughput(Throughput::Elements(some.len() as u64));
     group.bench_function(format!("transitions of {} states", some.len()), |b| {
         b.iter(|| {
