@@ -48,7 +48,6 @@ const ROWS: &[Row] = &[
     row((3, 2, 0), Some(0), &[(Slots, true), (Set, true)]),
     row((3, 2, 0), None, &[(Slots, false), (Set, false)]),
     row((3, 2, 1), Some(0), &[(Slots, false)]),
-    row((3, 3, 0), Some(0), &[(Slots, false)]),
     row((2, 2, 0), Some(0), &[(WholeSet, false)]),
 ];
 

@@ -193,8 +193,11 @@ impl Next<'_> {
             let mut answers = self.answers(&mut draft, to, receiver);
             if answers.is_empty() {
                 match request {
-                    // It waits where it is, and its time may be up at any moment.
-                    Request::Fetch(fetch) if receiver.is_none() && fetch.may_park => {
+                    // It waits where it is, and its time may be up at any moment: the answer is then empty,
+                    // which matters only where it fills a slot.
+                    Request::Fetch(fetch)
+                        if receiver.is_none() && fetch.may_park && !network.remembers() =>
+                    {
                         let over = Fetch { may_park: false, ..fetch.clone() };
                         self.receive(message, &Request::Fetch(over));
                     }
