@@ -153,9 +153,10 @@ fn report(
     let _ = writeln!(text, "\nproperties");
     for property in Property::ALL {
         let broken = found.violations.iter().any(|(broken, _)| *broken == property);
-        let state = match model.judges(property) {
-            true => standing(broken, found.complete).replace("violated", "VIOLATED"),
-            false => "left out".to_owned(),
+        let state = if model.judges(property) {
+            standing(broken, found.complete).replace("violated", "VIOLATED")
+        } else {
+            "left out".to_owned()
         };
         let _ = writeln!(text, "  {:<32} {state}", property.name());
     }

@@ -50,7 +50,7 @@ use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
 use Mutant as M;
 use Property as P;
 
-const ROWS: [Row; 28] = [
+const ROWS: [Row; 29] = [
     row(&[M::RestartForgetsVote], (3, 1, 0), None, Killed(P::ElectionSafety, 5)),
     row(&[M::RestartResumesLeading], (3, 1, 0), None, Killed(P::LeaderCompleteness, 8)),
     row(&[M::RestartResumesLeading], (3, 2, 1), Some(1), Killed(P::LogMatching, 6)),
@@ -119,6 +119,14 @@ const ROWS: [Row; 28] = [
         None,
         Exempt("only a late fetch shows it: `crosscheck --mutant ends-overwritten` does"),
     ),
+    row(
+        &[M::AnswersNotCorrelated],
+        (3, 2, 1),
+        None,
+        Exempt(
+            "an answer comes at once, or while its request is asked, in every form of the network",
+        ),
+    ),
 ];
 
 /// What came of a search: the first property that broke and after how many steps, or nothing.
@@ -180,12 +188,12 @@ pub(crate) fn list() -> Result<ExitCode, String> {
         for row in ROWS.iter().filter(|row| row.mutants.contains(&mutant)) {
             let Row { nodes, epochs, values, crashes, .. } = *row;
             let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
-            let mutants: String =
-                row.mutants.iter().map(|mutant| format!(" --mutant {}", mutant.name())).collect();
+            let mutants: Vec<_> = row.mutants.iter().map(|mutant| mutant.name()).collect();
             let _ = writeln!(
                 text,
                 "    kraftig-check check quorum --nodes {nodes} --epochs {epochs} --values {values} \
-                 --crashes {crashes}{mutants}"
+                 --crashes {crashes} --mutant {}",
+                mutants.join(" --mutant ")
             );
         }
     }
@@ -339,4 +347,21 @@ rows         {} bugs to be found, {exempt} exempt, {needed} of {} properties to 
     }
     crate::print(&report)?;
     Ok(ExitCode::from(u8::from(wrong > 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_and_every_property_has_its_row() {
+        for mutant in Mutant::ALL {
+            assert!(ROWS.iter().any(|row| row.mutants.contains(&mutant)), "{}", mutant.name());
+        }
+        for property in Property::ALL {
+            let needs =
+                |row: &Row| matches!(row.expected, KilledByNothingElse(by, _) if by == property);
+            assert!(ROWS.iter().any(needs), "{}", property.name());
+        }
+    }
 }

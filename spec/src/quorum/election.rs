@@ -175,8 +175,10 @@ impl<P> Step<'_, P> {
         if vote.epoch < self.state.election.epoch {
             return self.respond_vote(Error::FencedLeaderEpoch, false);
         }
-        if vote.candidate.id.0 < 0 || self.state.config.is_local(vote.candidate) {
-            return self.refuse_vote(Refusal::MalformedRequest);
+        if !self.state.config.others().any(|id| id == vote.candidate.id) {
+            // Voters are static: nobody else can lead. Apache Kafka adopts the epoch even so, and lets any message
+            // depose its leader.
+            return self.refuse_vote(Refusal::ImpossibleCandidate);
         }
         if vote.epoch > self.state.election.epoch {
             self.become_unattached(vote.epoch);

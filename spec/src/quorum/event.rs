@@ -334,6 +334,8 @@ pub enum Refusal {
     ContradictingLeader,
     /// A leader was named that is no voter, or is this very node, which does not lead.
     ImpossibleLeader,
+    /// A candidate asks for a vote that is no voter, or has this node's own id.
+    ImpossibleCandidate,
     /// An epoch was named after which there could be no other.
     LastEpoch,
     /// A fetched batch does not follow the log's end, is empty, or is of an impossible epoch.

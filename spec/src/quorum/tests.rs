@@ -195,6 +195,9 @@ fn no_message_ends_a_node() {
         (Request::Fetch(fetch(4, 2, -1, 0)), Refusal::MalformedRequest),
         (Request::Fetch(fetch(4, 2, 0, 5)), Refusal::MalformedRequest),
         (vote(5, 2, 5, 0), Refusal::MalformedRequest),
+        (vote(5, 77, 0, 0), Refusal::ImpossibleCandidate),
+        (vote(5, -1, 0, 0), Refusal::ImpossibleCandidate),
+        (vote(5, 1, 0, 0), Refusal::ImpossibleCandidate),
     ] {
         let before = state.clone();
         let effects = ask(&mut state, request.clone());
