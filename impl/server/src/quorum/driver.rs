@@ -375,7 +375,11 @@ impl<W: World> Driver<W> {
                 Effect::Refuse { refusal } => {
                     outcome.refused = true;
                     self.refused += 1;
-                    tracing::warn!("refused a message to the quorum: {refusal:?}");
+                    // A flood of them must not fill the log.
+                    if self.refused.is_power_of_two() {
+                        let count = self.refused;
+                        tracing::warn!("refused a message to the quorum: {refusal:?} ({count} so far)");
+                    }
                 }
             }
         }
