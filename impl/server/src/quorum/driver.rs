@@ -378,7 +378,9 @@ impl<W: World> Driver<W> {
                     // A flood of them must not fill the log.
                     if self.refused.is_power_of_two() {
                         let count = self.refused;
-                        tracing::warn!("refused a message to the quorum: {refusal:?} ({count} so far)");
+                        tracing::warn!(
+                            "refused a message to the quorum: {refusal:?} ({count} so far)"
+                        );
                     }
                 }
             }
