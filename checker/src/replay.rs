@@ -69,7 +69,7 @@ fn report(
 fn all_accepted(together: &Together) -> String {
     let Together { nodes, committed, messages } = together;
     let mut text = format!(
-        "verdict      accepted: every step is the model's, every message received was sent, the properties hold over all nodes
+        "verdict      accepted: every step is the model's, every message received is one that its sender had to say, the properties hold over all nodes
 messages     {messages}
 committed    everything below {committed}\n"
     );

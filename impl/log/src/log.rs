@@ -457,6 +457,8 @@ impl Log {
     /// The files are removed later ([`disk::remove_dir`], `file.delete.delay.ms`), or after the next start.
     pub fn delete(self) -> Result<Option<PathBuf>, LogError> {
         if !self.made {
+            // Making it may have failed half-way.
+            disk::remove_dir(&self.directory)?;
             return Ok(None);
         }
         self.rename("-delete").map(Some)

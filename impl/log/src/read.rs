@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
@@ -36,6 +37,11 @@ impl ReadSlice {
     )]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// The file that holds the bytes.
+    pub fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Writes as many of the bytes as `socket` takes now, from `from` on, without bringing them into this

@@ -7,6 +7,8 @@ use crate::{Str, Uuid};
 
 /// How many elements a collection makes room for before it has seen them.
 const MAX_RESERVE: usize = 1024;
+/// Elements of all arrays of a message together. One takes a hundred times its bytes once it is read.
+const MAX_ELEMENTS: usize = 1 << 20;
 
 /// Reads values from the front of a frame. What it returns are slices of the frame.
 #[derive(Clone, Debug)]
@@ -14,13 +16,15 @@ pub struct Reader {
     bytes: Bytes,
     at: usize,
     end: usize,
+    /// How many more elements may come.
+    elements: usize,
 }
 
 impl Reader {
     /// A reader of all of `bytes`.
     pub fn new(bytes: Bytes) -> Self {
         let end = bytes.len();
-        Self { bytes, at: 0, end }
+        Self { bytes, at: 0, end, elements: MAX_ELEMENTS }
     }
 
     /// How many bytes have not been read.
@@ -188,9 +192,10 @@ impl Reader {
             return Ok(None);
         };
         // Every element of every message is at least one byte.
-        if length > self.remaining() {
+        if length > self.remaining() || length > self.elements {
             return Err(self.error(DecodeErrorKind::Length(length as i64)));
         }
+        self.elements -= length;
         let mut elements = Vec::with_capacity(length.min(MAX_RESERVE));
         for index in 0..length {
             elements.push(element(self).map_err(|error| error.at_index(index))?);

@@ -94,7 +94,7 @@ counts! {
     stops,
     /// Records came damaged.
     damaged,
-    /// Messages that were received, each of which another node had sent.
+    /// Requests that were taken (again, where they waited) and answers that came, each of which another node had to say.
     messages,
     /// Lines of the traces.
     lines,

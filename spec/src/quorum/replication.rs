@@ -146,8 +146,7 @@ impl<P> Step<'_, P> {
     pub(super) fn fetch_answered(&mut self, answer: FetchAnswer<Vec<Batch<P>>>) {
         self.set_timer(Timer::Fetch);
         if let Some(diverging) = answer.diverging {
-            mutant!(HighWatermarkBeforeTruncation:
-                self.learn_high_watermark(answer.high_watermark));
+            mutant!(HighWatermarkBeforeTruncation: self.learn_high_watermark(answer.high_watermark));
             return self.truncate(diverging);
         }
         if let Some(batches) = answer.records {

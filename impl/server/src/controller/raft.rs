@@ -16,7 +16,7 @@ use kraftig_wire::messages::{
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
 
-use crate::quorum::{QuorumHandle, QuorumStatus};
+use crate::quorum::{QUEUE, QuorumHandle, QuorumStatus};
 
 /// The topic of the metadata log.
 const TOPIC: &str = "__cluster_metadata";
@@ -29,6 +29,8 @@ const ANY_VOTER: i32 = -1;
 const MOST_ASKED: usize = 64;
 /// Fetches that may wait for records at once, beside those questions; further ones are answered with what there is.
 const MOST_WAITING: usize = 512;
+// All of them, and what the controller appends, find room in the queue without waiting.
+const _: () = assert!(MOST_ASKED + MOST_WAITING < QUEUE);
 /// Where the metadata log begins: logs that begin with a snapshot are not served.
 const LOG_START: i64 = 0;
 /// From this version on a replica says who it is in a structure of its own (KIP-903).

@@ -4,9 +4,11 @@ use std::io;
 
 use bytes::{Buf, BufMut, BytesMut};
 use kraftig_log::ReadSlice;
+use kraftig_log::disk::DiskError;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::fetch_response::FetchResponse;
 use kraftig_wire::{Message, Request, encode_response_frame};
+use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -83,7 +85,7 @@ impl Answer {
     }
 
     /// Returns when the socket has taken all of it.
-    pub(super) async fn send(self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(super) async fn send(self, stream: &mut TcpStream) -> Result<(), SendError> {
         let Self { mut frame, slices } = self;
         let mut sent = 0;
         for (place, slice) in slices {
@@ -92,16 +94,41 @@ impl Answer {
             while part.has_remaining() {
                 // Not in a packet of its own: more comes at once.
                 let write = || Ok(send(&*stream, &part, SendFlags::MORE)?);
-                let taken = stream.async_io(Interest::WRITABLE, write).await?;
+                let taken =
+                    stream.async_io(Interest::WRITABLE, write).await.map_err(SendError::Peer)?;
                 part.advance(taken);
             }
             let mut done = 0;
             while done < slice.len() {
                 let write = || slice.send(&*stream, done);
-                done += stream.async_io(Interest::WRITABLE, write).await?;
+                let sent = stream.async_io(Interest::WRITABLE, write).await;
+                done += sent.map_err(|error| SendError::of(error, &slice))?;
             }
         }
-        stream.write_all(&frame).await
+        stream.write_all(&frame).await.map_err(SendError::Peer)
+    }
+}
+
+/// Why an answer was not sent to its end.
+#[derive(Debug)]
+pub(super) enum SendError {
+    /// The peer takes no more.
+    Peer(io::Error),
+    /// The file has not what it should.
+    File(DiskError),
+}
+
+impl SendError {
+    /// `sendfile` has one error for both ends.
+    fn of(error: io::Error, slice: &ReadSlice) -> Self {
+        let of_file = error.kind() == io::ErrorKind::UnexpectedEof
+            || error.raw_os_error() == Some(Errno::IO.raw_os_error());
+        if of_file {
+            let path = slice.path().to_path_buf();
+            Self::File(DiskError { action: "read", path, source: error })
+        } else {
+            Self::Peer(error)
+        }
     }
 }
 

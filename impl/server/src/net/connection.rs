@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kraftig_log::disk::DiskError;
 use kraftig_wire::Request;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use tokio::io::Interest;
@@ -11,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::{block_in_place, yield_now};
 
+use super::answer::SendError;
 use super::frames::{FrameError, Frames};
 use super::guest::{GaveUp, Guest};
 use super::limits::Limits;
@@ -30,6 +32,8 @@ enum CloseReason {
     Request(#[from] RequestError),
     #[error("it takes no answers: {0}")]
     Write(io::Error),
+    #[error("the records of its answer cannot be read: {0}")]
+    Read(DiskError),
     #[error(transparent)]
     GaveUp(#[from] GaveUp),
     #[error(
@@ -96,10 +100,21 @@ async fn answer_all(
         guest.waits();
         if let Some(answer) = answer {
             guest.holds(answer.held());
-            guest.guard(answer.send(&mut stream)).await?.map_err(CloseReason::Write)?;
+            match guest.guard(answer.send(&mut stream)).await? {
+                Ok(()) => {}
+                Err(SendError::Peer(error)) => return Err(CloseReason::Write(error)),
+                Err(SendError::File(error)) => {
+                    broker.replicas.fail(&error);
+                    return Err(CloseReason::Read(error));
+                }
+            }
         }
         guest.served();
         guest.holds(frames.kept());
+        if guest.entry().is_leaving() {
+            // It may never wait for its peer: its next request is there already.
+            return Err(GaveUp::Displaced.into());
+        }
         if turn.elapsed() > TURN {
             yield_now().await;
             turn = Instant::now();

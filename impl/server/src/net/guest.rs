@@ -144,7 +144,7 @@ impl Guest {
         let bytes = bytes.saturating_sub(SMALL);
         let held = self.entry.held.swap(bytes, Ordering::Relaxed);
         if bytes != held {
-            self.limits.changed(held, bytes);
+            self.limits.changed(&self.entry, held, bytes);
         }
     }
 

@@ -168,8 +168,8 @@ impl Limits {
         }
     }
 
-    /// A connection that held `before` bytes holds `now`.
-    pub(super) fn changed(&self, before: usize, now: usize) {
+    /// A connection that held `before` bytes holds `now`. It does not leave for that itself: it waits until others have.
+    pub(super) fn changed(&self, holder: &Arc<Entry>, before: usize, now: usize) {
         if now < before {
             self.held.fetch_sub(before - now, Ordering::Relaxed);
             self.freed.notify_waiters();
@@ -183,7 +183,9 @@ impl Limits {
         let holders = open.guests.values().filter(|entry| !entry.is_leaving());
         let mut staying: usize = holders.map(|entry| entry.held()).sum();
         while staying > self.memory {
-            let Some(entry) = open.next_to_leave(|entry| entry.held() > 0) else {
+            let Some(entry) = open.next_to_leave(|entry| {
+                entry.held() > 0 && !std::ptr::eq(entry, &raw const **holder)
+            }) else {
                 break;
             };
             staying -= entry.held();
@@ -197,14 +199,19 @@ impl Limits {
         self.held.load(Ordering::Relaxed) <= self.memory
     }
 
-    /// How much memory a request of this API and size takes that is read; `None` if none of that size is served.
+    /// How much memory a request of this API and size takes that is read; `None` if none of that size is served. What a
+    /// large one unfolds to is beside the limit, as few are served at once: those that wait for their turn take no more
+    /// than they have.
     pub(super) fn unfolded(&self, key: i16, size: usize) -> Option<usize> {
         if key == ProduceRequest::KEY {
             return Some(size);
         }
         let most = size.saturating_mul(UNFOLDED);
-        let held =
-            if key == FetchRequest::KEY { size.saturating_mul(UNFOLDED_FETCH) } else { most };
+        let held = match key {
+            FetchRequest::KEY => size.saturating_mul(UNFOLDED_FETCH),
+            _ if Self::is_large(key, size) => size,
+            _ => most,
+        };
         (most <= self.memory).then_some(held)
     }
 
@@ -356,8 +363,10 @@ pub(super) mod tests {
             left
         });
         assert_eq!((got, left), (Ok(()), Err(GaveUp::Displaced)));
-        assert_eq!(new.hold(700 << 10).await, Err(GaveUp::Displaced), "nobody else can leave");
-        drop((new, busy));
+        // Nobody else can leave: it waits for the one that has work.
+        let (got, ()) = tokio::join!(new.hold(700 << 10), async { drop(busy) });
+        assert_eq!(got, Ok(()));
+        drop(new);
         assert_eq!(limits.held.load(Ordering::Relaxed), 0);
     }
 

@@ -192,7 +192,7 @@ pub struct QuorumHandle {
 }
 
 /// Commands that wait for the thread before a sender has to wait.
-const QUEUE: usize = 1024;
+pub(crate) const QUEUE: usize = 1024;
 
 impl QuorumHandle {
     /// Appends batches of framed metadata records as leader of `epoch`. The reply is the base offset of the

@@ -34,11 +34,10 @@ pub(super) fn check(directory: &Path) -> Result<(), QuorumError> {
         return Err(QuorumError::NoBeginning { directory: directory.to_owned() });
     }
     let count = segments.len();
-    let mut end = 0;
+    let (mut end, mut epoch) = (0, 0);
     for (index, path) in segments.into_iter().enumerate() {
         let file = disk::open(&path)?;
-        let (position, next) = whole(&file, end)?;
-        end = next;
+        let position = whole(&file, &mut end, &mut epoch)?;
         if position == file.len()? {
             continue;
         }
@@ -52,8 +51,9 @@ pub(super) fn check(directory: &Path) -> Result<(), QuorumError> {
     Ok(())
 }
 
-/// Where the batches that are whole and follow each other end: the byte and the offset.
-fn whole(file: &File, mut end: i64) -> Result<(u64, i64), QuorumError> {
+/// The byte at which the batches end that are whole and follow each other. The checksum covers neither offset nor epoch:
+/// these must go on from `end` and `epoch`, which go on with them. An epoch that goes back is no tear: one of the two is wrong.
+fn whole(file: &File, end: &mut i64, epoch: &mut i32) -> Result<u64, QuorumError> {
     let (length, mut position) = (file.len()?, 0);
     let mut buffer = Vec::new();
     loop {
@@ -61,7 +61,7 @@ fn whole(file: &File, mut end: i64) -> Result<(u64, i64), QuorumError> {
         let read = file.read_at(&mut buffer, position)?;
         let Ok(header) = BatchHeader::parse(&buffer[..read]) else { break };
         let fits = header.size() <= LARGEST_BATCH && header.size() as u64 <= length - position;
-        if !fits || header.base_offset != end {
+        if !fits || header.base_offset != *end {
             break;
         }
         buffer.resize(header.size(), 0);
@@ -70,9 +70,12 @@ fn whole(file: &File, mut end: i64) -> Result<(u64, i64), QuorumError> {
             break;
         }
         position += header.size() as u64;
-        end = header.next_offset();
+        if header.leader_epoch < *epoch {
+            return Err(QuorumError::Damaged { file: file.path().to_path_buf(), position });
+        }
+        (*end, *epoch) = (header.next_offset(), header.leader_epoch);
     }
-    Ok((position, end))
+    Ok(position)
 }
 
 /// Whether the batch that begins at `position` lacks what a sector of it held: there is nothing but zeros up to the
@@ -95,7 +98,8 @@ fn a_sector_is_missing(file: &File, position: u64, end: i64) -> Result<bool, Quo
         let differs = from > position
             || buffer.len() >= 12
             || end.to_be_bytes().iter().take(buffer.len()).any(|byte| *byte != 0);
-        if differs && buffer.iter().all(|byte| *byte == 0) {
+        let is_whole = to % SECTOR == 0;
+        if differs && is_whole && buffer.iter().all(|byte| *byte == 0) {
             return Ok(true);
         }
         from = to;

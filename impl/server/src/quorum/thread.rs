@@ -14,7 +14,7 @@ use super::tracer::Tracer;
 use super::{Command, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, QuorumStatus};
 
 /// Commands that one flush may serve.
-const MOST_COMMANDS: usize = 1024;
+const MOST_COMMANDS: usize = 64;
 /// Events that may wait for the controller; the thread waits for it then. It takes events whatever else it waits for.
 const EVENTS: usize = 16;
 /// About how much a fetch brings. More would keep the thread from all else for longer.
@@ -122,7 +122,7 @@ fn serve(
             Some(at) => queue.recv_timeout(at.saturating_sub(driver.world().now())),
         };
         // What is waiting already shares one flush.
-        for _ in 0..MOST_COMMANDS {
+        for left in (0..MOST_COMMANDS).rev() {
             match next {
                 Ok(Command::Append { epoch, batches, reply }) => {
                     let _ = reply.send(driver.append(epoch, &batches)?);
@@ -135,6 +135,10 @@ fn serve(
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => break,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
+            }
+            if left == 0 {
+                // What is taken must be done, so nothing more is taken.
+                break;
             }
             next = queue.try_recv().map_err(|error| match error {
                 mpsc::TryRecvError::Empty => mpsc::RecvTimeoutError::Timeout,

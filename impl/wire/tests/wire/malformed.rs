@@ -72,6 +72,29 @@ fn lengths_that_cannot_be() {
     assert_eq!(wrong::<Metadata>(1, &many), at(Length(0x0393_8700), "Topics"));
 }
 
+/// Elements of few bytes take many once they are read, so a message has no more than a million of them.
+#[test]
+fn more_elements_than_any_message_has() {
+    let produce = |topics: u32| {
+        let mut bytes = BytesMut::from(&[0, 0, 1, 0, 0, 0, 0][..]);
+        let mut count = topics + 1;
+        while count > 0x7f {
+            bytes.put_u8(count as u8 | 0x80);
+            count >>= 7;
+        }
+        bytes.put_u8(count as u8);
+        // An empty name, no partitions, no tags.
+        bytes.extend((0..topics).flat_map(|_| [1, 1, 0]));
+        bytes.put_u8(0);
+        bytes.freeze()
+    };
+    let most = decode_all::<ProduceRequest>(produce(1 << 20), 9).unwrap();
+    assert_eq!(most.topic_data.len(), 1 << 20);
+    let more = produce((1 << 20) + 1);
+    let error = refused("a topic more", MESSAGE_LIMIT, || decode_all::<ProduceRequest>(more, 9));
+    assert_eq!(error.kind(), DecodeErrorKind::Length((1 << 20) + 1));
+}
+
 #[test]
 fn varints_and_text_and_ends_that_cannot_be() {
     use DecodeErrorKind::{Trailing, Truncated, Utf8, Varint};

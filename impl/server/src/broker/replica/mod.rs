@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use kraftig_log::{Log, disk};
+use kraftig_log::Log;
+use kraftig_log::disk::{self, DiskError};
 use kraftig_spec::controller::{Image, Settings};
 use kraftig_spec::types::{DirectoryId, NodeId, TopicId, Uuid};
 use kraftig_wire::ErrorCode;
@@ -186,6 +187,14 @@ impl ReplicaManager {
     pub async fn all_directories_offline(&self) {
         while self.directories.iter().any(|directory| !directory.is_offline()) {
             self.directory_gone.notified().await;
+        }
+    }
+
+    /// The disk of a file of one of the log directories has failed.
+    pub(crate) fn fail(&self, error: &DiskError) {
+        let holds = |directory: &&Arc<LogDirectory>| error.path.starts_with(&directory.path);
+        if let Some(directory) = self.directories.iter().find(holds) {
+            directory.fail(error);
         }
     }
 

@@ -144,6 +144,23 @@ fn several_voters_are_refused() {
     assert!(matches!(start(options), Err(QuorumError::SeveralVoters(2))));
 }
 
+/// More than is taken in one turn, while the thread flushes.
+#[tokio::test]
+async fn nothing_that_waits_is_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (handle, mut events) = start(options(directory.path())).unwrap();
+    let (epoch, _) = lead(&mut events).await;
+    let appended = handle.append(epoch, vec![vec![Bytes::from_static(b"first")]]);
+    let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
+    let old = BeginQuorumEpoch { epoch: Epoch(0), leader: NodeId(1), voter };
+    let ask = |_| handle.request(Request::BeginQuorumEpoch(old.clone()));
+    for answer in (0..900).map(ask).collect::<Vec<_>>() {
+        assert_eq!(answer.await.expect("an answer").error, Error::FencedLeaderEpoch);
+    }
+    appended.await.expect("an answer").expect("it leads");
+    handle.stop().await;
+}
+
 /// Cuts and flips in a log of three data batches: a torn tail is cut off, anything else is refused and left alone.
 #[tokio::test]
 async fn only_a_torn_tail_is_cut_off() {
@@ -161,6 +178,8 @@ async fn only_a_torn_tail_is_cut_off() {
     for (position, refused) in [
         (70, true),
         (last - batch + 9, true),
+        // Epochs are not under the checksum: this one is later than those that follow.
+        (last - batch + 14, true),
         (last - 3, true),
         (last + 20, false),
         (whole.len() - 2, false),
