@@ -27,7 +27,7 @@ from hostile_load import GoodClient
 from node import LIMIT_S, Checks, Node, arguments, kafka, one_line
 
 LIMIT_MS = 5000  # a bound against being shut out, no measure of speed
-LIMIT_MIB = 512  # twice the node's bound for all requests and answers: freed memory is not given back at once, and 10,000 connections take some
+LIMIT_MIB = 640  # twice the bound for all requests and answers, as freed memory is not given back at once, and what 10,000 connections and large requests take beside it
 BREAKS = {"memory": "kept_promises", "stall": "old_epochs", "end": "sizes", "depose": "other_log"}
 
 

@@ -266,6 +266,13 @@ def many_elements(s):
     s.count([Crowd(s.broker, 2, frame, "ask", 3.5)])
 
 
+@case("30 million topics in one Produce", seconds=4)
+def many_topics(s):
+    count = 30_000_000
+    body = b"\0" + struct.pack(">hi", 1, 1000) + wire.uvarint(count + 1) + b"\x01\x01\0" * count + b"\0"
+    s.count([Crowd(s.broker, 2, wire.request(0, 9, body, flexible=True), "ask", 3.5)])
+
+
 @case("a request that becomes 1 GiB", seconds=5)
 def bombs(s):
     squeeze = zlib.compressobj(9, wbits=31)
