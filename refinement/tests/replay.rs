@@ -1,5 +1,7 @@
 //! A real node's trace is the model's, and with anything in it changed it is not.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use kraftig_server::quorum::{QuorumEvent, QuorumOptions, start};
 use kraftig_spec::quorum::{BeginQuorumEpoch, Config, Request, Timeouts};
 use kraftig_spec::types::{DirectoryId, NodeId, Offset, ReplicaKey};
 use serde_json::Value;
+
+use common::numbers;
 
 const METADATA: &str = "__cluster_metadata-0";
 
@@ -155,21 +159,6 @@ async fn no_change_of_a_trace_goes_unseen() {
         }
     }
     assert!(mutations > 100, "{mutations}");
-}
-
-fn numbers(value: &Value, path: &str) -> Vec<String> {
-    match value {
-        Value::Number(_) => vec![path.to_owned()],
-        Value::Array(items) => {
-            let each = items.iter().enumerate();
-            each.flat_map(|(index, item)| numbers(item, &format!("{path}/{index}"))).collect()
-        }
-        Value::Object(fields) => fields
-            .iter()
-            .flat_map(|(name, field)| numbers(field, &format!("{path}/{name}")))
-            .collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[test]

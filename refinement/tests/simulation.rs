@@ -1,5 +1,7 @@
 //! The simulation is clean, the same every time, and anything that is done wrong in it is seen.
 
+mod common;
+
 use std::io::Cursor;
 
 use kraftig_refinement::replay::{ReplayError, Together, Trace, replay_together};
@@ -7,6 +9,8 @@ use kraftig_refinement::simulation::{Counts, Failure, Fault, Options, run, seeds
 use kraftig_spec::quorum::mutant::Mutant;
 use kraftig_spec::types::NodeId;
 use serde_json::Value;
+
+use common::numbers;
 
 const THREE: Options = Options { nodes: 3, fault: None };
 
@@ -133,21 +137,6 @@ fn no_change_of_a_message_goes_unseen() {
         }
     }
     assert!(tried > 50, "{tried}");
-}
-
-fn numbers(value: &Value, path: &str) -> Vec<String> {
-    match value {
-        Value::Number(_) => vec![path.to_owned()],
-        Value::Array(items) => {
-            let each = items.iter().enumerate();
-            each.flat_map(|(index, item)| numbers(item, &format!("{path}/{index}"))).collect()
-        }
-        Value::Object(fields) => fields
-            .iter()
-            .flat_map(|(name, field)| numbers(field, &format!("{path}/{name}")))
-            .collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[test]

@@ -273,8 +273,9 @@ fn sockets(config: &Config, values: &Values) -> Result<(), ConfigError> {
         (values.long("queued.max.request.bytes"), values.long("socket.request.max.bytes"));
     if queued > 0 && queued < request {
         let rule = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";
-        let way_out =
-            format!("Set queued.max.request.bytes to {request} or more, or to -1 for no limit.");
+        let way_out = format!(
+            "Set queued.max.request.bytes to {request} or more, or to -1 for a limit of the node's own."
+        );
         return refuse(values, "queued.max.request.bytes", rule, way_out);
     }
     if values.long("max.connections.per.ip") == 0

@@ -147,7 +147,7 @@ pub struct SocketConfig {
     pub connections_max_idle_ms: i64,
     /// `queued.max.requests`.
     pub queued_max_requests: i32,
-    /// `queued.max.request.bytes`; below 1 for no limit.
+    /// `queued.max.request.bytes`; below 1 for the node's own limit: 256 MiB, or twice the largest request.
     pub queued_max_request_bytes: i64,
     /// `num.network.threads`.
     pub num_network_threads: i32,
