@@ -21,6 +21,7 @@ pub mod record;
 mod registration;
 mod replay;
 mod settings;
+mod snapshot;
 pub mod topic_config;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use record::Record;
 pub use registration::{BrokerRegistration, register_broker, register_controller};
 pub use replay::{ReplayError, ReplayFault};
 pub use settings::Settings;
+pub use snapshot::snapshot_records;
 
 use crate::types::Offset;
 

@@ -4,6 +4,7 @@ mod brokers;
 mod dump;
 mod kafka;
 mod properties;
+mod snapshot;
 mod topics;
 
 use std::collections::BTreeSet;

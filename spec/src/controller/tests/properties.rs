@@ -8,7 +8,7 @@ use super::record::{self, BrokerRegistrationChange, PartitionChange, RegisterBro
 use super::*;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Register { broker: i32, clean: bool },
     Heartbeat { broker: i32, want_fence: bool, want_shut_down: bool, behind: bool, offline: bool },
     Wait(i64),
@@ -18,7 +18,7 @@ enum Step {
     Activate,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let broker = 1..4_i32;
     prop_oneof![
         3 => (broker.clone(), any::<bool>()).prop_map(|(broker, clean)| Step::Register { broker, clean }),
@@ -35,7 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 impl Controller {
     /// Takes a step; what is refused changes nothing.
-    fn step(&mut self, step: &Step) {
+    pub(super) fn step(&mut self, step: &Step) {
         match *step {
             Step::Register { broker, clean } => {
                 let epoch = self.image().brokers.get(&NodeId(broker)).map(|broker| broker.epoch);
@@ -175,7 +175,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-fn record() -> impl Strategy<Value = Record> {
+pub(super) fn record() -> impl Strategy<Value = Record> {
     prop_oneof![broker_record(), topic_record(), topic_record(), other_record()]
 }
 
