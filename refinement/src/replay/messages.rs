@@ -41,6 +41,7 @@ fn sender(request: &Request) -> NodeId {
     match request {
         Request::Vote(vote) => vote.candidate.id,
         Request::BeginQuorumEpoch(begin) => begin.leader,
+        Request::EndQuorumEpoch(end) => end.leader,
         Request::Fetch(fetch) => fetch.replica.id,
     }
 }

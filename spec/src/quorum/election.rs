@@ -4,13 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::{
-    Answer, BeginQuorumEpoch, Effect, Error, Event, Fetch, FetchAnswer, Payload, ReadFrom, Refusal,
-    Request, Response, Timer, Vote, VoteAnswer,
+    Answer, BeginQuorumEpoch, Effect, EndQuorumEpoch, Error, Event, Fetch, FetchAnswer, Payload,
+    ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
 };
 #[cfg(feature = "mutants")]
 use super::mutant;
-use super::state::{Config, ConfigError, ElectionState, Restored, Role, State};
-use crate::types::{DirectoryId, Epoch, NodeId, ReplicaKey};
+use super::state::{Config, ConfigError, Contact, ElectionState, Restored, Role, State};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+
+/// How long a voter that cannot reach its leader waits at most before it campaigns, for each voter: as little as gives
+/// one of them a good chance to be alone.
+const FAILOVER_DELAY_MS: u64 = 10;
+/// A candidate that lost tries again within this time, for each voter, if
+/// `controller.quorum.election.backoff.max.ms` is not less.
+const ELECTION_BACKOFF_MS: u64 = 50;
 
 /// Makes a node from what its disk holds.
 ///
@@ -31,24 +38,24 @@ pub fn start<P>(
         election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
         Role::Unattached
     } else if election.leader == Some(config.local.id) {
-        mutant!(RestartResumesLeading: mutant::leader_again(&log), else Role::Resigned)
+        mutant!(RestartResumesLeading: mutant::leader_again(&log), else Role::resigned())
     } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
         election.leader = None;
         Role::Candidate { granted: BTreeSet::from([config.local.id]), refused: BTreeSet::new() }
     } else if election.leader.is_some_and(|leader| config.voters.contains(&leader)) {
-        Role::Follower
+        Role::FOLLOWER
     } else {
         Role::Unattached
     };
     let mut state = State { config, election, role, log, high_watermark: None };
     let mut step = Step { state: &mut state, found: None, effects: Vec::new() };
     step.set_timers();
-    if step.state.config.voters.len() == 1 {
+    if step.state.config.others().next().is_none() {
         // The only voter need not wait for anybody.
         if matches!(step.state.role, Role::Candidate { .. }) {
-            step.lead_if_elected();
+            step.go_on_if_elected();
         } else {
-            step.become_candidate();
+            step.become_prospective();
         }
     }
     let effects = step.finish();
@@ -65,11 +72,13 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
         Event::Requested { request: Request::BeginQuorumEpoch(begin) } => {
             step.begin_requested(&begin);
         }
+        Event::Requested { request: Request::EndQuorumEpoch(end) } => step.end_requested(&end),
         Event::Requested { request: Request::Fetch(fetch) } => step.fetch_requested(&fetch),
         Event::Answered { from, request, response } => step.answered(from, &request, response),
         Event::Append { epoch, batches } => step.append(epoch, batches),
         Event::Flushed { end } => step.flushed(end),
         Event::Resign => step.resign(),
+        Event::Unreachable { node } => step.doubt(node),
     }
     step.finish()
 }
@@ -85,20 +94,26 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
     let may_claim = mutant!(VoteClaimsUnflushed: true, else all_flushed);
     let may_fetch = mutant!(FetchesUnflushed: true, else all_flushed);
     match role {
-        Role::Candidate { granted, refused } if may_claim => config
-            .others()
-            .filter(|id| !granted.contains(id) && !refused.contains(id))
-            .map(|id| {
-                let vote = Vote {
-                    epoch: election.epoch,
-                    candidate: config.local,
-                    voter: anyone(id),
-                    last_epoch: log.last_epoch(),
-                    last_end: log.end,
-                };
-                (id, Request::Vote(vote))
-            })
-            .collect(),
+        Role::Prospective { granted, refused } | Role::Candidate { granted, refused }
+            if may_claim =>
+        {
+            let pre_vote = matches!(role, Role::Prospective { .. });
+            let epoch = mutant!(PreVoteOfNextEpoch:
+                mutant::next_if(pre_vote, election.epoch), else election.epoch);
+            let vote = |id| Vote {
+                pre_vote,
+                epoch,
+                candidate: config.local,
+                voter: anyone(id),
+                last_epoch: log.last_epoch(),
+                last_end: log.end,
+            };
+            config
+                .others()
+                .filter(|id| !granted.contains(id) && !refused.contains(id))
+                .map(|id| (id, Request::Vote(vote(id))))
+                .collect()
+        }
         Role::Leader { acknowledged, .. } => config
             .others()
             .filter(|id| !acknowledged.contains(id))
@@ -111,21 +126,38 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 (id, Request::BeginQuorumEpoch(begin))
             })
             .collect(),
-        Role::Follower if may_fetch => election
-            .leader
-            .map(|leader| {
-                let fetch = Fetch {
-                    epoch: election.epoch,
-                    replica: config.local,
-                    offset: log.end,
-                    last_fetched_epoch: log.last_epoch(),
-                    high_watermark: state.high_watermark.unwrap_or_default(),
-                    may_park: true,
-                };
-                (leader, Request::Fetch(fetch))
-            })
-            .into_iter()
-            .collect(),
+        Role::Resigned { successors, acknowledged } => {
+            let end = EndQuorumEpoch {
+                epoch: election.epoch,
+                leader: config.local.id,
+                successors: successors.clone(),
+            };
+            config
+                .others()
+                .filter(|id| !acknowledged.contains(id))
+                .map(|id| (id, Request::EndQuorumEpoch(end.clone())))
+                .collect()
+        }
+        Role::Follower { .. } | Role::Unattached if may_fetch => {
+            let fetch = Fetch {
+                epoch: election.epoch,
+                replica: config.local,
+                offset: log.end,
+                last_fetched_epoch: log.last_epoch(),
+                high_watermark: state.high_watermark.unwrap_or_default(),
+                may_park: true,
+            };
+            // Whoever leads answers an observer; the others name the leader.
+            let seeks = !config.is_voter()
+                && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost });
+            let follows = matches!(role, Role::Follower { .. });
+            config
+                .voters
+                .iter()
+                .filter(|id| seeks || follows && Some(**id) == election.leader)
+                .map(|id| (*id, Request::Fetch(fetch.clone())))
+                .collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -151,9 +183,25 @@ impl<P> Step<'_, P> {
     }
 
     fn timer_fired(&mut self, timer: Timer) {
+        let is_voter = self.state.config.is_voter();
         match (timer, &mut self.state.role) {
-            (Timer::Election, Role::Unattached | Role::Candidate { .. } | Role::Resigned)
-            | (Timer::Fetch, Role::Follower) => self.become_candidate(),
+            (Timer::Fetch, Role::Follower { contact }) if !is_voter => {
+                *contact = Contact::Lost;
+                self.set_timer(Timer::Fetch);
+            }
+            (Timer::Election, Role::Unattached | Role::Candidate { .. })
+            | (Timer::Fetch, Role::Follower { .. }) => {
+                mutant!(CampaignsWithoutPreVotes: return self.become_candidate());
+                self.become_prospective();
+            }
+            (Timer::Election, Role::Prospective { .. }) => {
+                self.give_up();
+                if self.state.role == Role::Unattached {
+                    self.set_timer(Timer::Election);
+                }
+            }
+            // It recorded that it leads this epoch, so it can neither vote nor campaign in it.
+            (Timer::Election, Role::Resigned { .. }) => self.leave_epoch(),
             (Timer::CheckQuorum, Role::Leader { .. }) => self.resign(),
             (Timer::BeginQuorumEpoch, Role::Leader { acknowledged, .. }) => {
                 acknowledged.clear();
@@ -165,9 +213,12 @@ impl<P> Step<'_, P> {
     }
 
     fn vote_requested(&mut self, vote: &Vote) {
+        // The epoch of a pre-vote is one that may have records.
+        let last_epoch_fits =
+            vote.last_epoch < vote.epoch || vote.pre_vote && vote.last_epoch == vote.epoch;
         let malformed = vote.last_end.0 < 0
             || vote.last_epoch.0 < 0
-            || vote.last_epoch >= vote.epoch
+            || !last_epoch_fits
             || vote.epoch.next().is_none();
         if malformed {
             return self.refuse_vote(Refusal::MalformedRequest);
@@ -186,8 +237,9 @@ impl<P> Step<'_, P> {
         if !self.state.config.is_local(vote.voter) {
             return self.respond_vote(Error::InvalidVoterKey, false);
         }
-        let granted = self.grants(vote);
-        if granted && self.state.election.voted.is_none() {
+        let granted = if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
+        let records = mutant!(RecordsPreVotes: true, else !vote.pre_vote);
+        if granted && records && self.state.election.voted != Some(vote.candidate) {
             self.state.election.voted = Some(vote.candidate);
             self.set_timer(Timer::Election);
         }
@@ -197,18 +249,37 @@ impl<P> Step<'_, P> {
     /// Only a node that follows nobody votes, at most once in an epoch, and never for a log that is
     /// behind its own.
     fn grants(&self, vote: &Vote) -> bool {
-        let State { role, election, log, .. } = &*self.state;
+        let State { role, election, .. } = &*self.state;
         match (role, election.voted, election.leader) {
-            (Role::Unattached, None, None) => {
-                let up_to_date = (vote.last_epoch, vote.last_end) >= (log.last_epoch(), log.end);
-                mutant!(VoteIgnoresLog: true, else up_to_date)
-            }
+            (Role::Unattached | Role::Prospective { .. }, None, None) => self.is_up_to_date(vote),
             // The answer was lost, and the candidate asks again. Its log is what it was: it was flushed.
-            (Role::Unattached, Some(voted), None) => {
+            (Role::Unattached | Role::Prospective { .. }, Some(voted), None) => {
                 mutant!(GrantsTwice: true, else voted == vote.candidate)
             }
             _ => false,
         }
+    }
+
+    /// Whether this node would vote for that log in an epoch to come. Whoever hears from its leader would not: a node
+    /// that is cut off must not depose it.
+    fn grants_pre_vote(&mut self, vote: &Vote) -> bool {
+        match self.state.role {
+            Role::Leader { .. } | Role::Follower { contact: Contact::Fetched } => return false,
+            Role::Follower { contact: Contact::Lost } => {
+                // The other is first: two that campaign at once would both lose.
+                let patience = self.state.config.timeouts.election_ms / 10;
+                let (min_ms, max_ms) = (patience, patience * 2);
+                self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms, max_ms });
+            }
+            _ => {}
+        }
+        self.is_up_to_date(vote)
+    }
+
+    fn is_up_to_date(&self, vote: &Vote) -> bool {
+        let log = &self.state.log;
+        let up_to_date = (vote.last_epoch, vote.last_end) >= (log.last_epoch(), log.end);
+        mutant!(VoteIgnoresLog: true, else up_to_date)
     }
 
     fn begin_requested(&mut self, begin: &BeginQuorumEpoch) {
@@ -225,6 +296,58 @@ impl<P> Step<'_, P> {
             self.become_follower(begin.epoch, begin.leader);
         }
         self.respond_begin(if for_me { Error::None } else { Error::InvalidVoterKey });
+    }
+
+    fn end_requested(&mut self, end: &EndQuorumEpoch) {
+        let State { config, election, .. } = &*self.state;
+        let (local, max_ms) = (config.local.id, config.timeouts.election_backoff_max_ms);
+        if end.epoch < election.epoch {
+            return self.respond_end(Error::FencedLeaderEpoch);
+        }
+        if let Some(refusal) = self.unbelievable(end.epoch, end.leader) {
+            self.effects.push(Effect::Refuse { refusal });
+            return self.respond_end(Error::InvalidRequest);
+        }
+        if end.epoch > election.epoch || election.leader.is_none() {
+            self.become_follower(end.epoch, end.leader);
+        }
+        if let Role::Follower { contact } = &mut self.state.role {
+            // Whoever still refused pre-votes would keep the successor from its election (KAFKA-20895).
+            *contact = Contact::Lost;
+            if self.state.config.is_voter() {
+                // The first goes at once; each further one gives those before it twice the time.
+                let place = end.successors.iter().position(|id| *id == local);
+                let ms = match place {
+                    Some(0) => 0,
+                    Some(place) => {
+                        let first = max_ms.checked_shr(end.successors.len() as u32 - 1);
+                        let doubled = 1u64.checked_shl(place as u32 - 1);
+                        let ms = first.zip(doubled).and_then(|(ms, times)| ms.checked_mul(times));
+                        ms.unwrap_or(max_ms).min(max_ms)
+                    }
+                    None => max_ms,
+                };
+                let timer = Timer::Fetch;
+                self.effects.push(Effect::SetTimer { timer, min_ms: ms, max_ms: ms });
+            }
+        }
+        self.respond_end(Error::None);
+    }
+
+    /// `node` is gone, or says that it leads no longer. If it is the leader whom this node follows, its successor is
+    /// not kept waiting.
+    fn doubt(&mut self, node: NodeId) {
+        let State { config, election, role, .. } = &mut *self.state;
+        if let Role::Follower { contact } = role
+            && *contact != Contact::Lost
+            && election.leader == Some(node)
+        {
+            *contact = Contact::Lost;
+            if config.is_voter() {
+                let max_ms = FAILOVER_DELAY_MS * config.voters.len() as u64;
+                self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms: 0, max_ms });
+            }
+        }
     }
 
     /// Why no node can lead `epoch` that is said to, judged by what this node knows. Apache Kafka stops
@@ -268,50 +391,88 @@ impl<P> Step<'_, P> {
         }
         let newer = response.epoch > self.state.election.epoch;
         match response.leader {
-            Some(leader) if newer || self.state.election.leader.is_none() => {
+            Some(leader)
+                if newer
+                    || self.state.election.leader.is_none()
+                    || mutant!(FollowsItself: leader == self.state.config.local.id, else false) =>
+            {
                 return self.become_follower(response.epoch, leader);
             }
             None if newer => return self.become_unattached(response.epoch),
             _ => {}
         }
-        if !current || response.error != Error::None {
+        if !current {
             return;
         }
-        match response.answer {
-            Answer::Vote(answer) => self.vote_answered(from, answer),
-            Answer::BeginQuorumEpoch => {
+        match (response.error, response.answer) {
+            (Error::None, Answer::Vote(answer)) => self.vote_answered(from, answer),
+            (Error::None, Answer::BeginQuorumEpoch) => {
                 if let Role::Leader { acknowledged, .. } = &mut self.state.role {
                     acknowledged.insert(from);
                 }
             }
-            Answer::Fetch(answer) => self.fetch_answered(answer),
+            (Error::None, Answer::EndQuorumEpoch) => {
+                if let Role::Resigned { acknowledged, .. } = &mut self.state.role {
+                    acknowledged.insert(from);
+                }
+            }
+            (Error::None, Answer::Fetch(answer)) => self.fetch_answered(from, answer),
+            (Error::NotLeaderOrFollower, Answer::Fetch(_)) => self.doubt(from),
+            _ => {}
         }
     }
 
     fn vote_answered(&mut self, from: NodeId, answer: VoteAnswer) {
-        let State { role: Role::Candidate { granted, refused }, config, .. } = &mut *self.state
+        let State { role, config, election, .. } = &mut *self.state;
+        let pre_vote = matches!(role, Role::Prospective { .. });
+        let (Role::Prospective { granted, refused } | Role::Candidate { granted, refused }) = role
         else {
             return;
         };
         if answer.granted {
             granted.insert(from);
-            return self.lead_if_elected();
+            return self.go_on_if_elected();
         }
         refused.insert(from);
-        if !config.is_majority(config.voters.len() - refused.len()) {
-            // Lost. Not everybody who lost may try again at the same moment.
-            let max_ms = config.timeouts.election_backoff_max_ms;
-            self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
+        // A leader that lives refuses, and one that is gone will not answer.
+        let against = |id: &NodeId| refused.contains(id) || election.leader == Some(*id);
+        let possible = config.voters.iter().filter(|id| granted.contains(id) || !against(id));
+        if config.is_majority(possible.count()) {
+            return;
+        }
+        if pre_vote {
+            return self.give_up();
+        }
+        // Not everybody who lost may try again at the same moment.
+        let backoff_ms = ELECTION_BACKOFF_MS * config.voters.len() as u64;
+        let max_ms = backoff_ms.min(config.timeouts.election_backoff_max_ms);
+        self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
+    }
+
+    fn go_on_if_elected(&mut self) {
+        let config = &self.state.config;
+        match &self.state.role {
+            Role::Prospective { granted, .. } if config.is_majority(granted.len()) => {
+                self.become_candidate();
+            }
+            Role::Candidate { granted, .. } if config.is_majority(granted.len()) => {
+                let granting = granted.iter().copied().collect();
+                self.become_leader(granting);
+            }
+            _ => {}
         }
     }
 
-    fn lead_if_elected(&mut self) {
-        if let Role::Candidate { granted, .. } = &self.state.role
-            && self.state.config.is_majority(granted.len())
-        {
-            let granting = granted.iter().copied().collect();
-            self.become_leader(granting);
-        }
+    fn become_prospective(&mut self) {
+        let granted = BTreeSet::from([self.state.config.local.id]);
+        self.change_role(Role::Prospective { granted, refused: BTreeSet::new() });
+        self.go_on_if_elected();
+    }
+
+    /// There is no majority of pre-votes: whoever knows a leader follows it again.
+    fn give_up(&mut self) {
+        let knows_leader = self.state.election.leader.is_some();
+        self.change_role(if knows_leader { Role::FOLLOWER } else { Role::Unattached });
     }
 
     fn become_candidate(&mut self) {
@@ -320,11 +481,18 @@ impl<P> Step<'_, P> {
         };
         let local = self.state.config.local;
         self.state.election = ElectionState { epoch, leader: None, voted: Some(local) };
-        self.change_role(Role::Candidate {
-            granted: BTreeSet::from([local.id]),
-            refused: BTreeSet::new(),
-        });
-        self.lead_if_elected();
+        let alone = BTreeSet::from([local.id]);
+        let granted =
+            mutant!(PreVotesCountAsVotes: mutant::pre_votes(&self.state.role), else alone);
+        self.change_role(Role::Candidate { granted, refused: BTreeSet::new() });
+        self.go_on_if_elected();
+    }
+
+    fn leave_epoch(&mut self) {
+        match self.state.election.epoch.next() {
+            Some(epoch) => self.become_unattached(epoch),
+            None => self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch }),
+        }
     }
 
     fn become_leader(&mut self, granting: Vec<NodeId>) {
@@ -347,10 +515,14 @@ impl<P> Step<'_, P> {
     }
 
     pub(super) fn resign(&mut self) {
-        if self.state.is_leader() {
-            self.change_role(Role::Resigned);
-            self.state.high_watermark = None;
-        }
+        let State { config, role: Role::Leader { progress, .. }, .. } = &*self.state else {
+            return;
+        };
+        let end = |id: &NodeId| progress.get(id).map_or(Offset::ZERO, |known| known.end);
+        let mut successors: Vec<NodeId> = config.others().collect();
+        successors.sort_by_key(|id| std::cmp::Reverse(end(id)));
+        self.change_role(Role::Resigned { successors, acknowledged: BTreeSet::new() });
+        self.state.high_watermark = None;
     }
 
     fn become_unattached(&mut self, epoch: Epoch) {
@@ -367,7 +539,7 @@ impl<P> Step<'_, P> {
         let voted = in_epoch.filter(|voted| !config.is_local(*voted));
         *election = ElectionState { epoch, leader: Some(leader), voted };
         mutant!(CutsForNewLeader: self.cut_doubtful());
-        self.change_role(Role::Follower);
+        self.change_role(Role::FOLLOWER);
     }
 
     fn change_role(&mut self, role: Role) {
@@ -384,29 +556,31 @@ impl<P> Step<'_, P> {
             self.effects.push(Effect::LostLeader { epoch });
             self.effects.push(Effect::WakeParked);
         }
-        for timer in timers(&old) {
-            if !timers(&self.state.role).contains(timer) {
+        let is_voter = self.state.config.is_voter();
+        for timer in timers(&old, is_voter) {
+            if !timers(&self.state.role, is_voter).contains(timer) {
                 self.effects.push(Effect::CancelTimer { timer: *timer });
             }
         }
         // A node that only learns of a later epoch must not put its own campaign off: else a
         // node that campaigns without end could keep all others from it.
-        let keeps_waiting = matches!(old, Role::Unattached | Role::Candidate { .. })
-            && matches!(self.state.role, Role::Unattached);
+        let waits =
+            matches!(old, Role::Unattached | Role::Prospective { .. } | Role::Candidate { .. });
+        let keeps_waiting = waits && matches!(self.state.role, Role::Unattached);
         if !keeps_waiting {
             self.set_timers();
         }
     }
 
     fn set_timers(&mut self) {
-        for timer in timers(&self.state.role) {
+        for timer in timers(&self.state.role, self.state.config.is_voter()) {
             self.set_timer(*timer);
         }
     }
 
     pub(super) fn set_timer(&mut self, timer: Timer) {
         let config = &self.state.config;
-        if config.voters.len() == 1 && timer != Timer::Election {
+        if config.others().next().is_none() && timer != Timer::Election {
             // Alone, there is nobody to hear from and nobody to tell.
             return;
         }
@@ -433,6 +607,10 @@ impl<P> Step<'_, P> {
         self.respond(error, Answer::BeginQuorumEpoch);
     }
 
+    fn respond_end(&mut self, error: Error) {
+        self.respond(error, Answer::EndQuorumEpoch);
+    }
+
     pub(super) fn respond_fetch(&mut self, error: Error, answer: FetchAnswer<ReadFrom>) {
         self.respond(error, Answer::Fetch(answer));
     }
@@ -456,10 +634,14 @@ fn asked_the_same(asked: &Request, request: &Request) -> bool {
     }
 }
 
-fn timers(role: &Role) -> &'static [Timer] {
+fn timers(role: &Role, is_voter: bool) -> &'static [Timer] {
     match role {
-        Role::Unattached | Role::Candidate { .. } | Role::Resigned => &[Timer::Election],
-        Role::Follower => &[Timer::Fetch],
+        Role::Unattached if !is_voter => &[],
+        Role::Unattached
+        | Role::Prospective { .. }
+        | Role::Candidate { .. }
+        | Role::Resigned { .. } => &[Timer::Election],
+        Role::Follower { .. } => &[Timer::Fetch],
         Role::Leader { .. } => &[Timer::CheckQuorum, Timer::BeginQuorumEpoch],
     }
 }

@@ -45,13 +45,19 @@ pub enum Event<P> {
     },
     /// Give up leadership, for example before a shutdown.
     Resign,
+    /// A hint: the connection to `node` was closed, and the attempt to connect anew was refused or closed again. It
+    /// makes a failover faster; safety does not rest on it.
+    Unreachable {
+        /// Who cannot be reached.
+        node: NodeId,
+    },
 }
 
 /// The timers of a node. Each is set at most once at a time; setting it again replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Timer {
-    /// Unattached, Candidate, Resigned: time to campaign.
+    /// Unattached: time to campaign. Prospective, Candidate: the campaign is over. Resigned: time to leave the epoch.
     Election,
     /// Follower: the leader has been silent for too long.
     Fetch,
@@ -117,15 +123,19 @@ pub enum Request {
     Vote(Vote),
     /// I lead.
     BeginQuorumEpoch(BeginQuorumEpoch),
+    /// I lead no longer.
+    EndQuorumEpoch(EndQuorumEpoch),
     /// Give me what follows my log's end.
     Fetch(Fetch),
 }
 
-/// A candidate asks for a vote (Vote, key 52).
+/// A candidate asks for a vote, or a prospective one whether it would get it (Vote, key 52; KIP-996).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Vote {
-    /// The epoch it wants to lead.
+    /// Whether this only asks if a vote would be granted in the epoch to come. Nobody records such a vote.
+    pub pre_vote: bool,
+    /// The epoch that the sender is in: a candidate wants to lead it.
     pub epoch: Epoch,
     /// Who asks.
     pub candidate: ReplicaKey,
@@ -147,6 +157,19 @@ pub struct BeginQuorumEpoch {
     pub leader: NodeId,
     /// Who is told; an absent directory means any.
     pub voter: ReplicaKey,
+}
+
+/// A leader tells that it gave up (`EndQuorumEpoch`, key 54).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndQuorumEpoch {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Who led it.
+    pub leader: NodeId,
+    /// The other voters, those first whose logs reach farthest: the order in which they should campaign. Empty if it is
+    /// not known.
+    pub successors: Vec<NodeId>,
 }
 
 /// A replica asks for what follows its log, and says thereby that all before is flushed (Fetch, key 1).
@@ -190,6 +213,8 @@ pub enum Answer<R> {
     Vote(VoteAnswer),
     /// To [`Request::BeginQuorumEpoch`].
     BeginQuorumEpoch,
+    /// To [`Request::EndQuorumEpoch`].
+    EndQuorumEpoch,
     /// To [`Request::Fetch`].
     Fetch(FetchAnswer<R>),
 }

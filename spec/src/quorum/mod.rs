@@ -30,12 +30,12 @@ pub mod trace;
 
 pub use election::{requests, start, step};
 pub use event::{
-    Answer, Batch, BeginQuorumEpoch, Diverging, Effect, Error, Event, Fetch, FetchAnswer, NewBatch,
-    Payload, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
+    Answer, Batch, BeginQuorumEpoch, Diverging, Effect, EndQuorumEpoch, Error, Event, Fetch,
+    FetchAnswer, NewBatch, Payload, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
 };
 pub use state::{
-    Config, ConfigError, ElectionState, EpochStart, LogSummary, Progress, Restored, Role, State,
-    Timeouts,
+    Config, ConfigError, Contact, ElectionState, EpochStart, LogSummary, Progress, Restored, Role,
+    State, Timeouts,
 };
 
 #[cfg(test)]

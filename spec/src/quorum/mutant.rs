@@ -29,7 +29,7 @@ macro_rules! mutant {
 #[cfg(feature = "mutants")]
 pub use switch::{Mutant, Mutants, within};
 #[cfg(feature = "mutants")]
-pub(crate) use switch::{forgetful, leader_again, leader_or_vote};
+pub(crate) use switch::{forgetful, leader_again, leader_or_vote, next_if, pre_votes};
 
 #[cfg(feature = "mutants")]
 mod switch {
@@ -39,7 +39,7 @@ mod switch {
     use crate::quorum::election::Step;
     use crate::quorum::event::{Answer, VoteAnswer};
     use crate::quorum::state::{ElectionState, LogSummary, Role};
-    use crate::types::{NodeId, Offset};
+    use crate::types::{Epoch, NodeId, Offset};
 
     /// A bug that can be switched on.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,11 +72,16 @@ mod switch {
         HighWatermarkBeyondLog,
         CutsForNewLeader,
         FlushDropsTail,
+        CampaignsWithoutPreVotes,
+        PreVotesCountAsVotes,
+        RecordsPreVotes,
+        PreVoteOfNextEpoch,
+        FollowsItself,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 27] = [
+        pub const ALL: [Self; 32] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -104,6 +109,11 @@ mod switch {
             Self::HighWatermarkBeyondLog,
             Self::CutsForNewLeader,
             Self::FlushDropsTail,
+            Self::CampaignsWithoutPreVotes,
+            Self::PreVotesCountAsVotes,
+            Self::RecordsPreVotes,
+            Self::PreVoteOfNextEpoch,
+            Self::FollowsItself,
         ];
 
         /// The name by which a command line switches it on.
@@ -218,6 +228,24 @@ mod switch {
                     "flush-drops-tail",
                     "a leader whose flush is complete drops what it appended meanwhile",
                 ),
+                Self::CampaignsWithoutPreVotes => (
+                    "campaigns-without-pre-votes",
+                    "a node whose timer fires makes a new epoch without asking first (before KIP-996)",
+                ),
+                Self::PreVotesCountAsVotes => {
+                    ("pre-votes-count-as-votes", "a candidate counts the pre-votes as votes")
+                }
+                Self::RecordsPreVotes => {
+                    ("records-pre-votes", "a granted pre-vote is recorded as the vote of the epoch")
+                }
+                Self::PreVoteOfNextEpoch => (
+                    "pre-vote-of-next-epoch",
+                    "a pre-vote names the epoch to come, and so deposes the leader that it should spare",
+                ),
+                Self::FollowsItself => (
+                    "follows-itself",
+                    "a leader that resigned follows itself when an answer names it as the leader (KAFKA-18379)",
+                ),
             }
         }
 
@@ -265,6 +293,19 @@ mod switch {
     pub(crate) fn leader_or_vote<R>(election: ElectionState, answer: &Answer<R>) -> Option<NodeId> {
         let refused = matches!(answer, Answer::Vote(VoteAnswer { granted: false }));
         election.leader.or(election.voted.filter(|_| refused).map(|voted| voted.id))
+    }
+
+    /// The epoch to come, for a pre-vote.
+    pub(crate) fn next_if(pre_vote: bool, epoch: Epoch) -> Epoch {
+        epoch.next().filter(|_| pre_vote).unwrap_or(epoch)
+    }
+
+    /// Who granted a pre-vote.
+    pub(crate) fn pre_votes(role: &Role) -> BTreeSet<NodeId> {
+        match role {
+            Role::Prospective { granted, .. } => granted.clone(),
+            _ => BTreeSet::new(),
+        }
     }
 
     /// The role of a leader that takes up its epoch again.

@@ -126,7 +126,7 @@ pub fn violations<V: PartialEq>(
 
 fn election_safety<V>(nodes: &[NodeView<'_, V>]) -> bool {
     let claims = |node: &NodeView<'_, V>| {
-        let own = matches!(node.role, Some(Role::Leader { .. } | Role::Resigned));
+        let own = matches!(node.role, Some(Role::Leader { .. } | Role::Resigned { .. }));
         let own = own.then_some((node.epoch, node.id));
         let belief = node.leader.map(|leader| (node.epoch, leader));
         own.into_iter().chain(belief)

@@ -5,8 +5,8 @@ use super::event::{
     Batch, Diverging, Effect, Error, Fetch, FetchAnswer, NewBatch, Payload, ReadFrom, Refusal,
     Timer,
 };
-use super::state::{Progress, Role, State};
-use crate::types::{Epoch, Offset};
+use super::state::{Contact, Progress, Role, State};
+use crate::types::{Epoch, NodeId, Offset};
 
 const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
     FetchAnswer { high_watermark: None, diverging: None, records: None };
@@ -15,7 +15,7 @@ impl<P> Step<'_, P> {
     pub(super) fn append(&mut self, epoch: Epoch, batches: Vec<NewBatch<P>>) {
         let is_leader = self.state.is_leader();
         let leads = mutant!(AppendsWhenResigned:
-            is_leader || self.state.role == Role::Resigned, else is_leader);
+            is_leader || matches!(self.state.role, Role::Resigned { .. }), else is_leader);
         let fits = leads && self.state.election.epoch == epoch;
         if !fits || batches.iter().any(|batch| batch.records == 0) {
             let refusal = Refusal::AppendWithoutLeadership;
@@ -143,7 +143,13 @@ impl<P> Step<'_, P> {
         }
     }
 
-    pub(super) fn fetch_answered(&mut self, answer: FetchAnswer<Vec<Batch<P>>>) {
+    pub(super) fn fetch_answered(&mut self, from: NodeId, answer: FetchAnswer<Vec<Batch<P>>>) {
+        let Role::Follower { contact } = &mut self.state.role else { return };
+        if self.state.election.leader != Some(from) {
+            // An observer asks all voters, and only its leader can tell it anything.
+            return;
+        }
+        *contact = Contact::Fetched;
         self.set_timer(Timer::Fetch);
         if let Some(diverging) = answer.diverging {
             mutant!(HighWatermarkBeforeTruncation: self.learn_high_watermark(answer.high_watermark));

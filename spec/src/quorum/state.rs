@@ -14,7 +14,8 @@ use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 pub struct Config {
     /// This replica.
     pub local: ReplicaKey,
-    /// All voters, this node among them (`controller.quorum.voters`).
+    /// All voters (`controller.quorum.voters`). A node that is none of them is an observer: it follows the leader,
+    /// and never campaigns.
     pub voters: BTreeSet<NodeId>,
     /// The delays of timers.
     pub timeouts: Timeouts,
@@ -28,7 +29,8 @@ pub struct Timeouts {
     pub election_ms: u64,
     /// `controller.quorum.fetch.timeout.ms`.
     pub fetch_ms: u64,
-    /// `controller.quorum.election.backoff.max.ms`: a candidate that lost waits up to this.
+    /// `controller.quorum.election.backoff.max.ms`: the longest wait of who lost an election, or is not the first
+    /// to succeed a leader that resigned.
     pub election_backoff_max_ms: u64,
 }
 
@@ -41,9 +43,9 @@ impl Default for Timeouts {
 /// Why a [`Config`] is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Observers are not served.
-    #[error("node {0} is not among the voters")]
-    NotAVoter(NodeId),
+    /// Nobody could ever lead.
+    #[error("there are no voters")]
+    NoVoters,
     /// `node.id` of a voter is at least 0.
     #[error("voter id {0} is negative")]
     NegativeId(NodeId),
@@ -54,10 +56,15 @@ impl Config {
         if let Some(id) = self.voters.iter().find(|id| id.0 < 0) {
             return Err(ConfigError::NegativeId(*id));
         }
-        if !self.voters.contains(&self.local.id) {
-            return Err(ConfigError::NotAVoter(self.local.id));
+        if self.voters.is_empty() {
+            return Err(ConfigError::NoVoters);
         }
         Ok(())
+    }
+
+    /// Whether this node votes; else it is an observer.
+    pub fn is_voter(&self) -> bool {
+        self.voters.contains(&self.local.id)
     }
 
     pub(super) fn is_majority(&self, nodes: usize) -> bool {
@@ -162,7 +169,17 @@ pub enum Role {
     /// Follows nobody: it knows no leader, or knows one that it cannot follow. It may have voted.
     Unattached,
     /// Follows [`ElectionState::leader`].
-    Follower,
+    Follower {
+        /// What it heard of the leader.
+        contact: Contact,
+    },
+    /// Asks whether it would be elected, before it makes an epoch of its own (KIP-996). Known on no disk.
+    Prospective {
+        /// Who would vote for it, itself included.
+        granted: BTreeSet<NodeId>,
+        /// Who would not. They are not asked again in this campaign.
+        refused: BTreeSet<NodeId>,
+    },
     /// Wants to lead.
     Candidate {
         /// Who voted for it, itself included.
@@ -182,7 +199,35 @@ pub enum Role {
         acknowledged: BTreeSet<NodeId>,
     },
     /// Led this epoch and does so no more, by its own will or because it restarted.
-    Resigned,
+    Resigned {
+        /// The other voters in the order in which they should succeed; empty after a restart.
+        successors: Vec<NodeId>,
+        /// Who knows that this node leads no longer.
+        acknowledged: BTreeSet<NodeId>,
+    },
+}
+
+impl Role {
+    /// Led by a node that is about to be asked for the first time.
+    pub(crate) const FOLLOWER: Self = Self::Follower { contact: Contact::None };
+
+    /// After a restart, or where who should succeed does not matter.
+    pub(crate) fn resigned() -> Self {
+        Self::Resigned { successors: Vec::new(), acknowledged: BTreeSet::new() }
+    }
+}
+
+/// What a follower heard of its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Contact {
+    /// It has not answered yet.
+    None,
+    /// It answered a fetch. While this is so the follower tells others that they would not get its vote: somebody
+    /// who is merely cut off from the leader must not depose it.
+    Fetched,
+    /// It cannot be reached, or says that it leads no longer. The follower is about to campaign; an observer asks
+    /// all voters who leads.
+    Lost,
 }
 
 /// How far a voter's flushed log reaches, as its fetches tell.

@@ -49,6 +49,7 @@ impl<P> Event<P> {
             }
             Self::Flushed { end } => Event::Flushed { end: *end },
             Self::Resign => Event::Resign,
+            Self::Unreachable { node } => Event::Unreachable { node: *node },
         }
     }
 }
@@ -109,6 +110,7 @@ impl<R> Response<R> {
         let answer = match &self.answer {
             Answer::Vote(answer) => Answer::Vote(*answer),
             Answer::BeginQuorumEpoch => Answer::BeginQuorumEpoch,
+            Answer::EndQuorumEpoch => Answer::EndQuorumEpoch,
             Answer::Fetch(answer) => Answer::Fetch(FetchAnswer {
                 high_watermark: answer.high_watermark,
                 diverging: answer.diverging,

@@ -81,6 +81,7 @@ impl Peers {
             return refused(ErrorCode::INVALID_REQUEST);
         };
         let vote = Vote {
+            pre_vote: asked.pre_vote,
             epoch: Epoch(asked.replica_epoch),
             candidate: replica(asked.replica_id, asked.replica_directory_id),
             voter: self.voter(request.voter_id, asked.voter_directory_id),
