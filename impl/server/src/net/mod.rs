@@ -5,6 +5,7 @@
 //! client sends ends more than its own connection.
 
 mod answer;
+pub mod client;
 mod connection;
 mod frames;
 mod guest;
