@@ -4,15 +4,23 @@
 
 pub mod abort_transaction_record;
 pub mod access_control_entry_record;
+pub mod allocate_producer_ids_request;
+pub mod allocate_producer_ids_response;
 pub mod api_versions_request;
 pub mod api_versions_response;
 pub mod begin_quorum_epoch_request;
 pub mod begin_quorum_epoch_response;
 pub mod begin_transaction_record;
+pub mod broker_heartbeat_request;
+pub mod broker_heartbeat_response;
 pub mod broker_registration_change_record;
+pub mod broker_registration_request;
+pub mod broker_registration_response;
 pub mod clear_elr_record;
 pub mod client_quota_record;
 pub mod config_record;
+pub mod controller_registration_request;
+pub mod controller_registration_response;
 pub mod create_topics_request;
 pub mod create_topics_response;
 pub mod delegation_token_record;
@@ -27,6 +35,8 @@ pub mod describe_topic_partitions_response;
 pub mod end_quorum_epoch_request;
 pub mod end_quorum_epoch_response;
 pub mod end_transaction_record;
+pub mod envelope_request;
+pub mod envelope_response;
 pub mod feature_level_record;
 pub mod fence_broker_record;
 pub mod fetch_request;
@@ -110,11 +120,40 @@ pub const APIS: &[crate::Api] = &[
         max_version: 1,
         flexible_since: 1,
     },
+    crate::Api { key: 58, name: "Envelope", min_version: 0, max_version: 0, flexible_since: 0 },
     crate::Api {
         key: 60,
         name: "DescribeCluster",
         min_version: 0,
         max_version: 2,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 62,
+        name: "BrokerRegistration",
+        min_version: 0,
+        max_version: 4,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 63,
+        name: "BrokerHeartbeat",
+        min_version: 0,
+        max_version: 1,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 67,
+        name: "AllocateProducerIds",
+        min_version: 0,
+        max_version: 0,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 70,
+        name: "ControllerRegistration",
+        min_version: 0,
+        max_version: 0,
         flexible_since: 0,
     },
     crate::Api {
