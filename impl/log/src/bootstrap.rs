@@ -5,15 +5,13 @@
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
-use kraftig_wire::batch::control::ControlRecord;
-use kraftig_wire::batch::{BatchBuilder, BatchError, batches};
+use kraftig_wire::batch::batches;
 use kraftig_wire::messages::MetadataRecord;
 use kraftig_wire::messages::feature_level_record::FeatureLevelRecord;
-use kraftig_wire::messages::snapshot_footer_record::SnapshotFooterRecord;
-use kraftig_wire::messages::snapshot_header_record::SnapshotHeaderRecord;
 use kraftig_wire::{DecodeError, EncodeError};
 
 use crate::disk::{self, DiskError};
+use crate::snapshot::{Decoder, Encoder, SnapshotFault, SnapshotHeader};
 
 /// The name of the file in a formatted log directory.
 pub const FILE_NAME: &str = "bootstrap.checkpoint";
@@ -21,27 +19,21 @@ pub const FILE_NAME: &str = "bootstrap.checkpoint";
 /// The feature that says which records may be written.
 const METADATA_VERSION: &str = "metadata.version";
 
-/// The most that the file's records may take when decompressed; Kafka's limit of a batch.
-const DECOMPRESSED_LIMIT: usize = 8 << 20;
-
 /// Why a `bootstrap.checkpoint` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
     /// The file could not be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A batch is damaged.
-    #[error("{FILE_NAME} is damaged: {0}")]
-    Batch(#[from] BatchError),
+    /// The file is no whole snapshot.
+    #[error("{FILE_NAME}: {0}")]
+    Content(#[from] SnapshotFault),
     /// A record is none that is known here.
     #[error("{FILE_NAME}: {0}")]
     Decode(#[from] DecodeError),
     /// A record cannot be written.
     #[error("{FILE_NAME}: {0}")]
     Encode(#[from] EncodeError),
-    /// The file is not a snapshot from its header to its footer.
-    #[error("{FILE_NAME} is not complete: {0}")]
-    Incomplete(&'static str),
 }
 
 /// The records for a cluster with these finalized features: `metadata.version` first, then the others by
@@ -63,22 +55,16 @@ pub fn write(directory: &Path, records: &[MetadataRecord], now: i64) -> Result<(
 }
 
 /// The file's bytes, with the times of its three batches.
-fn encode(records: &[MetadataRecord], times: [i64; 3]) -> Result<Bytes, EncodeError> {
-    let mut header = BatchBuilder::new_control(0, 0, times[0]);
-    header.push_control(&ControlRecord::SnapshotHeader(SnapshotHeaderRecord::default()))?;
-    let mut data = BatchBuilder::new(1, 0, times[1]);
-    for record in records {
-        data.push(None, Some(&record.encode(0)?));
-    }
-    let mut footer = BatchBuilder::new_control(1 + records.len() as i64, 0, times[2]);
-    footer.push_control(&ControlRecord::SnapshotFooter(SnapshotFooterRecord::default()))?;
-
+fn encode(records: &[MetadataRecord], times: [i64; 3]) -> Result<Bytes, BootstrapError> {
+    let mut encoder = Encoder::new(0);
     let mut bytes = BytesMut::new();
-    bytes.extend_from_slice(&header.build());
-    if !records.is_empty() {
-        bytes.extend_from_slice(&data.build());
+    bytes.extend_from_slice(&encoder.header(&SnapshotHeader::default(), times[0])?);
+    for record in records {
+        let full = encoder.push(&record.encode(0)?, times[1])?;
+        bytes.extend_from_slice(&full.unwrap_or_default());
     }
-    bytes.extend_from_slice(&footer.build());
+    bytes.extend_from_slice(&encoder.flush().unwrap_or_default());
+    bytes.extend_from_slice(&encoder.footer(times[2])?);
     Ok(bytes.freeze())
 }
 
@@ -91,35 +77,20 @@ pub fn read(directory: &Path) -> Result<Option<Vec<MetadataRecord>>, BootstrapEr
 }
 
 fn decode(bytes: Bytes) -> Result<Vec<MetadataRecord>, BootstrapError> {
-    let mut records = Vec::new();
-    let (mut begun, mut ended) = (false, false);
+    let mut decoder = Decoder::default();
+    let mut found = Vec::new();
     for batch in batches(bytes) {
-        let batch = batch?;
-        batch.verify_crc()?;
-        if ended {
-            return Err(BootstrapError::Incomplete("a batch follows the footer"));
-        }
-        for record in &batch.records(DECOMPRESSED_LIMIT)? {
-            let record = record?;
-            let value = record.value.unwrap_or_default();
-            if !batch.header().is_control() {
-                records.push(MetadataRecord::decode(value)?);
-                continue;
-            }
-            match ControlRecord::decode(record.key.unwrap_or_default(), value)? {
-                ControlRecord::SnapshotHeader(_) => begun = true,
-                ControlRecord::SnapshotFooter(_) => ended = true,
-                _ => {}
-            }
-        }
-        if !begun {
-            return Err(BootstrapError::Incomplete("it does not begin with a header"));
+        let batch = batch.map_err(SnapshotFault::from)?;
+        let Some(records) = decoder.take(&batch)? else {
+            continue;
+        };
+        for record in &records {
+            let value = record.map_err(SnapshotFault::from)?.value.unwrap_or_default();
+            found.push(MetadataRecord::decode(value)?);
         }
     }
-    if !ended {
-        return Err(BootstrapError::Incomplete("it does not end with a footer"));
-    }
-    Ok(records)
+    decoder.finish()?;
+    Ok(found)
 }
 
 #[cfg(test)]

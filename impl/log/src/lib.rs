@@ -1,5 +1,5 @@
 //! Kafka's files, byte for byte as Kafka 4.2 writes them: segments with their indexes, recovery,
-//! checkpoints, `meta.properties`, `quorum-state`.
+//! checkpoints, snapshots, `meta.properties`, `quorum-state`.
 
 mod config;
 mod epochs;
@@ -12,7 +12,6 @@ mod producers;
 mod read;
 mod retain;
 mod segment;
-mod snapshot_id;
 
 pub mod bootstrap;
 pub mod checkpoint;
@@ -22,6 +21,7 @@ pub mod meta_properties;
 pub mod partition_dir;
 pub mod properties;
 pub mod quorum_state;
+pub mod snapshot;
 
 pub use config::LogConfig;
 pub use error::LogError;
@@ -30,4 +30,3 @@ pub use lookup::TimestampedOffset;
 pub use open::{Known, Recovery};
 pub use producers::{ProducedBatch, Producer, REMEMBERED_BATCHES};
 pub use read::{Batches, ReadSlice};
-pub use snapshot_id::{SnapshotId, SnapshotIdError};

@@ -93,6 +93,11 @@ impl File {
         at("truncate", &self.path, self.inner.set_len(length))
     }
 
+    /// Takes the right to write away from whoever opens the file from now on (mode 0400).
+    pub fn set_read_only(&self) -> Result<()> {
+        at("change the mode of", &self.path, self.inner.set_mode(0o400))
+    }
+
     /// Returns when the file's content and length are on the disk.
     pub fn sync(&self) -> Result<()> {
         at("flush", &self.path, self.inner.sync())
@@ -117,6 +122,11 @@ impl File {
 fn open_with(opening: Opening, action: &'static str, path: &Path) -> Result<File> {
     let inner = at(action, path, device::open(path, opening))?;
     Ok(File { inner, path: path.into() })
+}
+
+/// Opens an existing file to read.
+pub fn open_to_read(path: &Path) -> Result<File> {
+    open_with(Opening::Reading, "open", path)
 }
 
 /// Opens an existing file to read and write.

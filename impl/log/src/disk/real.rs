@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What to do where there is a file, and where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
+    /// To read only.
+    Reading,
     Existing,
     OrCreate,
     Empty,
@@ -39,6 +41,10 @@ impl Handle {
         self.0.set_len(length)
     }
 
+    pub(super) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        self.0.set_permissions(fs::Permissions::from_mode(mode))
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }
@@ -50,9 +56,9 @@ impl Handle {
 
 pub(super) fn open(path: &Path, opening: Opening) -> io::Result<Handle> {
     let mut options = fs::OpenOptions::new();
-    options.read(true).write(true).mode(0o644);
+    options.read(true).write(opening != Opening::Reading).mode(0o644);
     match opening {
-        Opening::Existing => {}
+        Opening::Reading | Opening::Existing => {}
         Opening::OrCreate => drop(options.create(true)),
         Opening::Empty => drop(options.create(true).truncate(true)),
     }

@@ -80,6 +80,12 @@ impl Handle {
         }
     }
 
+    /// Permissions are not simulated: whoever opens a file may read and write it.
+    pub(in super::super) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        let file = self.check()?;
+        if self.simulated.is_none() { file.set_mode(mode) } else { Ok(()) }
+    }
+
     pub(in super::super) fn sync(&self) -> io::Result<()> {
         let Some(simulated) = &self.simulated else { return self.file.sync() };
         simulated.with(|state| {
@@ -108,13 +114,13 @@ pub(in super::super) fn open(path: &Path, opening: Opening) -> io::Result<Handle
     let (parent, name) = disk.find_parent(&state, path)?;
     let there = parent.directory()?.get(&name);
     let node = match (there, opening) {
-        (None, Opening::Existing) => return Err(io::ErrorKind::NotFound.into()),
+        (None, Opening::Reading | Opening::Existing) => return Err(io::ErrorKind::NotFound.into()),
         (None, Opening::OrCreate | Opening::Empty) => state.change("create", path, |_| {
             let node = Node::new_file(Content::empty()?);
             parent.directory()?.insert(name, node.clone());
             Ok(node)
         })?,
-        (Some(node), Opening::Existing | Opening::OrCreate) => node,
+        (Some(node), Opening::Reading | Opening::Existing | Opening::OrCreate) => node,
         (Some(node), Opening::Empty) => {
             state.change("empty", path, |_| node.file()?.set_len(0))?;
             node

@@ -3,19 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Which state a snapshot holds: that before `end_offset`, whose last record was written in `epoch`. Its
-/// text is the snapshot's file name.
+use kraftig_spec::types::{Epoch, Offset};
+
+/// Which state a snapshot holds: that before `end`, whose last record was written in `epoch`. Its text is the
+/// snapshot's file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SnapshotId {
     /// The first offset that is not in the snapshot.
-    pub end_offset: i64,
+    pub end: Offset,
     /// The epoch of the last record that is.
-    pub epoch: i32,
+    pub epoch: Epoch,
 }
 
 impl fmt::Display for SnapshotId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:020}-{:010}.checkpoint", self.end_offset, self.epoch)
+        write!(f, "{:020}-{:010}.checkpoint", self.end.0, self.epoch.0)
     }
 }
 
@@ -33,7 +35,8 @@ impl FromStr for SnapshotId {
             let digits =
                 |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
             let plain = digits(offset, 20) && digits(epoch, 10);
-            plain.then_some(Self { end_offset: offset.parse().ok()?, epoch: epoch.parse().ok()? })
+            let (end, epoch) = (offset.parse().ok()?, epoch.parse().ok()?);
+            plain.then_some(Self { end: Offset(end), epoch: Epoch(epoch) })
         };
         parse().ok_or_else(|| SnapshotIdError(name.to_owned()))
     }
@@ -45,7 +48,7 @@ mod tests {
 
     #[test]
     fn names() {
-        let id = SnapshotId { end_offset: 1569, epoch: 1 };
+        let id = SnapshotId { end: Offset(1569), epoch: Epoch(1) };
         assert_eq!(id.to_string(), "00000000000000001569-0000000001.checkpoint");
         assert_eq!(id.to_string().parse(), Ok(id));
         for name in [
