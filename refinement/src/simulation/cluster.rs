@@ -154,7 +154,7 @@ impl Cluster {
         match happening {
             Happening::Request { asker, to, request } => {
                 if self.network.passes(asker.node, to) {
-                    self.drive(to, |driver| driver.request(request, asker))?;
+                    self.drive(to, |driver| driver.request(request, Duration::MAX, asker))?;
                 }
             }
             Happening::Answer { asker, from, response } => {

@@ -1,27 +1,27 @@
-//! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, and Fetch of the metadata log
-//! (KIP-595, KIP-853).
+//! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, `EndQuorumEpoch`, and Fetch of the
+//! metadata log (KIP-595, KIP-853, KIP-996).
 //!
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::quorum::{
-    Answer, BeginQuorumEpoch, Error, Fetch, FetchAnswer, Request, Response, Vote,
+    Answer, BeginQuorumEpoch, EndQuorumEpoch, Error, Fetch, FetchAnswer, Request, Response, Vote,
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, TopicId};
 use kraftig_wire::messages::{
     begin_quorum_epoch_request as begin_request, begin_quorum_epoch_response as begin_response,
+    end_quorum_epoch_request as end_request, end_quorum_epoch_response as end_response,
     fetch_request, fetch_response, vote_request, vote_response,
 };
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
 
+use crate::quorum::messages::{PARTITION, TOPIC};
 use crate::quorum::{QUEUE, QuorumHandle, QuorumStatus};
 
-/// The topic of the metadata log.
-const TOPIC: &str = "__cluster_metadata";
-/// Its only partition.
-const PARTITION: i32 = 0;
 /// The voter id of a request that does not say whom it asks.
 const ANY_VOTER: i32 = -1;
 /// Questions that may be with the quorum at once: far fewer than its queue is long, for whoever finds it full waits
@@ -166,6 +166,63 @@ impl Peers {
         }
     }
 
+    /// Answers `EndQuorumEpoch`. `endpoint` tells where a node can be reached by who asks.
+    pub async fn end_quorum_epoch(
+        &self,
+        version: i16,
+        request: &end_request::EndQuorumEpochRequest,
+        endpoint: impl Fn(NodeId) -> Option<Endpoint>,
+    ) -> end_response::EndQuorumEpochResponse {
+        use end_response::{EndQuorumEpochResponse, NodeEndpoint, PartitionData, TopicData};
+        let refused = |error: ErrorCode| EndQuorumEpochResponse {
+            error_code: error.0,
+            ..EndQuorumEpochResponse::default()
+        };
+        if !self.is_cluster(request.cluster_id.as_ref()) {
+            return refused(ErrorCode::INCONSISTENT_CLUSTER_ID);
+        }
+        let asked = only(&request.topics)
+            .filter(|topic| *topic.topic_name == *TOPIC)
+            .and_then(|topic| only(&topic.partitions))
+            .filter(|partition| partition.partition_index == PARTITION);
+        let Some(asked) = asked else {
+            return refused(ErrorCode::INVALID_REQUEST);
+        };
+        let successors = if version > 0 {
+            asked.preferred_candidates.iter().map(|one| NodeId(one.candidate_id)).collect()
+        } else {
+            asked.preferred_successors.iter().map(|id| NodeId(*id)).collect()
+        };
+        let end = EndQuorumEpoch {
+            epoch: Epoch(asked.leader_epoch),
+            leader: NodeId(asked.leader_id),
+            successors,
+        };
+        let Some(response) = self.ask(Request::EndQuorumEpoch(end)).await else {
+            return refused(ErrorCode::BROKER_NOT_AVAILABLE);
+        };
+        let node_endpoint = |id: NodeId| {
+            let Endpoint { host, port, .. } = endpoint(id)?;
+            Some(NodeEndpoint { node_id: id.0, host: Str::from(host), port })
+        };
+        EndQuorumEpochResponse {
+            topics: vec![TopicData {
+                topic_name: Str::from_static(TOPIC),
+                partitions: vec![PartitionData {
+                    partition_index: PARTITION,
+                    error_code: code(response.error).0,
+                    leader_id: leader_id(&response),
+                    leader_epoch: response.epoch.0,
+                }],
+            }],
+            node_endpoints: known_leader(version, &response)
+                .and_then(node_endpoint)
+                .into_iter()
+                .collect(),
+            ..EndQuorumEpochResponse::default()
+        }
+    }
+
     /// Answers Fetch of the metadata log. How many bytes it brings is this node's choice, as it is stock Kafka's.
     /// `endpoint` tells where a node can be reached by who asks.
     pub async fn fetch(
@@ -202,10 +259,11 @@ impl Peers {
             high_watermark: Offset(asked.high_watermark),
             may_park: place.is_some(),
         });
+        let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
         let response = if request.max_wait_ms < 0 {
             Some(self.refused_fetch())
         } else if place.is_some() {
-            self.quorum.request(fetch).await.ok()
+            self.quorum.request(fetch, wait).await.ok()
         } else {
             self.ask(fetch).await
         };
@@ -249,7 +307,7 @@ impl Peers {
     /// Asks the quorum; `None` once it has stopped.
     async fn ask(&self, request: Request) -> Option<Response<Bytes>> {
         let _turn = self.asked.acquire().await.ok()?;
-        self.quorum.request(request).await.ok()
+        self.quorum.request(request, Duration::ZERO).await.ok()
     }
 }
 

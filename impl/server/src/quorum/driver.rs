@@ -8,16 +8,17 @@ use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_spec::quorum::{
     self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, NewBatch, ReadFrom,
-    Request, Response, State, Timer,
+    Request, Response, Role, State, Timer,
 };
-use kraftig_spec::types::{Epoch, NodeId, Offset};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
 use super::peers::Peers;
+use super::replicas::{QuorumDescription, ReplicaDescription, Replicas};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
 use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
 
-/// How long a fetch may wait for something to fetch.
+/// How long a fetch may wait for something to fetch. Whoever would wait longer asks again.
 const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
 /// Fetches that may wait at once; the next one is answered with what there is.
 const MOST_PARKED: usize = 1024;
@@ -83,6 +84,7 @@ pub struct Driver<W: World> {
     timers: BTreeMap<Timer, Duration>,
     parked: VecDeque<Parked<W::Reply>>,
     peers: Peers,
+    replicas: Replicas,
     fetch_bytes: usize,
     /// Something was appended and is not flushed.
     flush: bool,
@@ -128,6 +130,7 @@ impl<W: World> Driver<W> {
             timers: BTreeMap::new(),
             parked: VecDeque::new(),
             peers: Peers::new(options.request_timeout, options.retry_backoff),
+            replicas: Replicas::default(),
             fetch_bytes: options.fetch_bytes,
             flush: false,
             delivered,
@@ -162,9 +165,14 @@ impl<W: World> Driver<W> {
         Ok(self.step(event)?.appended.ok_or(NotLeader))
     }
 
-    /// Takes what another node asks. The answer may come later: a fetch may wait.
-    pub fn request(&mut self, request: Request, reply: W::Reply) -> Result<(), QuorumError> {
-        self.ask(request, MOST_FETCH_WAIT, reply)
+    /// Takes what another node asks. The answer may come later: a fetch may wait, for half a second at most.
+    pub fn request(
+        &mut self,
+        request: Request,
+        wait: Duration,
+        reply: W::Reply,
+    ) -> Result<(), QuorumError> {
+        self.ask(request, wait.min(MOST_FETCH_WAIT), reply)
     }
 
     /// Takes the answer of another voter. One to a request that is no longer under way is dropped.
@@ -191,10 +199,55 @@ impl<W: World> Driver<W> {
         Ok(())
     }
 
+    /// Takes note that a request has no answer and will have none. One that is no longer under way is of no interest.
+    pub fn failed(&mut self, to: NodeId, correlation: u32) {
+        if self.peers.answered(to, correlation).is_some() {
+            self.peers.rest(to, self.world.now());
+        }
+    }
+
+    /// Takes the hint that the connection to a node was closed and that there is no other to be had.
+    pub fn unreachable(&mut self, node: NodeId) -> Result<(), QuorumError> {
+        self.step(Event::Unreachable { node })?;
+        Ok(())
+    }
+
     /// Gives up leadership.
     pub fn resign(&mut self) -> Result<(), QuorumError> {
         self.step(Event::Resign)?;
         Ok(())
+    }
+
+    /// Whether this node has resigned and there is somebody who is yet to hear of it.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.state.role(), Role::Resigned { .. })
+            && !quorum::requests(&self.state).is_empty()
+    }
+
+    /// The quorum as this node sees it if it leads.
+    pub fn describe(&mut self) -> Option<QuorumDescription> {
+        if !self.state.is_leader() {
+            return None;
+        }
+        let now_ms = self.world.unix_ms();
+        let config = self.state.config();
+        let leader = config.local.id;
+        let voters = config.voters.iter().copied();
+        let (mut voters, observers) = self.replicas.describe(leader, voters, now_ms);
+        voters.push(ReplicaDescription {
+            replica: ReplicaKey { id: leader, directory: DirectoryId::ABSENT },
+            end: Some(self.state.log().end),
+            last_fetch_ms: Some(now_ms),
+            last_caught_up_ms: Some(now_ms),
+        });
+        voters.sort_by_key(|voter| voter.replica.id);
+        Some(QuorumDescription {
+            leader,
+            epoch: self.state.election().epoch,
+            high_watermark: self.state.high_watermark(),
+            voters,
+            observers,
+        })
     }
 
     /// Flushes what was appended, once for all of it, and then asks the other voters what there is to ask.
@@ -263,6 +316,12 @@ impl<W: World> Driver<W> {
             fetch.may_park &= self.parked.len() < MOST_PARKED;
         }
         let outcome = self.step_alone(Event::Requested { request: request.clone() })?;
+        if let Request::Fetch(fetch) = &request
+            && outcome.response.as_ref().is_none_or(|response| response.error == Error::None)
+        {
+            let (end, now_ms) = (self.state.log().end, self.world.unix_ms());
+            self.replicas.fetched(fetch.replica, fetch.offset, end, now_ms);
+        }
         match (outcome.response, request) {
             (Some(response), _) => {
                 let response = self.with_records(&response)?;
@@ -361,6 +420,7 @@ impl<W: World> Driver<W> {
                     self.timers.remove(&timer);
                 }
                 Effect::BecameLeader { epoch, epoch_start } => {
+                    self.replicas.clear();
                     tracing::info!("leading the quorum in epoch {epoch} from offset {epoch_start}");
                     self.world.tell(QuorumEvent::BecameLeader { epoch, epoch_start });
                 }

@@ -5,8 +5,11 @@
 //! program's own time and network.
 
 mod driver;
+mod links;
+pub(crate) mod messages;
 mod peers;
 mod recovery;
+mod replicas;
 mod storage;
 mod thread;
 mod tracer;
@@ -17,11 +20,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogError;
+use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::quorum::{Config, ConfigError, Request, Response};
 use kraftig_spec::types::{Epoch, NodeId, Offset};
 use tokio::sync::{oneshot, watch};
 
 pub use driver::{Driver, DriverOptions, World};
+pub use links::Peer;
+pub use replicas::{QuorumDescription, ReplicaDescription};
 pub use thread::start;
 pub use tracer::Tracer;
 
@@ -30,6 +36,12 @@ pub use tracer::Tracer;
 pub struct QuorumOptions {
     /// Who this node is and who votes.
     pub config: Config,
+    /// The id of the cluster. All voters have the same.
+    pub cluster_id: String,
+    /// Where the other voters listen.
+    pub peers: Vec<Peer>,
+    /// Where this node's controller listens, as it tells the others when it leads.
+    pub endpoints: Vec<Endpoint>,
     /// The directory of the metadata log, `__cluster_metadata-0`. Made if it is not there.
     pub directory: PathBuf,
     /// How the log is cut into segments.
@@ -48,11 +60,18 @@ pub enum QuorumError {
     /// The configuration is not one of a voter.
     #[error("controller.quorum.voters: {0}")]
     Config(#[from] ConfigError),
-    /// More voters than are served.
+    /// The other voters are of another cluster, as they say.
     #[error(
-        "controller.quorum.voters names {0} voters; quorums of more than one voter are not served yet: name this node alone"
+        "node {node} at {address} and as many voters as keep this node from ever being of use say that their cluster.id is not {cluster_id}, which is this node's (in meta.properties of its log directories): format this node with the id of that cluster, or name in controller.quorum.voters the controllers of its own"
     )]
-    SeveralVoters(usize),
+    ForeignCluster {
+        /// This node's.
+        cluster_id: String,
+        /// A voter that says so.
+        node: NodeId,
+        /// Where it is.
+        address: String,
+    },
     /// The log could not be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -174,9 +193,31 @@ enum Command {
     },
     Request {
         request: Request,
+        wait: Duration,
         reply: oneshot::Sender<Response<Bytes>>,
     },
+    Answered {
+        from: NodeId,
+        correlation: u32,
+        response: Response<Bytes>,
+    },
+    /// A request has no answer.
+    Failed {
+        to: NodeId,
+        correlation: u32,
+    },
+    Unreachable {
+        node: NodeId,
+    },
+    /// The node cannot go on.
+    Fail(QuorumError),
+    Describe {
+        reply: oneshot::Sender<Option<QuorumDescription>>,
+    },
     Resign,
+    Leave {
+        reply: oneshot::Sender<()>,
+    },
     Stop {
         reply: oneshot::Sender<()>,
     },
@@ -185,7 +226,7 @@ enum Command {
 /// The way to the quorum's thread. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct QuorumHandle {
-    commands: mpsc::SyncSender<Command>,
+    commands: Arc<mpsc::SyncSender<Command>>,
     status: watch::Receiver<QuorumStatus>,
     /// Keeps the thread's end of the story: joined by the last handle's [`QuorumHandle::stop`].
     thread: Arc<std::sync::Mutex<Option<std::thread::JoinHandle<()>>>>,
@@ -208,11 +249,19 @@ impl QuorumHandle {
         answer
     }
 
-    /// Hands over what another node asks. A fetch is answered with the bytes of whole batches.
-    pub fn request(&self, request: Request) -> oneshot::Receiver<Response<Bytes>> {
+    /// Hands over what another node asks. A fetch is answered with the bytes of whole batches, and may wait for
+    /// some as long as `wait`, within limits.
+    pub fn request(&self, request: Request, wait: Duration) -> oneshot::Receiver<Response<Bytes>> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Request { request, reply });
+        self.send(Command::Request { request, wait, reply });
         answer
+    }
+
+    /// The quorum as this node sees it if it leads.
+    pub async fn describe(&self) -> Option<QuorumDescription> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Describe { reply });
+        answer.await.ok().flatten()
     }
 
     /// Gives up leadership.
@@ -220,9 +269,23 @@ impl QuorumHandle {
         self.send(Command::Resign);
     }
 
+    /// Gives up leadership, and returns when the other voters know or one of them leads: at once where this node does not
+    /// lead or is alone, and after 5 seconds in any case, as in Kafka.
+    pub async fn leave(&self) {
+        let (reply, done) = oneshot::channel();
+        self.send(Command::Leave { reply });
+        // An error means that the thread is gone already.
+        let _ = done.await;
+    }
+
     /// What the quorum is doing.
     pub fn status(&self) -> QuorumStatus {
         *self.status.borrow()
+    }
+
+    /// What the quorum is doing, for whoever waits for it to change.
+    pub fn watch(&self) -> watch::Receiver<QuorumStatus> {
+        self.status.clone()
     }
 
     /// Flushes, closes the log and ends the thread.

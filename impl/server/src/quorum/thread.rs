@@ -6,10 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use kraftig_spec::quorum::{Request, Response};
 use kraftig_spec::types::NodeId;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{oneshot, watch};
 
 use super::driver::{Driver, DriverOptions, World};
+use super::links::Links;
+use super::messages::Sender;
 use super::tracer::Tracer;
 use super::{Command, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, QuorumStatus};
 
@@ -19,13 +21,17 @@ const MOST_COMMANDS: usize = 64;
 const EVENTS: usize = 16;
 /// About how much a fetch brings. More would keep the thread from all else for longer.
 const FETCH_BYTES: usize = 1 << 20;
+/// How long a leader that stops waits for others to know: Kafka's time for an orderly stop.
+const MOST_LEAVING: Duration = Duration::from_secs(5);
 
-/// Recovers the metadata log and starts the thread.
+/// Recovers the metadata log and starts the thread. If there are other voters, the links to them are tasks of the runtime
+/// that this is called on.
 pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEvent>), QuorumError> {
-    let QuorumOptions { config, directory, log, request_timeout, retry_backoff, trace } = options;
-    if config.voters.len() > 1 {
-        return Err(QuorumError::SeveralVoters(config.voters.len()));
-    }
+    let QuorumOptions { config, directory, log, request_timeout, retry_backoff, trace, .. } =
+        options;
+    let (local, voters) = (config.local.id, config.voters.len());
+    let sender = Sender { cluster_id: options.cluster_id.into(), endpoints: options.endpoints };
+    let peers = options.peers.into_iter().filter(|peer| peer.id != local).collect();
     let trace = trace.as_deref().map(Tracer::open).transpose()?;
     let options = DriverOptions {
         config,
@@ -37,9 +43,12 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
         trace,
     };
     let (commands, queue) = mpsc::sync_channel(QUEUE);
+    let commands = Arc::new(commands);
     let (events, told) = channel(EVENTS);
     let (status, watched) = watch::channel(QuorumStatus::default());
-    let world = Node { began: Instant::now(), events, status };
+    let answers = Arc::downgrade(&commands);
+    let links = Links::start(local, peers, voters, sender, request_timeout, answers);
+    let world = Node { began: Instant::now(), events, status, links };
     let driver = Driver::recover(options, world)?;
     let thread = std::thread::Builder::new()
         .name("quorum".into())
@@ -53,8 +62,9 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
 /// The world around a node's driver.
 struct Node {
     began: Instant,
-    events: Sender<QuorumEvent>,
+    events: tokio::sync::mpsc::Sender<QuorumEvent>,
     status: watch::Sender<QuorumStatus>,
+    links: Links,
 }
 
 impl World for Node {
@@ -76,8 +86,9 @@ impl World for Node {
         }
     }
 
-    /// [`start`] takes no quorum in which there is anybody to ask.
-    fn send(&mut self, _to: NodeId, _correlation: u32, _request: Request) {}
+    fn send(&mut self, to: NodeId, correlation: u32, request: Request) {
+        self.links.send(to, correlation, request);
+    }
 
     fn answer(&mut self, reply: Self::Reply, response: Response<Bytes>) {
         // Whoever asked may be gone.
@@ -115,11 +126,19 @@ fn serve(
     driver: &mut Driver<Node>,
     queue: &mpsc::Receiver<Command>,
 ) -> Result<Option<oneshot::Sender<()>>, QuorumError> {
+    let mut leaving: Option<(oneshot::Sender<()>, Duration)> = None;
     loop {
         driver.settle()?;
-        let mut next = match driver.deadline() {
+        let now = driver.world().now();
+        if let Some((reply, _)) =
+            leaving.take_if(|(_, until)| !driver.is_leaving() || *until <= now)
+        {
+            let _ = reply.send(());
+        }
+        let until = leaving.as_ref().map(|(_, until)| *until);
+        let mut next = match driver.deadline().into_iter().chain(until).min() {
             None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-            Some(at) => queue.recv_timeout(at.saturating_sub(driver.world().now())),
+            Some(at) => queue.recv_timeout(at.saturating_sub(now)),
         };
         // What is waiting already shares one flush.
         for left in (0..MOST_COMMANDS).rev() {
@@ -127,8 +146,23 @@ fn serve(
                 Ok(Command::Append { epoch, batches, reply }) => {
                     let _ = reply.send(driver.append(epoch, &batches)?);
                 }
-                Ok(Command::Request { request, reply }) => driver.request(request, reply)?,
+                Ok(Command::Request { request, wait, reply }) => {
+                    driver.request(request, wait, reply)?;
+                }
+                Ok(Command::Answered { from, correlation, response }) => {
+                    driver.answered(from, correlation, &response)?;
+                }
+                Ok(Command::Failed { to, correlation }) => driver.failed(to, correlation),
+                Ok(Command::Unreachable { node }) => driver.unreachable(node)?,
+                Ok(Command::Fail(error)) => return Err(error),
+                Ok(Command::Describe { reply }) => {
+                    let _ = reply.send(driver.describe());
+                }
                 Ok(Command::Resign) => driver.resign()?,
+                Ok(Command::Leave { reply }) => {
+                    driver.resign()?;
+                    leaving = Some((reply, driver.world().now() + MOST_LEAVING));
+                }
                 Ok(Command::Stop { reply }) => {
                     driver.settle()?;
                     return Ok(Some(reply));

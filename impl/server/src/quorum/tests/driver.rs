@@ -75,7 +75,7 @@ fn follower(directory: &Path) -> (Driver<Test>, u32) {
     driver.begin().unwrap();
     let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     let begin = kraftig_spec::quorum::BeginQuorumEpoch { epoch: EPOCH, leader: LEADER, voter };
-    driver.request(Request::BeginQuorumEpoch(begin), ()).unwrap();
+    driver.request(Request::BeginQuorumEpoch(begin), Duration::ZERO, ()).unwrap();
     let correlation = fetch(&mut driver, Offset::ZERO);
     (driver, correlation)
 }
@@ -185,19 +185,23 @@ fn a_fetch_is_answered_with_whole_batches() {
     // It becomes the leader of the next epoch by the vote of node 3.
     driver.world().now = Duration::from_secs(4);
     driver.fire().unwrap();
-    driver.world().now = Duration::from_secs(5);
-    driver.fire().unwrap();
     driver.settle().unwrap();
-    let vote = |(to, correlation, request)| match request {
-        Request::Vote(vote) => Some((to, correlation, vote.epoch)),
-        _ => None,
-    };
-    let (to, correlation, epoch) =
-        driver.world().sent.drain(..).find_map(vote).expect("it campaigns");
-    let granted = kraftig_spec::quorum::VoteAnswer { granted: true };
-    let vote = Response { epoch, leader: None, error: Error::None, answer: Answer::Vote(granted) };
-    driver.answered(to, correlation, &vote).unwrap();
-    driver.settle().unwrap();
+    let granted = Answer::Vote(kraftig_spec::quorum::VoteAnswer { granted: true });
+    // Its pre-vote, and then the vote.
+    let mut epoch = EPOCH;
+    for pre_vote in [true, false] {
+        let asks = |(to, correlation, request)| match request {
+            Request::Vote(vote) if vote.pre_vote == pre_vote && to == NodeId(3) => {
+                Some((correlation, vote.epoch))
+            }
+            _ => None,
+        };
+        let correlation;
+        (correlation, epoch) = driver.world().sent.drain(..).find_map(asks).expect("it campaigns");
+        let vote = Response { epoch, leader: None, error: Error::None, answer: granted.clone() };
+        driver.answered(NodeId(3), correlation, &vote).unwrap();
+        driver.settle().unwrap();
+    }
     driver.world().answers.clear();
     let fetch = kraftig_spec::quorum::Fetch {
         epoch,
@@ -207,7 +211,7 @@ fn a_fetch_is_answered_with_whole_batches() {
         high_watermark: Offset::ZERO,
         may_park: true,
     };
-    driver.request(Request::Fetch(fetch), ()).unwrap();
+    driver.request(Request::Fetch(fetch), Duration::MAX, ()).unwrap();
     let Answer::Fetch(fetched) = driver.world().answers.remove(0).answer else {
         panic!("no fetch")
     };

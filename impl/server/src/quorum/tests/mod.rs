@@ -17,6 +17,9 @@ fn options(directory: &Path) -> QuorumOptions {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     QuorumOptions {
         config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
+        cluster_id: "4L6g3nShT-eMCtK--X86sw".to_owned(),
+        peers: Vec::new(),
+        endpoints: Vec::new(),
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 30, i64::MAX),
         request_timeout: Duration::from_secs(2),
@@ -104,7 +107,8 @@ async fn what_the_network_says_is_refused_and_counted() {
         BeginQuorumEpoch { epoch: Epoch(5), leader: NodeId(9), voter },
         BeginQuorumEpoch { epoch: Epoch(i32::MAX), leader: NodeId(1), voter },
     ] {
-        let answer = handle.request(Request::BeginQuorumEpoch(begin)).await.unwrap();
+        let answer =
+            handle.request(Request::BeginQuorumEpoch(begin), Duration::ZERO).await.unwrap();
         assert_eq!((answer.error, answer.epoch), (Error::InvalidRequest, epoch));
     }
     commit(&handle, &mut events, epoch, "still here").await;
@@ -125,7 +129,7 @@ async fn a_parked_fetch_wakes_when_something_is_committed() {
         high_watermark: Offset(1),
         may_park: true,
     };
-    let answer = handle.request(Request::Fetch(fetch));
+    let answer = handle.request(Request::Fetch(fetch), Duration::MAX);
     commit(&handle, &mut events, epoch, "news").await;
     let answer = answer.await.unwrap();
     let Answer::Fetch(fetched) = answer.answer else { panic!("{answer:?}") };
@@ -134,14 +138,6 @@ async fn a_parked_fetch_wakes_when_something_is_committed() {
     assert_eq!((batch.header().base_offset, batch.header().leader_epoch), (1, epoch.0));
     assert!(batch.verify_crc().is_ok() && read.next().is_none());
     handle.stop().await;
-}
-
-#[test]
-fn several_voters_are_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut options = options(directory.path());
-    options.config.voters.insert(NodeId(2));
-    assert!(matches!(start(options), Err(QuorumError::SeveralVoters(2))));
 }
 
 /// More than is taken in one turn, while the thread flushes.
@@ -153,7 +149,7 @@ async fn nothing_that_waits_is_left_out() {
     let appended = handle.append(epoch, vec![vec![Bytes::from_static(b"first")]]);
     let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     let old = BeginQuorumEpoch { epoch: Epoch(0), leader: NodeId(1), voter };
-    let ask = |_| handle.request(Request::BeginQuorumEpoch(old.clone()));
+    let ask = |_| handle.request(Request::BeginQuorumEpoch(old.clone()), Duration::ZERO);
     for answer in (0..900).map(ask).collect::<Vec<_>>() {
         assert_eq!(answer.await.expect("an answer").error, Error::FencedLeaderEpoch);
     }

@@ -1,0 +1,256 @@
+//! The way to the other voters: one task and one connection for each.
+//!
+//! A connection stays open while nothing is said, for its end is news: when it is closed the task connects anew, once and
+//! at once, and if that fails too the core is told that the node [cannot be reached](Command::Unreachable). After
+//! that it is tried again whenever there is something to say, which the driver paces.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kraftig_spec::quorum::{Request, Response};
+use kraftig_spec::types::NodeId;
+use kraftig_wire::ErrorCode;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::messages::{self, AnswerError, Sender};
+use super::recovery::LARGEST_BATCH;
+use super::{Command, QuorumError};
+use crate::net::client::{ClientError, ClientOptions, Connection};
+
+/// What an answer holds beside its records.
+const BESIDE_RECORDS: usize = 64 << 10;
+
+/// Another voter, and where it listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its node id.
+    pub id: NodeId,
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// The links to all other voters. Dropped they end.
+pub(super) struct Links {
+    asked: BTreeMap<NodeId, watch::Sender<Option<Asked>>>,
+}
+
+/// A request and its correlation id.
+type Asked = (u32, Request);
+
+/// What all links share.
+struct Shared {
+    sender: Sender,
+    options: ClientOptions,
+    /// The way to the quorum's thread. The links do not keep it alive.
+    commands: Weak<mpsc::SyncSender<Command>>,
+    /// How many voters there are.
+    voters: usize,
+    /// The voters that said last that they belong to another cluster.
+    foreign: Mutex<BTreeSet<NodeId>>,
+}
+
+struct Link {
+    peer: Peer,
+    shared: Arc<Shared>,
+    asked: watch::Receiver<Option<Asked>>,
+    connection: Option<Connection>,
+    /// What was logged last: the same trouble is told once.
+    trouble: Option<String>,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+}
+
+impl Links {
+    /// Links from the node `local` to these peers, on this thread's runtime. Answers go to `commands`.
+    pub(super) fn start(
+        local: NodeId,
+        peers: Vec<Peer>,
+        voters: usize,
+        sender: Sender,
+        timeout: Duration,
+        commands: Weak<mpsc::SyncSender<Command>>,
+    ) -> Self {
+        let options = ClientOptions {
+            client_id: format!("raft-client-{local}"),
+            connect_timeout: timeout,
+            max_response_bytes: LARGEST_BATCH + BESIDE_RECORDS,
+        };
+        let foreign = Mutex::default();
+        let shared = Arc::new(Shared { sender, options, commands, voters, foreign });
+        let start = |peer: Peer| {
+            let (to, asked) = watch::channel(None);
+            let id = peer.id;
+            let shared = shared.clone();
+            let link = Link { peer, shared, asked, connection: None, trouble: None };
+            Handle::current().spawn(link.run());
+            (id, to)
+        };
+        Self { asked: peers.into_iter().map(start).collect() }
+    }
+
+    /// Sends a request in place of the one before, which nobody waits for any longer.
+    pub(super) fn send(&self, to: NodeId, correlation: u32, request: Request) {
+        if let Some(asked) = self.asked.get(&to) {
+            asked.send_replace(Some((correlation, request)));
+        }
+    }
+}
+
+impl Link {
+    /// Until the quorum's thread is gone.
+    async fn run(mut self) {
+        while let Ok((correlation, request)) = self.next().await {
+            if self.connection.is_none() && !self.connect().await {
+                self.tell(Command::Failed { to: self.peer.id, correlation });
+                continue;
+            }
+            let Some(connection) = &self.connection else { continue };
+            let answer = tokio::select! {
+                answer = exchange(connection, &self.shared.sender, &request) => answer,
+                // Given up, for another request or with the thread. What comes late could be in the way of all others.
+                _ = self.asked.changed() => {
+                    self.asked.mark_changed();
+                    self.connection = None;
+                    continue;
+                }
+            };
+            match answer {
+                Ok(response) => {
+                    self.well();
+                    self.tell(Command::Answered { from: self.peer.id, correlation, response });
+                }
+                Err(error) => {
+                    self.failed(error).await;
+                    self.tell(Command::Failed { to: self.peer.id, correlation });
+                }
+            }
+        }
+    }
+
+    /// The next request. Meanwhile the connection is watched.
+    async fn next(&mut self) -> Result<Asked, watch::error::RecvError> {
+        loop {
+            let Self { asked, connection, .. } = self;
+            tokio::select! {
+                changed = asked.changed() => {
+                    changed?;
+                    if let Some(next) = asked.borrow_and_update().clone() {
+                        return Ok(next);
+                    }
+                }
+                error = closed(connection.as_ref()) => self.failed(error.into()).await,
+            }
+        }
+    }
+
+    /// Whether there is a connection now. If not, the core hears of it.
+    async fn connect(&mut self) -> bool {
+        let Peer { id, host, port } = &self.peer;
+        match Connection::open(host, *port, &self.shared.options).await {
+            Ok(connection) => {
+                self.connection = Some(connection);
+                true
+            }
+            Err(error) => {
+                self.tell(Command::Unreachable { node: *id });
+                self.complain(&error.into());
+                false
+            }
+        }
+    }
+
+    async fn failed(&mut self, error: LinkError) {
+        self.complain(&error);
+        match error {
+            LinkError::Answer(AnswerError::Code(ErrorCode::INCONSISTENT_CLUSTER_ID)) => {
+                self.foreign();
+            }
+            LinkError::Answer(_)
+            | LinkError::Client(ClientError::Encode(_) | ClientError::NotServed(_)) => {}
+            LinkError::Client(_) => {
+                self.connection = None;
+                self.connect().await;
+            }
+        }
+    }
+
+    /// The peer says that it belongs to another cluster. One that does is that one's fault; but a node that finds no
+    /// majority that could be of its own cluster is wrong itself, or will never do anything: it stops.
+    fn foreign(&self) {
+        let mut foreign = self.shared.foreign.lock().expect("nobody panics while holding it");
+        foreign.insert(self.peer.id);
+        if (self.shared.voters - foreign.len()) * 2 > self.shared.voters {
+            return;
+        }
+        let Peer { id, host, port } = &self.peer;
+        self.tell(Command::Fail(QuorumError::ForeignCluster {
+            cluster_id: self.shared.sender.cluster_id.to_string(),
+            node: *id,
+            address: format!("{host}:{port}"),
+        }));
+    }
+
+    fn well(&mut self) {
+        if self.trouble.take().is_some() {
+            let Peer { id, host, port } = &self.peer;
+            tracing::info!("quorum: node {id} at {host}:{port} answers again");
+            let mut foreign = self.shared.foreign.lock().expect("nobody panics while holding it");
+            foreign.remove(id);
+        }
+    }
+
+    fn complain(&mut self, error: &LinkError) {
+        let text = error.to_string();
+        if self.trouble.as_ref() != Some(&text) {
+            let Peer { id, host, port } = &self.peer;
+            tracing::warn!("quorum: node {id} at {host}:{port}: {text}");
+            self.trouble = Some(text);
+        }
+    }
+
+    /// There is room: see [`QUEUE`](super::QUEUE).
+    fn tell(&self, command: Command) {
+        if let Some(commands) = self.shared.commands.upgrade() {
+            let _ = commands.send(command);
+        }
+    }
+}
+
+/// Returns when the connection has ended; never if there is none.
+async fn closed(connection: Option<&Connection>) -> ClientError {
+    match connection {
+        Some(connection) => connection.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn exchange(
+    connection: &Connection,
+    sender: &Sender,
+    request: &Request,
+) -> Result<Response<Bytes>, LinkError> {
+    Ok(match request {
+        Request::Vote(vote) => messages::vote_answer(connection.send(&sender.vote(vote)).await?)?,
+        Request::BeginQuorumEpoch(begin) => {
+            messages::begin_answer(connection.send(&sender.begin(begin)).await?)?
+        }
+        Request::EndQuorumEpoch(end) => {
+            messages::end_answer(connection.send(&sender.end(end)).await?)?
+        }
+        Request::Fetch(fetch) => {
+            messages::fetch_answer(connection.send(&sender.fetch(fetch)).await?)?
+        }
+    })
+}

@@ -1,0 +1,161 @@
+//! What a leader knows of those who fetch from it, for whoever describes the quorum. Nothing is decided by it.
+
+use std::collections::BTreeMap;
+
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+
+/// An observer that was not heard of for this long is told of no more, as in Kafka.
+const OBSERVER_SILENCE_MS: i64 = 300_000;
+/// Replicas that are remembered; further observers are not told of.
+const MOST_REPLICAS: usize = 1024;
+
+/// The quorum as its leader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumDescription {
+    /// The leader: this node.
+    pub leader: NodeId,
+    /// The epoch that it leads.
+    pub epoch: Epoch,
+    /// Everything below is committed.
+    pub high_watermark: Option<Offset>,
+    /// All voters, the leader among them.
+    pub voters: Vec<ReplicaDescription>,
+    /// Others that fetch.
+    pub observers: Vec<ReplicaDescription>,
+}
+
+/// A replica of the metadata log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaDescription {
+    /// Who it is. Static voters have no directory.
+    pub replica: ReplicaKey,
+    /// Where its log ends, where known.
+    pub end: Option<Offset>,
+    /// When it fetched last, in milliseconds since 1970.
+    pub last_fetch_ms: Option<i64>,
+    /// When it had last all that the leader had, in milliseconds since 1970.
+    pub last_caught_up_ms: Option<i64>,
+}
+
+/// Who fetched in the epoch that this node leads.
+#[derive(Default)]
+pub(super) struct Replicas {
+    fetched: BTreeMap<ReplicaKey, Fetched>,
+}
+
+#[derive(Clone, Copy)]
+struct Fetched {
+    at_ms: i64,
+    offset: Offset,
+    /// Where the leader's log ended then.
+    leader_end: Offset,
+    caught_up_ms: Option<i64>,
+}
+
+impl Replicas {
+    /// Forgets all: another epoch begins.
+    pub(super) fn clear(&mut self) {
+        self.fetched.clear();
+    }
+
+    /// Notes a fetch that the core took.
+    pub(super) fn fetched(
+        &mut self,
+        replica: ReplicaKey,
+        offset: Offset,
+        leader_end: Offset,
+        now_ms: i64,
+    ) {
+        let before = self.fetched.get(&replica).copied();
+        if before.is_none() && self.fetched.len() >= MOST_REPLICAS {
+            return;
+        }
+        let caught_up_ms = match before {
+            _ if offset >= leader_end => Some(now_ms),
+            // It has all that there was when it asked last.
+            Some(before) if offset >= before.leader_end => {
+                before.caught_up_ms.max(Some(before.at_ms))
+            }
+            Some(before) => before.caught_up_ms,
+            None => None,
+        };
+        self.fetched.insert(replica, Fetched { at_ms: now_ms, offset, leader_end, caught_up_ms });
+    }
+
+    /// All voters but `leader`, and the observers that are not silent.
+    pub(super) fn describe(
+        &mut self,
+        leader: NodeId,
+        voters: impl Iterator<Item = NodeId>,
+        now_ms: i64,
+    ) -> (Vec<ReplicaDescription>, Vec<ReplicaDescription>) {
+        let describe = |replica, fetched: Option<&Fetched>| ReplicaDescription {
+            replica,
+            end: fetched.map(|fetched| fetched.offset),
+            last_fetch_ms: fetched.map(|fetched| fetched.at_ms),
+            last_caught_up_ms: fetched.and_then(|fetched| fetched.caught_up_ms),
+        };
+        let voters: Vec<_> = voters
+            .filter(|id| *id != leader)
+            .map(|id| {
+                let its = self.fetched.iter().filter(|(replica, _)| replica.id == id);
+                let latest = its.map(|(_, fetched)| fetched).max_by_key(|fetched| fetched.at_ms);
+                describe(ReplicaKey { id, directory: DirectoryId::ABSENT }, latest)
+            })
+            .collect();
+        let is_voter =
+            |id: NodeId| id == leader || voters.iter().any(|voter| voter.replica.id == id);
+        self.fetched.retain(|replica, fetched| {
+            is_voter(replica.id) || now_ms - fetched.at_ms < OBSERVER_SILENCE_MS
+        });
+        let observers = self.fetched.iter().filter(|(replica, _)| !is_voter(replica.id));
+        let observers =
+            observers.map(|(replica, fetched)| describe(*replica, Some(fetched))).collect();
+        (voters, observers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replica(id: i32) -> ReplicaKey {
+        ReplicaKey { id: NodeId(id), directory: DirectoryId::ABSENT }
+    }
+
+    #[test]
+    fn who_keeps_up_is_told_from_who_lags_and_who_is_gone() {
+        let mut replicas = Replicas::default();
+        let told = |replicas: &mut Replicas, now_ms| {
+            let voters = [1, 2, 3].map(NodeId).into_iter();
+            let (voters, observers) = replicas.describe(NodeId(1), voters, now_ms);
+            voters
+                .into_iter()
+                .chain(observers)
+                .map(|it| (it.replica.id.0, it.end, it.last_fetch_ms, it.last_caught_up_ms))
+                .collect::<Vec<_>>()
+        };
+        replicas.fetched(replica(2), Offset(10), Offset(10), 1000);
+        replicas.fetched(replica(7), Offset(0), Offset(10), 1000);
+        let two = (2, Some(Offset(10)), Some(1000), Some(1000));
+        let three = (3, None, None, None);
+        assert_eq!(told(&mut replicas, 1001), [two, three, (7, Some(Offset(0)), Some(1000), None)]);
+        // It has what there was, and then not.
+        replicas.fetched(replica(7), Offset(10), Offset(12), 1100);
+        let seven = (7, Some(Offset(10)), Some(1100), Some(1000));
+        assert_eq!(told(&mut replicas, 1101), [two, three, seven]);
+        replicas.fetched(replica(7), Offset(11), Offset(13), 1200);
+        let seven = (7, Some(Offset(11)), Some(1200), Some(1000));
+        assert_eq!(told(&mut replicas, 1200 + OBSERVER_SILENCE_MS - 1), [two, three, seven]);
+        assert_eq!(told(&mut replicas, 1200 + OBSERVER_SILENCE_MS), [two, three]);
+    }
+
+    #[test]
+    fn strangers_take_no_more_than_their_room() {
+        let mut replicas = Replicas::default();
+        for id in 0..2 * MOST_REPLICAS as i32 {
+            replicas.fetched(replica(id), Offset(0), Offset(1), 0);
+        }
+        assert_eq!(replicas.fetched.len(), MOST_REPLICAS);
+    }
+}
