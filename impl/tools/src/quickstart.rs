@@ -96,7 +96,7 @@ fn make(dir: &Path, file: &Path, port: u16, out: &mut Output) -> Result<(), Fail
     fs::write(file, text)?;
     let cluster_id = random_uuid()?.to_string();
     out.line(format!("Formatting {} for the new cluster {cluster_id}.", dir.display()));
-    NewNode::latest(cluster_id, config.node_id)?.write(dir)
+    NewNode::latest(cluster_id, config.node_id)?.write(dir, None)
 }
 
 fn utf8(path: &Path) -> Result<&str, Failure> {

@@ -7,9 +7,13 @@ use std::process::{Command, Output, Stdio};
 
 use kraftig_log::bootstrap;
 use kraftig_log::meta_properties::{MetaProperties, Version};
+use kraftig_log::snapshot::{self, SnapshotFile, SnapshotId};
+use kraftig_spec::types::{Epoch, Offset};
 use kraftig_wire::messages::MetadataRecord;
 
 const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
+const VOTER: &str = "ZbiFC_AVJJjPyZEQlINm2A";
+const OTHER: &str = "5Db5QLSqSZieL3rJBUUegA";
 
 /// A node that is not formatted yet, in a directory of its own.
 struct Node {
@@ -30,6 +34,11 @@ impl Node {
         );
         fs::write(base.path().join("server.properties"), text).unwrap();
         Self { base }
+    }
+
+    /// One without static voters.
+    fn dynamic() -> Self {
+        Self::new("controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=localhost:9093")
     }
 
     fn dir(&self, name: &str) -> PathBuf {
@@ -247,15 +256,90 @@ fn wrong_arguments_leave_nothing() {
     for (arguments, message) in cases {
         node.refuses(arguments, message);
     }
-    let dynamic =
-        Node::new("controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=localhost:9093");
+    let dynamic = Node::dynamic();
     dynamic.refuses(&[], "Because controller.quorum.voters is not set on this controller, you must specify one of the following: ");
-    for flag in ["-s", "-N"] {
-        dynamic.refuses(&[flag], "Dynamic quorums are not served yet.");
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["-s", "-f", "kraft.version=0"],
+            "Cannot set kraft.version to 0 if controller.quorum.voters is empty",
+        ),
+        (&["-I", "1@localhost:9093"], "No colon following port could be found."),
+        (
+            &["-I", "1@localhost:9093:AAAAAAAAAAAAAAAAAAAAAQ"],
+            "Invalid directory ID AAAAAAAAAAAAAAAAAAAAAQ in dynamic voter string: it is reserved.",
+        ),
+        (
+            &["-I", &format!("1@a:1:{VOTER},1@b:1:{VOTER}")],
+            "Node id 1 was specified more than once.",
+        ),
+    ];
+    for (arguments, message) in cases {
+        dynamic.refuses(arguments, message);
     }
     let wrong = Node::new("num.partitions=0");
     wrong
         .refuses(&[], "Invalid value 0 for configuration num.partitions: Value must be at least 1");
+}
+
+/// The first voters are in the snapshot of an empty log, and the directory is the one that it names.
+#[test]
+fn a_dynamic_quorum_begins_with_its_voters() {
+    let three = format!("2@b:9094:{VOTER},1@[::1]:9093:{OTHER},3@c:9095:{VOTER}");
+    let alone = ["localhost 9093".to_owned()];
+    let all = ["0:0:0:0:0:0:0:1 9093", "b 9094", "c 9095"].map(str::to_owned);
+    let cases: [(&[&str], &[String], &str); 4] = [
+        (&["-s"], &alone, "dynamic metadata voter directory"),
+        (&["-I", &three], &all, "dynamic metadata voter directory"),
+        (&["-I", &format!("2@b:9094:{VOTER}")], &all[1..2], "dynamic metadata directory"),
+        (&["-N"], &[], "metadata directory"),
+    ];
+    for (arguments, expected, kind) in cases {
+        let node = Node::dynamic();
+        // A format that did not get to its end is no hindrance.
+        let log = node.dir("a").join("__cluster_metadata-0");
+        let id = SnapshotId { end: Offset(0), epoch: Epoch(0) };
+        if !expected.is_empty() {
+            fs::create_dir_all(&log).unwrap();
+            fs::write(snapshot::path(&log, id), "torn").unwrap();
+        }
+        let output = node.format(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let line = format!("Formatting {kind} {} with metadata.version", node.dir("a").display());
+        assert!(text(&output.stdout).contains(&line), "{arguments:?}: {output:?}");
+        assert!(!node.dir("b").join("__cluster_metadata-0").exists());
+        let Some(file) = SnapshotFile::open(&log, id).unwrap() else {
+            assert!(expected.is_empty(), "{arguments:?}");
+            continue;
+        };
+        let (header, mut records) = file.contents().unwrap();
+        assert!(records.next().is_none());
+        assert_eq!(header.kraft_version, 1);
+        let voters = header.voters.unwrap().voters;
+        let places: Vec<_> = voters
+            .iter()
+            .map(|voter| format!("{} {}", voter.endpoints[0].host, voter.endpoints[0].port))
+            .collect();
+        assert_eq!(places, expected, "{arguments:?}");
+        let directory = MetaProperties::read(&node.dir("a")).unwrap().directory_id.unwrap();
+        let voter = voters.iter().find(|voter| voter.voter_id == 1);
+        assert!(voter.is_none_or(|voter| voter.voter_directory_id == directory.0));
+    }
+}
+
+#[test]
+fn levels_that_belong_together() {
+    let printed = |arguments: &[&str]| {
+        let output = kraftig(&[&["storage"], arguments].concat()).output().unwrap();
+        (output.status.code(), text(&output.stdout).to_owned() + text(&output.stderr))
+    };
+    let mapping = "metadata.version=25 (4.0)\nkraft.version=1\ntransaction.version=2\ngroup.version=1\neligible.leader.replicas.version=0\nshare.version=0\nstreams.version=0\n";
+    assert_eq!(printed(&["version-mapping", "-r", "4.0"]), (Some(0), mapping.to_owned()));
+    let needed = "eligible.leader.replicas.version=1 requires:\n    metadata.version=23 (4.0-IV1)\ngroup.version=1 has no dependencies.\n";
+    let features = ["-f", "eligible.leader.replicas.version=1", "-f", "group.version=1"];
+    let arguments = [&["feature-dependencies"], &features[..]].concat();
+    assert_eq!(printed(&arguments), (Some(0), needed.to_owned()));
+    let unknown = (Some(1), "Unknown feature: nope\n".to_owned());
+    assert_eq!(printed(&["feature-dependencies", "-f", "nope=1"]), unknown);
 }
 
 #[test]

@@ -94,14 +94,21 @@ pub(super) fn resolve(
         }
         levels.insert(feature.name.to_owned(), level);
     }
-    // The one dependency that there is: without its fields in the records there are no ELRs.
-    if levels[ELR_VERSION] > 0 && !version.has_elr() {
-        return fail(format!(
-            "{ELR_VERSION} could not be set to {} because it depends on metadata.version level 23",
-            levels[ELR_VERSION]
-        ));
+    for (name, level) in &levels {
+        if let Some(needed) = dependency(name, *level).filter(|needed| version < *needed) {
+            return fail(format!(
+                "{name} could not be set to {level} because it depends on metadata.version level {}",
+                needed.0
+            ));
+        }
     }
     Ok(levels)
+}
+
+/// The `metadata.version` that a level of a feature needs. There is one: without its fields in the records there are no
+/// ELRs.
+pub(super) fn dependency(name: &str, level: i16) -> Option<MetadataVersion> {
+    (name == ELR_VERSION && level > 0).then_some(MetadataVersion(23))
 }
 
 /// `kraft.version` follows from the kind of quorum; asked for, it must fit (KIP-853).

@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use kraftig_log::meta_properties::{DirState, Ensemble, MetaProperties, Version, random_uuid};
+use kraftig_log::meta_properties::{
+    DirState, Ensemble, METADATA_DIR_NAME, MetaProperties, Version, random_uuid,
+};
+use kraftig_log::snapshot::{self, SnapshotHeader, SnapshotId, SnapshotWriter};
 use kraftig_log::{bootstrap, disk};
 use kraftig_server::config::Config;
 use kraftig_spec::controller::{KRAFT_VERSION, METADATA_VERSION, MetadataVersion};
-use kraftig_spec::types::{DirectoryId, NodeId};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset};
+use kraftig_wire::messages::voters_record::VotersRecord;
 
-use super::{directories, features, load};
+use super::{directories, features, load, voters};
 use crate::output::{Failure, Output, fail};
 
 #[derive(Args)]
@@ -30,10 +34,11 @@ pub(crate) struct Format {
     /// The level of one feature to begin with; may be given several times
     #[arg(short, long = "feature", value_name = "NAME=LEVEL")]
     features: Vec<String>,
-    /// Begin a dynamic quorum of this controller alone (not served yet)
+    /// Begin a dynamic quorum of this controller alone (a node does not start in one yet)
     #[arg(short, long, conflicts_with_all = ["initial_controllers", "no_initial_controllers"])]
     standalone: bool,
-    /// Begin a dynamic quorum of these controllers, id@host:port:directory,... (not served yet)
+    /// Begin a dynamic quorum of these controllers, id@host:port:directory,...; the same on each of them (a node does not
+    /// start in one yet)
     #[arg(
         short = 'I',
         long,
@@ -41,7 +46,7 @@ pub(crate) struct Format {
         conflicts_with = "no_initial_controllers"
     )]
     initial_controllers: Option<String>,
-    /// Join a dynamic quorum (not served yet)
+    /// Be no voter of a dynamic quorum from the beginning, and join one later (a node does not start in one yet)
     #[arg(short = 'N', long)]
     no_initial_controllers: bool,
     /// Add a SCRAM credential (not served yet)
@@ -60,19 +65,36 @@ impl Format {
         if !self.add_scram.is_empty() {
             return fail("SCRAM credentials are not served yet: format without --add-scram.");
         }
-        if dynamic == Some(true) {
-            return fail(
-                "Dynamic quorums are not served yet. Name the voters in controller.quorum.voters, and format without --standalone, --initial-controllers and --no-initial-controllers.",
-            );
-        }
         if config.value("unstable.feature.versions.enable").as_deref() == Some("true") {
             return fail(
                 "Unstable feature versions are not served. Remove unstable.feature.versions.enable from the configuration.",
             );
         }
-        let new_node =
-            NewNode { cluster_id: self.cluster_id, node_id: config.node_id, version, levels };
+        let quorum = self.quorum(&config)?;
+        let new_node = NewNode {
+            cluster_id: self.cluster_id,
+            node_id: config.node_id,
+            version,
+            levels,
+            quorum,
+        };
         new_node.format(&directories(&config), &config.metadata_log_dir, self.ignore_formatted, out)
+    }
+
+    /// The dynamic quorum that begins with this node, if any.
+    fn quorum(&self, config: &Config) -> Result<Option<Founding>, Failure> {
+        let voters = match &self.initial_controllers {
+            Some(text) => voters::parse(text)?,
+            None if self.standalone => voters::standalone(config, DirectoryId(random_uuid()?))?,
+            None => return Ok(None),
+        };
+        let Some(listener) = config.listeners.controller_names.first() else {
+            return fail("No controller listener has a name: set controller.listener.names.");
+        };
+        Ok(Some(Founding {
+            directory_id: voters.get(&config.node_id).map(|voter| voter.directory_id),
+            voters: voters::record(&voters, listener),
+        }))
     }
 
     /// Whether the quorum is to be a dynamic one; `None` for a broker that is told neither way.
@@ -108,6 +130,35 @@ pub(crate) struct NewNode {
     pub(crate) node_id: NodeId,
     pub(crate) version: MetadataVersion,
     pub(crate) levels: features::Levels,
+    pub(crate) quorum: Option<Founding>,
+}
+
+/// The dynamic quorum that begins when nodes are formatted (KIP-853).
+pub(crate) struct Founding {
+    /// The first voters.
+    voters: VotersRecord,
+    /// The id of the metadata directory, which is among the voters; `None` where this node is not.
+    directory_id: Option<DirectoryId>,
+}
+
+impl Founding {
+    /// Writes the snapshot of an empty log, which holds the first voters.
+    fn write(&self, directory: &Path, now: i64) -> Result<(), Failure> {
+        let directory = directory.join(METADATA_DIR_NAME);
+        disk::create_dir_durably(&directory)?;
+        let id = SnapshotId { end: Offset(0), epoch: Epoch(0) };
+        // What a format that did not get to its end left names a directory that never came to be.
+        disk::remove(&snapshot::path(&directory, id))?;
+        let header = SnapshotHeader {
+            last_contained_log_timestamp: now,
+            kraft_version: 1,
+            voters: Some(self.voters.clone()),
+        };
+        if let Some(writer) = SnapshotWriter::create(&directory, id, &header, now)? {
+            writer.freeze(now)?;
+        }
+        Ok(())
+    }
 }
 
 impl NewNode {
@@ -115,7 +166,7 @@ impl NewNode {
     pub(crate) fn latest(cluster_id: String, node_id: NodeId) -> Result<Self, Failure> {
         let version = MetadataVersion::LATEST;
         let levels = features::resolve(version, &features::Levels::new(), Some(false))?;
-        Ok(Self { cluster_id, node_id, version, levels })
+        Ok(Self { cluster_id, node_id, version, levels, quorum: None })
     }
 
     /// Formats those of `directories` that are not formatted.
@@ -159,30 +210,43 @@ impl NewNode {
         }
         out.line(self.describe());
         for directory in empty {
-            let kind =
-                if directory == metadata_dir { "metadata directory" } else { "data directory" };
+            let quorum = self.quorum.as_ref().filter(|_| directory == metadata_dir);
+            let kind = match quorum {
+                Some(Founding { directory_id: Some(_), .. }) => "dynamic metadata voter directory",
+                Some(_) => "dynamic metadata directory",
+                None if directory == metadata_dir => "metadata directory",
+                None => "data directory",
+            };
             out.line(format!(
                 "Formatting {kind} {} with metadata.version {}.",
                 directory.display(),
                 self.version.name().unwrap_or_default()
             ));
-            self.write(directory)?;
+            self.write(directory, quorum)?;
         }
         Ok(())
     }
 
+    /// Makes a directory the node's, and the one with the metadata log the beginning of a dynamic quorum.
     /// `meta.properties` comes last: a directory that has it has all.
-    pub(crate) fn write(&self, directory: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, directory: &Path, quorum: Option<&Founding>) -> Result<(), Failure> {
         let now =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
         disk::create_dir_durably(directory)?;
         let records = bootstrap::feature_records(self.records());
         bootstrap::write(directory, &records, now)?;
+        if let Some(quorum) = quorum {
+            quorum.write(directory, now)?;
+        }
+        let directory_id = match quorum.and_then(|quorum| quorum.directory_id) {
+            Some(voter) => voter,
+            None => DirectoryId(random_uuid()?),
+        };
         let properties = MetaProperties {
             version: Version::V1,
             cluster_id: Some(self.cluster_id.clone()),
             node_id: Some(self.node_id),
-            directory_id: Some(DirectoryId(random_uuid()?)),
+            directory_id: Some(directory_id),
         };
         Ok(properties.write(directory)?)
     }

@@ -3,6 +3,8 @@
 mod features;
 mod format;
 mod info;
+mod mapping;
+mod voters;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,6 +30,10 @@ pub(crate) enum Storage {
     ///
     /// Ends with status 0 where all is well, and with 1 where it prints a problem.
     Info(info::Info),
+    /// Print the level that each feature has by default at a release
+    VersionMapping(mapping::VersionMapping),
+    /// Print which features a level of a feature needs
+    FeatureDependencies(mapping::FeatureDependencies),
 }
 
 impl Storage {
@@ -39,6 +45,8 @@ impl Storage {
             }
             Self::Format(command) => command.run(out).map(|()| ExitCode::SUCCESS),
             Self::Info(command) => command.run(out),
+            Self::VersionMapping(command) => command.run(out).map(|()| ExitCode::SUCCESS),
+            Self::FeatureDependencies(command) => command.run(out).map(|()| ExitCode::SUCCESS),
         }
     }
 }
