@@ -15,20 +15,27 @@ use kraftig_log::meta_properties::{
 };
 use kraftig_spec::controller::record::{Endpoint, RegisterController, SupportedFeature};
 use kraftig_spec::controller::{
-    BrokerRegistration, FEATURES, Image, MetadataVersion, Record, Settings, bootstrap_records,
+    FEATURES, Image, MetadataVersion, Record, Settings, bootstrap_records,
 };
 use kraftig_spec::quorum;
 use kraftig_spec::types::{DirectoryId, ReplicaKey};
+use kraftig_wire::Str;
+use kraftig_wire::messages::broker_registration_request::{
+    self as broker_registration, BrokerRegistrationRequest,
+};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinHandle, block_in_place};
 
 use crate::broker::Broker;
 use crate::broker::lifecycle::{self, RegistrationError};
 use crate::broker::replica::{LogDir, OpenError, ReplicaManager};
-use crate::config::{Config, ConfigError, Listener, SecurityProtocol};
-use crate::controller::{self, ControllerFailure, ControllerHandle, ControllerOptions, records};
+use crate::config::{Config, ConfigError, Listener, SecurityProtocol, Voter};
+use crate::controller::registration;
+use crate::controller::{
+    self, ControllerFailure, ControllerHandle, ControllerOptions, DecisionOptions, records,
+};
 use crate::net::{BindError, Bound, Limits};
-use crate::quorum::{QuorumError, QuorumEvent, QuorumHandle, QuorumOptions};
+use crate::quorum::{Peer, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions};
 
 /// What a node can be told beside its configuration.
 #[derive(Clone, Debug, Default)]
@@ -129,8 +136,11 @@ struct Running {
     quorum: QuorumHandle,
     controller: JoinHandle<Result<(), ControllerFailure>>,
     addresses: Vec<(String, SocketAddr)>,
-    /// Listeners and heartbeats.
-    tasks: Vec<JoinHandle<()>>,
+    /// What serves clients.
+    broker_tasks: Vec<JoinHandle<()>>,
+    /// What serves other nodes.
+    controller_tasks: Vec<JoinHandle<()>>,
+    keeps_alive: Option<JoinHandle<()>>,
 }
 
 impl Node {
@@ -170,19 +180,17 @@ impl Node {
     pub async fn stop(self) {
         let Self { running, locks } = self;
         let config = &running.broker.config;
+        end(running.keeps_alive.into_iter().collect()).await;
         if config.roles.broker && config.broker.controlled_shutdown_enable {
             lifecycle::leave(&running.broker).await;
         }
-        for task in &running.tasks {
-            task.abort();
-        }
-        for task in running.tasks {
-            // The error is the one that was asked for.
-            let _ = task.await;
-        }
+        end(running.broker_tasks).await;
         // Before the partitions are closed: what it did later would make new ones, or write to these.
-        running.broker.controller.stop().await;
+        running.broker.controller.stop();
         let _ = running.controller.await;
+        // Others can lead from now on, and need not wait for what is left to do here.
+        running.quorum.leave().await;
+        end(running.controller_tasks).await;
         let clean = block_in_place(|| running.broker.replicas.close());
         running.quorum.stop().await;
         for dir in &clean {
@@ -191,6 +199,17 @@ impl Node {
             }
         }
         locks.release();
+    }
+}
+
+/// Ends tasks, and returns when they have ended.
+async fn end(tasks: Vec<JoinHandle<()>>) {
+    for task in &tasks {
+        task.abort();
+    }
+    for task in tasks {
+        // The error is the one that was asked for.
+        let _ = task.await;
     }
 }
 
@@ -223,20 +242,14 @@ impl Running {
             if is_broker { take_log_dirs(&config, &ensemble)? } else { (Vec::new(), -1) };
         let replicas =
             block_in_place(|| ReplicaManager::open(&config, settings.clone(), &log_dirs))?;
-        let bootstrap = bootstrap_of(&config.metadata_log_dir)?;
-        let options = quorum_options(&config, &ensemble, options);
+        let decisions = decisions(&config, &bound, settings.clone())?;
+        let options = quorum_options(&config, &ensemble, &bound, options);
         let (quorum, events) = block_in_place(|| crate::quorum::start(options))?;
 
         let metadata = Arc::new(ArcSwap::from_pointee(Image::default()));
-        let (handle, mut controller) = start_controller(
-            &config,
-            &bound,
-            settings.clone(),
-            bootstrap,
-            &metadata,
-            &replicas,
-            (&quorum, events),
-        )?;
+        let announced = decisions.registration.clone();
+        let (handle, controller) =
+            start_controller(&config, decisions, &metadata, &replicas, (&quorum, events));
         let registration = if is_broker {
             Some(registration(&config, &bound, &settings, &log_dirs, previous_epoch)?)
         } else {
@@ -244,22 +257,23 @@ impl Running {
         };
         let broker =
             Arc::new(Broker::new(config, settings, metadata, replicas, handle, quorum.clone()));
-        let joined = tokio::select! {
-            ended = &mut controller => Err(why_it_ended(ended).into()),
-            joined = join(&broker, registration) => joined,
+        let mut running = Self {
+            broker,
+            quorum,
+            controller,
+            addresses: Vec::new(),
+            broker_tasks: Vec::new(),
+            controller_tasks: Vec::new(),
+            keeps_alive: None,
         };
-        if let Err(error) = joined {
-            controller.abort();
-            quorum.stop().await;
+        if let Err(error) = running.join_and_serve(bound, registration, announced).await {
+            end(running.keeps_alive.into_iter().collect()).await;
+            end(running.broker_tasks).await;
+            running.controller.abort();
+            running.quorum.stop().await;
+            end(running.controller_tasks).await;
             return Err(error);
         }
-        let mut tasks = Vec::new();
-        if is_broker {
-            broker.replicas.start_housekeeping();
-            tasks.push(tokio::spawn(lifecycle::keep_alive(broker.clone())));
-        }
-        let mut running = Self { quorum, controller, addresses: Vec::new(), tasks, broker };
-        running.serve(bound)?;
         let listeners: Vec<String> =
             running.addresses.iter().map(|(name, address)| format!("{name}://{address}")).collect();
         tracing::info!(
@@ -271,19 +285,50 @@ impl Running {
         Ok(running)
     }
 
-    fn serve(&mut self, bound: Vec<Bound>) -> Result<(), NodeError> {
+    /// Serves other controllers, becomes part of the cluster, and then serves clients.
+    async fn join_and_serve(
+        &mut self,
+        bound: Vec<Bound>,
+        registration: Option<BrokerRegistrationRequest>,
+        announced: RegisterController,
+    ) -> Result<(), NodeError> {
         let limits = Limits::new(&self.broker.config.sockets);
-        for listener in bound {
+        let (of_controllers, of_brokers): (Vec<Bound>, Vec<Bound>) =
+            bound.into_iter().partition(Bound::is_controller);
+        for listener in of_controllers {
             self.addresses.push((listener.name().to_owned(), listener.address()));
-            self.tasks.push(listener.serve(self.broker.clone(), limits.clone())?);
+            self.controller_tasks.push(listener.serve(self.broker.clone(), limits.clone())?);
+        }
+        let config = &self.broker.config;
+        if config.roles.controller {
+            let task = registration::keep(self.broker.clone(), announced);
+            self.controller_tasks.push(tokio::spawn(task));
+        }
+        // A controller among others serves before any of them leads.
+        let leads_alone = config.roles.controller && config.voters.len() == 1;
+        tokio::select! {
+            ended = &mut self.controller => return Err(why_it_ended(ended).into()),
+            joined = join(&self.broker, registration, leads_alone) => joined?,
+        }
+        if config.roles.broker {
+            self.broker.replicas.start_housekeeping();
+            self.keeps_alive = Some(tokio::spawn(lifecycle::keep_alive(self.broker.clone())));
+        }
+        for listener in of_brokers {
+            self.addresses.push((listener.name().to_owned(), listener.address()));
+            self.broker_tasks.push(listener.serve(self.broker.clone(), limits.clone())?);
         }
         Ok(())
     }
 }
 
-/// Waits until the controller is active and the broker, if the node is one, serves.
-async fn join(broker: &Broker, registration: Option<BrokerRegistration>) -> Result<(), NodeError> {
-    if !broker.controller.wait_until_active().await {
+/// Waits until a controller that is alone is active, and until the broker, if the node is one, serves.
+async fn join(
+    broker: &Broker,
+    registration: Option<BrokerRegistrationRequest>,
+    leads_alone: bool,
+) -> Result<(), NodeError> {
+    if leads_alone && !broker.controller.wait_until_active().await {
         return Err(ControllerFailure::Gone.into());
     }
     if let Some(registration) = registration {
@@ -358,7 +403,17 @@ fn bootstrap_of(metadata_dir: &Path) -> Result<Vec<Record>, NodeError> {
     })
 }
 
-fn quorum_options(config: &Config, ensemble: &Ensemble, options: ServerOptions) -> QuorumOptions {
+fn quorum_options(
+    config: &Config,
+    ensemble: &Ensemble,
+    bound: &[Bound],
+    options: ServerOptions,
+) -> QuorumOptions {
+    let peer = |voter: &Voter| Peer {
+        id: voter.id,
+        host: voter.address.host.clone(),
+        port: voter.address.port,
+    };
     let directory = ensemble
         .formatted()
         .find(|(dir, _)| *dir == config.metadata_log_dir)
@@ -377,6 +432,9 @@ fn quorum_options(config: &Config, ensemble: &Ensemble, options: ServerOptions) 
                 election_backoff_max_ms: ms(config.quorum.election_backoff_max_ms),
             },
         },
+        cluster_id: ensemble.cluster_id().unwrap_or_default().to_owned(),
+        peers: config.voters.iter().map(peer).collect(),
+        endpoints: endpoints(&config.listeners.advertised_controller, bound),
         directory: config.metadata_log_dir.join(METADATA_DIR_NAME),
         log: kraftig_log::LogConfig::metadata(
             u32::try_from(config.metadata.segment_bytes).unwrap_or_default(),
@@ -388,20 +446,14 @@ fn quorum_options(config: &Config, ensemble: &Ensemble, options: ServerOptions) 
     }
 }
 
-fn start_controller(
+fn decisions(
     config: &Config,
     bound: &[Bound],
     settings: Arc<Settings>,
-    bootstrap: Vec<Record>,
-    published: &Arc<ArcSwap<Image>>,
-    replicas: &Arc<ReplicaManager>,
-    (quorum, events): (&QuorumHandle, Receiver<QuorumEvent>),
-) -> Result<(ControllerHandle, JoinHandle<Result<(), ControllerFailure>>), DiskError> {
-    let replicas = replicas.clone();
-    let is_broker = config.roles.broker;
-    let options = ControllerOptions {
+) -> Result<DecisionOptions, NodeError> {
+    Ok(DecisionOptions {
         settings,
-        bootstrap,
+        bootstrap: bootstrap_of(&config.metadata_log_dir)?,
         registration: RegisterController {
             controller_id: config.node_id,
             incarnation_id: random_uuid()?,
@@ -413,6 +465,20 @@ fn start_controller(
         max_idle_interval_ms: u64::try_from(config.metadata.max_idle_interval_ms)
             .unwrap_or_default(),
         max_batch_bytes: usize::try_from(config.metadata.max_batch_bytes).unwrap_or_default(),
+    })
+}
+
+fn start_controller(
+    config: &Config,
+    decisions: DecisionOptions,
+    published: &Arc<ArcSwap<Image>>,
+    replicas: &Arc<ReplicaManager>,
+    (quorum, events): (&QuorumHandle, Receiver<QuorumEvent>),
+) -> (ControllerHandle, JoinHandle<Result<(), ControllerFailure>>) {
+    let replicas = replicas.clone();
+    let is_broker = config.roles.broker;
+    let options = ControllerOptions {
+        decisions,
         published: published.clone(),
         apply: Box::new(move |old, new| {
             // Just a controller hosts nothing, even where it was a broker once and is named as a replica.
@@ -420,8 +486,9 @@ fn start_controller(
                 replicas.apply(old, new);
             }
         }),
+        is_broker,
     };
-    Ok(controller::start(options, quorum.clone(), events))
+    controller::start(options, quorum.clone(), events)
 }
 
 fn registration(
@@ -430,17 +497,29 @@ fn registration(
     settings: &Settings,
     log_dirs: &[LogDir],
     previous_epoch: i64,
-) -> Result<BrokerRegistration, DiskError> {
-    Ok(BrokerRegistration {
-        broker_id: config.node_id,
-        cluster_id: settings.cluster_id.clone(),
+) -> Result<BrokerRegistrationRequest, DiskError> {
+    let listener = |endpoint: Endpoint| broker_registration::Listener {
+        name: endpoint.name.into(),
+        host: endpoint.host.into(),
+        port: endpoint.port,
+        security_protocol: endpoint.security_protocol,
+    };
+    let feature = |feature: SupportedFeature| broker_registration::Feature {
+        name: feature.name.into(),
+        min_supported_version: feature.min_supported_version,
+        max_supported_version: feature.max_supported_version,
+    };
+    let listeners = endpoints(&config.listeners.advertised_broker, bound);
+    Ok(BrokerRegistrationRequest {
+        broker_id: config.node_id.0,
+        cluster_id: Str::from(&settings.cluster_id),
         incarnation_id: random_uuid()?,
-        listeners: endpoints(&config.listeners.advertised_broker, bound),
-        features: features(),
-        rack: config.rack.clone(),
+        listeners: listeners.into_iter().map(listener).collect(),
+        features: features().into_iter().map(feature).collect(),
+        rack: config.rack.as_ref().map(Str::from),
         is_migrating_zk_broker: false,
-        log_dirs: log_dirs.iter().map(|dir| dir.id).collect(),
-        previous_broker_epoch: Some(previous_epoch),
+        log_dirs: log_dirs.iter().map(|dir| dir.id.0).collect(),
+        previous_broker_epoch: previous_epoch,
     })
 }
 

@@ -42,7 +42,9 @@ pub use image::{Broker, ConfigResource, Controller, Image, Partition, Topic};
 pub use metadata::Metadata;
 pub use producer_ids::{PRODUCER_ID_BLOCK, allocate_producer_ids};
 pub use record::Record;
-pub use registration::{BrokerRegistration, register_broker, register_controller};
+pub use registration::{
+    BrokerRegistration, needs_registration, register_broker, register_controller,
+};
 pub use replay::{ReplayError, ReplayFault};
 pub use settings::Settings;
 pub use snapshot::snapshot_records;

@@ -188,7 +188,16 @@ fn check_feature(
     ))
 }
 
-/// A controller registers, so that all see where it listens and what it serves.
+/// Whether a controller has to register: the level has registrations of controllers, and this one's is missing or
+/// of an earlier run of its process.
+pub fn needs_registration(image: &Image, registration: &RegisterController) -> bool {
+    let known = image.controllers.get(&registration.controller_id);
+    image.metadata_version().is_some_and(MetadataVersion::has_controller_registration)
+        && known.is_none_or(|known| known.incarnation_id != registration.incarnation_id)
+}
+
+/// A controller registers, so that all see where it listens and what it serves. One that asks again in the same run of
+/// its process changes nothing.
 pub fn register_controller(
     image: &Image,
     request: RegisterController,
@@ -197,5 +206,10 @@ pub fn register_controller(
         let message = "The current MetadataVersion is too old to support controller registrations.";
         return Err(ApiError::new(ErrorCode::UnsupportedVersion, message));
     }
-    Ok(Decision { records: vec![Record::RegisterController(request)], atomic: true, response: () })
+    let records = if needs_registration(image, &request) {
+        vec![Record::RegisterController(request)]
+    } else {
+        Vec::new()
+    };
+    Ok(Decision { records, atomic: true, response: () })
 }

@@ -1,16 +1,22 @@
 //! `ApiVersions`: what is served here, and in which versions (KIP-35, KIP-511, KIP-584).
 
 use kraftig_spec::controller::FEATURES;
+use kraftig_wire::messages::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
 use kraftig_wire::messages::api_versions_response::{
     ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
 use kraftig_wire::messages::begin_quorum_epoch_request::BeginQuorumEpochRequest;
+use kraftig_wire::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
+use kraftig_wire::messages::broker_registration_request::BrokerRegistrationRequest;
+use kraftig_wire::messages::controller_registration_request::ControllerRegistrationRequest;
 use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
 use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
+use kraftig_wire::messages::envelope_request::EnvelopeRequest;
+use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
@@ -47,21 +53,19 @@ const CONTROLLER: &[i16] = &[
     DescribeConfigsRequest::KEY,
     VoteRequest::KEY,
     BeginQuorumEpochRequest::KEY,
+    EndQuorumEpochRequest::KEY,
+    EnvelopeRequest::KEY,
     DescribeClusterRequest::KEY,
+    BrokerRegistrationRequest::KEY,
+    BrokerHeartbeatRequest::KEY,
+    AllocateProducerIdsRequest::KEY,
+    ControllerRegistrationRequest::KEY,
 ];
-
-/// The last version of Vote that is served: version 2 can ask how a vote would go (KIP-996), which the quorum does not
-/// tell. A candidate that finds no version 2 does without.
-const LAST_VOTE: i16 = 1;
 
 /// The API with this key, in the versions that the listener serves.
 pub fn served(key: i16, context: &RequestContext) -> Option<Api> {
     let keys = if context.listener.is_controller { CONTROLLER } else { BROKER };
-    let api = *Api::by_key(key).filter(|api| keys.contains(&api.key))?;
-    Some(match key {
-        VoteRequest::KEY => Api { max_version: LAST_VOTE, ..api },
-        _ => api,
-    })
+    Api::by_key(key).filter(|api| keys.contains(&api.key)).copied()
 }
 
 /// Answers with what the listener serves.

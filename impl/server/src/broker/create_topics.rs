@@ -1,4 +1,4 @@
-//! `CreateTopics`: handed to the controller, answered when the topics can be used (KIP-4).
+//! `CreateTopics` as a controller answers it: when the topics are committed, and can be used on a node that is both (KIP-4).
 
 use std::time::Duration;
 
@@ -10,22 +10,32 @@ use kraftig_wire::messages::create_topics_response::{
 };
 use kraftig_wire::{ErrorCode, Str};
 
-use super::{Broker, random_seed, random_topic_id};
-use crate::controller::ControllerError;
+use super::{random_seed, random_topic_id};
+use crate::controller::{ControllerError, ControllerHandle, within};
 
 /// Creates topics.
-pub async fn handle(broker: &Broker, request: CreateTopicsRequest) -> CreateTopicsResponse {
+pub async fn handle(
+    controller: &ControllerHandle,
+    request: CreateTopicsRequest,
+) -> CreateTopicsResponse {
     let names: Vec<Str> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let timeout = Duration::from_millis(u64::from(request.timeout_ms.max(0).unsigned_abs()));
-    let topics = match create(broker, request, timeout).await {
+    let topics = match create(controller, request, timeout).await {
         Ok(created) => created.into_iter().map(result).collect(),
         Err(error) => names.into_iter().map(|name| refused(name, &error)).collect(),
     };
     CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
 }
 
+/// Creates none of them.
+pub fn refuse(request: &CreateTopicsRequest, code: ErrorCode) -> CreateTopicsResponse {
+    let error = ControllerError { code, message: None };
+    let topics = request.topics.iter().map(|topic| refused(topic.name.clone(), &error)).collect();
+    CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
+}
+
 async fn create(
-    broker: &Broker,
+    controller: &ControllerHandle,
     request: CreateTopicsRequest,
     timeout: Duration,
 ) -> Result<Vec<CreatedTopic>, ControllerError> {
@@ -35,7 +45,7 @@ async fn create(
         validate_only: request.validate_only,
         placement_seed: random_seed()?,
     };
-    broker.within(timeout, broker.controller.create_topics(request)).await
+    within(timeout, controller.create_topics(request)).await
 }
 
 fn creatable(topic: wire_request::CreatableTopic) -> Result<CreatableTopic, ControllerError> {

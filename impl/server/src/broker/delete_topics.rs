@@ -1,15 +1,14 @@
-//! `DeleteTopics`: handed to the controller, answered when the topics are gone (KIP-4, KIP-516).
+//! `DeleteTopics` as a controller answers it: when the topics are gone (KIP-4, KIP-516).
 
 use std::time::Duration;
 
 use kraftig_spec::controller::{DeleteTopics, DeletedTopic, TopicRef};
 use kraftig_spec::types::TopicId;
-use kraftig_wire::Str;
-use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
+use kraftig_wire::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use kraftig_wire::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
+use kraftig_wire::{ErrorCode, Str};
 
-use super::Broker;
-use crate::controller::ControllerError;
+use crate::controller::{ControllerError, ControllerHandle, within};
 
 /// The first version in which a topic may be named by its id.
 const IDS_SINCE: i16 = 6;
@@ -18,30 +17,53 @@ const MESSAGES_SINCE: i16 = 5;
 
 /// Deletes topics.
 pub async fn handle(
-    broker: &Broker,
+    controller: &ControllerHandle,
     version: i16,
     request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
-    let topics: Vec<TopicRef> = if version >= IDS_SINCE {
-        let topic = |topic: kraftig_wire::messages::delete_topics_request::DeleteTopicState| {
-            TopicRef { name: topic.name.map(String::from), topic_id: TopicId(topic.topic_id) }
-        };
-        request.topics.into_iter().map(topic).collect()
-    } else {
-        let topic = |name: Str| TopicRef { name: Some(name.into()), topic_id: TopicId::default() };
-        request.topic_names.into_iter().map(topic).collect()
-    };
+    let topics = named(version, &request);
     let timeout = Duration::from_millis(u64::from(request.timeout_ms.max(0).unsigned_abs()));
     let deletion = DeleteTopics { api_version: version, topics: topics.clone() };
-    let deletion = broker.controller.delete_topics(deletion);
-    let responses = match broker.within(timeout, deletion).await {
+    let deletion = controller.delete_topics(deletion);
+    let responses = match within(timeout, deletion).await {
         Ok(deleted) => deleted.into_iter().map(|topic| result(version, topic)).collect(),
-        Err(error) => topics
-            .into_iter()
-            .map(|topic| refused(version, topic.name, topic.topic_id, &error))
-            .collect(),
+        Err(error) => refuse_all(version, topics, &error),
     };
     DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }
+}
+
+/// Deletes none of them.
+pub fn refuse(
+    version: i16,
+    request: &DeleteTopicsRequest,
+    code: ErrorCode,
+) -> DeleteTopicsResponse {
+    let error = ControllerError { code, message: None };
+    let responses = refuse_all(version, named(version, request), &error);
+    DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }
+}
+
+fn named(version: i16, request: &DeleteTopicsRequest) -> Vec<TopicRef> {
+    if version >= IDS_SINCE {
+        let topic = |topic: &DeleteTopicState| TopicRef {
+            name: topic.name.as_ref().map(ToString::to_string),
+            topic_id: TopicId(topic.topic_id),
+        };
+        request.topics.iter().map(topic).collect()
+    } else {
+        let topic =
+            |name: &Str| TopicRef { name: Some(name.to_string()), topic_id: TopicId::default() };
+        request.topic_names.iter().map(topic).collect()
+    }
+}
+
+fn refuse_all(
+    version: i16,
+    topics: Vec<TopicRef>,
+    error: &ControllerError,
+) -> Vec<DeletableTopicResult> {
+    let refused = |topic: TopicRef| refused(version, topic.name, topic.topic_id, error);
+    topics.into_iter().map(refused).collect()
 }
 
 fn result(version: i16, topic: DeletedTopic) -> DeletableTopicResult {

@@ -54,8 +54,7 @@ pub fn handle(
         endpoint_type: served,
         cluster_id: broker.cluster_id.clone(),
         controller_id: match context.listener.is_controller {
-            true if broker.controller.is_active() => broker.id().0,
-            true => -1,
+            true => broker.quorum.status().leader.map_or(-1, |leader| leader.0),
             false => broker.controller_id(&image),
         },
         brokers,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kraftig_spec::controller::{BrokerRegistration, Heartbeat, HeartbeatReply};
 use kraftig_spec::types::Offset;
 use kraftig_wire::ErrorCode;
+use kraftig_wire::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
+use kraftig_wire::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
+use kraftig_wire::messages::broker_registration_request::BrokerRegistrationRequest;
 
 use super::Broker;
-use crate::controller::ControllerError;
+use crate::controller::NoAnswer;
 
 /// How long to wait before a registration that was refused is tried again.
 const REGISTRATION_RETRY: Duration = Duration::from_millis(100);
@@ -16,6 +18,15 @@ const REGISTRATION_RETRY: Duration = Duration::from_millis(100);
 const HEARTBEAT_RETRY: Duration = Duration::from_millis(50);
 /// How long a controlled shutdown may take, as in Kafka.
 const MOST_SHUTDOWN: Duration = Duration::from_mins(5);
+
+/// What the controller did not do.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Failure {
+    #[error("the controller answers {0}")]
+    Refused(ErrorCode),
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+}
 
 /// The broker did not become part of the cluster.
 #[derive(Debug, thiserror::Error)]
@@ -25,67 +36,85 @@ const MOST_SHUTDOWN: Duration = Duration::from_mins(5);
 )]
 pub struct RegistrationError {
     timeout_ms: u64,
-    last: ControllerError,
+    last: Failure,
 }
 
-/// Registers the broker and waits until it serves.
+/// Registers the broker and waits until it serves, as far as this node knows.
 ///
 /// A predecessor that did not stop cleanly has a session with the controller that has to end first.
 pub(crate) async fn join(
     broker: &Broker,
-    registration: BrokerRegistration,
+    registration: BrokerRegistrationRequest,
 ) -> Result<(), RegistrationError> {
     let timeout_ms = broker.config.broker.initial_registration_timeout_ms;
     let timeout_ms = u64::try_from(timeout_ms).unwrap_or_default();
     let until = Instant::now() + Duration::from_millis(timeout_ms);
-    let give_up = |last| RegistrationError { timeout_ms, last };
     let mut waits = false;
     let epoch = loop {
-        match broker.controller.register_broker(registration.clone()).await {
-            Ok(epoch) => break epoch,
-            Err(error) if Instant::now() >= until => return Err(give_up(error)),
-            Err(error) => {
-                let may_pass =
-                    [ErrorCode::DUPLICATE_BROKER_REGISTRATION, ErrorCode::NOT_CONTROLLER];
-                if !may_pass.contains(&error.code) {
-                    return Err(give_up(error));
-                }
-                if !waits {
-                    tracing::warn!("the controller does not register this broker yet: {error}");
-                    waits = true;
-                }
+        let left = until.saturating_duration_since(Instant::now());
+        let refused = match broker.to_controller_alone.ask(&registration, left).await {
+            Ok(response) if response.error_code == ErrorCode::NONE.0 => {
+                break response.broker_epoch;
             }
+            Ok(response) => Failure::Refused(ErrorCode(response.error_code)),
+            Err(error) => Failure::from(error),
+        };
+        let may_pass =
+            matches!(refused, Failure::Refused(ErrorCode::DUPLICATE_BROKER_REGISTRATION));
+        if !may_pass || Instant::now() >= until {
+            return Err(RegistrationError { timeout_ms, last: refused });
+        }
+        if !waits {
+            tracing::warn!("this broker is not registered yet: {refused}");
+            waits = true;
         }
         tokio::time::sleep(REGISTRATION_RETRY).await;
     };
     broker.set_epoch(epoch);
+    broker.controller.broker_is_registered(Offset(epoch));
+    let mut shown = broker.controller.shown();
+    // These fail when the controller's task has ended, and the node's start with it.
+    let _ = shown.wait_for(|end| *end > Offset(epoch)).await;
     loop {
-        match heartbeat(broker, false).await {
-            Ok(reply) if reply.is_caught_up && !reply.is_fenced => return Ok(()),
-            Err(error) if Instant::now() >= until => return Err(give_up(error)),
-            Ok(_) | Err(_) => tokio::time::sleep(HEARTBEAT_RETRY).await,
+        match heartbeat(broker, false, session(broker)).await {
+            Ok(reply) if reply.is_caught_up && !reply.is_fenced => break,
+            Ok(_) => {}
+            Err(error) => tracing::warn!("this broker does not serve yet: {error}"),
         }
+        tokio::time::sleep(HEARTBEAT_RETRY).await;
     }
+    let serves = || {
+        let image = broker.metadata.load();
+        image.brokers.get(&broker.id()).is_some_and(|broker| !broker.fenced)
+    };
+    let _ = shown.wait_for(|_| serves()).await;
+    Ok(())
 }
 
-/// Sends a heartbeat each `broker.heartbeat.interval.ms`, for ever.
+/// Sends a heartbeat each `broker.heartbeat.interval.ms`, and to each new controller at once, for ever.
 pub(crate) async fn keep_alive(broker: Arc<Broker>) {
     let interval = u64::try_from(broker.config.broker.heartbeat_interval_ms).unwrap_or_default();
     let interval = Duration::from_millis(interval.max(1));
+    let channel = &broker.to_controller_alone;
+    let mut seen = channel.leadership();
     loop {
-        tokio::time::sleep(interval).await;
-        if let Err(error) = heartbeat(&broker, false).await {
-            tracing::warn!("the controller does not take this broker's heartbeat: {error}");
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = channel.moved(&mut seen) => {}
+        }
+        if let Err(error) = heartbeat(&broker, false, session(&broker)).await {
+            tracing::warn!("this broker's heartbeat is not taken: {error}");
         }
     }
 }
 
-/// Takes the broker out of the cluster: its leaderships go elsewhere, and it is fenced.
+/// Takes the broker out of the cluster: its leaderships go elsewhere, and it is fenced. Where no controller can be
+/// reached for as long as a session lasts, it goes as it is: then it is fenced for its silence.
 pub(crate) async fn leave(broker: &Broker) {
     let until = Instant::now() + MOST_SHUTDOWN;
     let mut has_waited = false;
     loop {
-        match heartbeat(broker, true).await {
+        match heartbeat(broker, true, session(broker)).await {
             Ok(reply) if reply.should_shut_down => return,
             Ok(_) if Instant::now() < until => {
                 // On a node alone there is nobody to wait for: the second answer is the one.
@@ -105,17 +134,28 @@ pub(crate) async fn leave(broker: &Broker) {
     }
 }
 
+/// `broker.session.timeout.ms`.
+fn session(broker: &Broker) -> Duration {
+    let ms = u64::try_from(broker.config.broker.session_timeout_ms).unwrap_or_default();
+    Duration::from_millis(ms)
+}
+
 async fn heartbeat(
     broker: &Broker,
     want_shut_down: bool,
-) -> Result<HeartbeatReply, ControllerError> {
-    let request = Heartbeat {
-        broker_id: broker.id(),
+    within: Duration,
+) -> Result<BrokerHeartbeatResponse, Failure> {
+    let request = BrokerHeartbeatRequest {
+        broker_id: broker.id().0,
         broker_epoch: broker.epoch(),
-        current_metadata_offset: Offset(broker.metadata.load().end.0 - 1),
+        current_metadata_offset: broker.metadata.load().end.0 - 1,
         want_fence: false,
         want_shut_down,
         offline_log_dirs: Vec::new(),
     };
-    broker.controller.heartbeat(request).await
+    let response = broker.to_controller_alone.ask(&request, within).await?;
+    match ErrorCode(response.error_code) {
+        ErrorCode::NONE => Ok(response),
+        error => Err(Failure::Refused(error)),
+    }
 }

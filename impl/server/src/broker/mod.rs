@@ -23,17 +23,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::{Bytes, BytesMut};
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::controller::{Image, Settings, check_topic_name};
 use kraftig_spec::types::{NodeId, TopicId};
+use kraftig_wire::messages::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use kraftig_wire::{ErrorCode, Str};
 
 use crate::config::Config;
 use crate::controller::raft::Peers;
-use crate::controller::{ControllerError, ControllerHandle};
+use crate::controller::{ControllerChannel, ControllerError, ControllerHandle, Forward};
 use crate::quorum::QuorumHandle;
 use init_producer_id::ProducerIds;
 use replica::ReplicaManager;
+
+/// Connections to the active controller for what clients ask: so many requests are decided at the same time.
+const CONTROLLER_CONNECTIONS: usize = 16;
 
 /// What may be done to the cluster, as a bit field: everything, for there is no authorizer (KIP-430).
 const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
@@ -57,8 +62,14 @@ pub struct Broker {
     pub metadata: Arc<ArcSwap<Image>>,
     /// This node's partitions.
     pub replicas: Arc<ReplicaManager>,
-    /// The way to the controller.
+    /// This node's own controller, which may be active or not; on just a broker what replays the metadata.
     pub controller: ControllerHandle,
+    /// The way of what clients and this broker ask to the active controller.
+    pub to_controller: ControllerChannel,
+    /// The same for the broker's registration and its heartbeats, which wait behind nothing.
+    pub to_controller_alone: ControllerChannel,
+    /// The metadata quorum.
+    pub quorum: QuorumHandle,
     /// The quorum as other nodes reach it.
     pub peers: Peers,
     /// The producer ids that this broker may hand out.
@@ -100,7 +111,15 @@ impl Broker {
     ) -> Self {
         let cluster_id = Str::from(&settings.cluster_id);
         Self {
-            peers: Peers::new(quorum, config.node_id, cluster_id.clone()),
+            to_controller: ControllerChannel::new(
+                &config,
+                &controller,
+                quorum.clone(),
+                CONTROLLER_CONNECTIONS,
+            ),
+            to_controller_alone: ControllerChannel::new(&config, &controller, quorum.clone(), 1),
+            peers: Peers::new(quorum.clone(), config.node_id, cluster_id.clone()),
+            quorum,
             config,
             cluster_id,
             settings,
@@ -134,15 +153,43 @@ impl Broker {
         Some(self.id()).filter(|id| serves(*id)).map_or(-1, |id| id.0)
     }
 
-    /// What the controller answers, or `REQUEST_TIMED_OUT` if it takes longer than the client waits.
-    async fn within<R>(
+    /// `request.timeout.ms`.
+    fn request_timeout(&self) -> Duration {
+        let ms = u64::try_from(self.config.broker.request_timeout_ms).unwrap_or_default();
+        Duration::from_millis(ms)
+    }
+
+    /// The active controller's answer to a client's request, which is its header and what follows. As a frame, or the
+    /// error that the client is to be told.
+    pub async fn forward(
         &self,
-        timeout: Duration,
-        answer: impl Future<Output = Result<R, ControllerError>>,
-    ) -> Result<R, ControllerError> {
-        tokio::time::timeout(timeout, answer)
-            .await
-            .unwrap_or(Err(ControllerError { code: ErrorCode::REQUEST_TIMED_OUT, message: None }))
+        context: &RequestContext,
+        request: Bytes,
+    ) -> Result<BytesMut, ErrorCode> {
+        let forward = Forward { request, client: context.peer.ip() };
+        match self.to_controller.ask(&forward, self.request_timeout()).await {
+            Ok(Ok(frame)) => Ok(frame),
+            Ok(Err(error)) => {
+                tracing::warn!("the controller answers what a client asks with {error}");
+                Err(ErrorCode::UNKNOWN_SERVER_ERROR)
+            }
+            Err(error) => {
+                tracing::warn!("what a client asks is not done: {error}");
+                Err(ErrorCode::REQUEST_TIMED_OUT)
+            }
+        }
+    }
+
+    /// A block of producer ids of this broker's own: the first of them.
+    pub async fn allocate_producer_ids(&self) -> Result<i64, ErrorCode> {
+        let request =
+            AllocateProducerIdsRequest { broker_id: self.id().0, broker_epoch: self.epoch() };
+        let asked = self.to_controller.ask(&request, self.request_timeout()).await;
+        let response = asked.map_err(|_| ErrorCode::REQUEST_TIMED_OUT)?;
+        match ErrorCode(response.error_code) {
+            ErrorCode::NONE => Ok(response.producer_id_start),
+            error => Err(error),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What Kafka allows and this node does not do yet.
 
-use super::{Config, ConfigError, Roles, SecurityProtocol, definitions};
+use super::{Config, ConfigError, SecurityProtocol, definitions};
 
 impl Config {
     /// Whether this node can do all that the configuration asks for. What it cannot is refused rather than
@@ -21,29 +21,24 @@ impl Config {
                 ),
             );
         }
-        if self.roles == Roles::BROKER {
+        // Through the first a node speaks to controllers, whether it listens on it or not.
+        if let Some(name) = self.listeners.controller_names.first()
+            && let Some(protocol) = self.listeners.protocols.get(name)
+            && *protocol != SecurityProtocol::Plaintext
+        {
+            let protocol = protocol.name();
             return refuse(
-                "process.roles",
-                "A node that is just a broker is not served yet.",
-                "Set process.roles=broker,controller, and name the node in controller.quorum.voters and a controller listener in listeners.",
+                "controller.listener.names",
+                &format!("Listener {name} speaks {protocol}, which is not served yet."),
+                &format!("Map {name} to PLAINTEXT in listener.security.protocol.map."),
             );
         }
-        match self.voters.as_slice() {
-            [_] => {}
-            [] => {
-                return refuse(
-                    "controller.quorum.bootstrap.servers",
-                    "Dynamic quorums are not served yet.",
-                    "Name this node in controller.quorum.voters.",
-                );
-            }
-            _ => {
-                return refuse(
-                    "controller.quorum.voters",
-                    "A quorum of more than one voter is not served yet.",
-                    "Name this node alone in controller.quorum.voters.",
-                );
-            }
+        if self.voters.is_empty() {
+            return refuse(
+                "controller.quorum.bootstrap.servers",
+                "Dynamic quorums are not served yet.",
+                "Name every controller in controller.quorum.voters.",
+            );
         }
         if self.value("authorizer.class.name").is_some_and(|class| !class.is_empty()) {
             return refuse(

@@ -283,7 +283,6 @@ fn strange_but_legal_is_warned_of() {
 fn what_is_not_served_is_refused() {
     let cases = [
         ("listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:PLAINTEXT", "listeners"),
-        ("controller.quorum.voters=1@a:1,2@b:1", "controller.quorum.voters"),
         (
             "controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=a:1",
             "controller.quorum.bootstrap.servers",
@@ -293,11 +292,20 @@ fn what_is_not_served_is_refused() {
             "authorizer.class.name",
         ),
         ("create.topic.policy.class.name=a.B", "create.topic.policy.class.name"),
-        ("process.roles=broker\nnode.id=2\nlisteners=PLAINTEXT://:1", "process.roles"),
+        (
+            "process.roles=broker\nnode.id=2\nlisteners=PLAINTEXT://:1\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:SSL",
+            "controller.listener.names",
+        ),
     ];
     for (lines, key) in cases {
         let error = with(lines).expect(lines).check_served().expect_err(lines);
         assert_eq!(error.key, key, "{error}");
+    }
+    for lines in [
+        "controller.quorum.voters=1@a:1,2@b:1,3@c:1",
+        "process.roles=broker\nnode.id=2\nlisteners=PLAINTEXT://:1",
+    ] {
+        assert_eq!(with(lines).expect(lines).check_served(), Ok(()), "{lines}");
     }
 }
 

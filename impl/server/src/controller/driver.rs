@@ -11,11 +11,18 @@ use kraftig_spec::controller::{
 };
 use kraftig_spec::types::{Epoch, Offset};
 use kraftig_wire::{DecodeError, ErrorCode};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{ControllerError, ControllerHandle, ControllerOptions, QUEUE, Reply, Request, records};
+use super::loader::{Begins, Loader};
+use super::{
+    ControllerError, ControllerHandle, ControllerOptions, DecisionOptions, QUEUE, Reply, Request,
+    records,
+};
 use crate::quorum::{CommittedBatch, NotLeader, QuorumError, QuorumEvent, QuorumHandle};
+
+/// How long a controller that is asked to stop waits for what it has decided to be committed.
+const MOST_STOP: Duration = Duration::from_secs(1);
 
 /// Why the controller ended by itself. The node cannot go on: what it shows would not be the cluster.
 #[derive(Debug, thiserror::Error)]
@@ -50,31 +57,31 @@ pub fn start(
 ) -> (ControllerHandle, JoinHandle<Result<(), ControllerFailure>>) {
     let (sender, requests) = mpsc::channel(QUEUE);
     let (active_sender, active) = watch::channel(false);
+    let (shown_sender, shown) = watch::channel(Offset::ZERO);
+    let (registered, registration) = watch::channel(None);
+    let stop = Arc::new(Notify::new());
+    let ControllerOptions { decisions, published, apply, is_broker } = options;
+    let begins = if is_broker { Begins::At(registration) } else { Begins::Known };
     let controller = Controller {
-        options,
+        options: decisions,
         quorum,
         started: Instant::now(),
-        committed: Metadata::default(),
-        committed_end: Offset::ZERO,
-        loaded: false,
+        loader: Loader::new(begins, published, apply, shown_sender),
         claim: None,
         active: None,
         is_active: active_sender,
     };
-    let task = tokio::spawn(controller.run(events, requests));
-    let handle = ControllerHandle { requests: sender, active };
+    let task = tokio::spawn(controller.run(events, requests, stop.clone()));
+    let registered = Arc::new(registered);
+    let handle = ControllerHandle { requests: sender, active, shown, registered, stop };
     (handle, task)
 }
 
 struct Controller {
-    options: ControllerOptions,
+    options: DecisionOptions,
     quorum: QuorumHandle,
     started: Instant,
-    /// What the committed records say.
-    committed: Metadata,
-    committed_end: Offset,
-    /// Whether `committed` has come to where the quorum was at the start: nothing is published before.
-    loaded: bool,
+    loader: Loader,
     /// The epoch that this node leads, and where it began, until all up to there is replayed.
     claim: Option<(Epoch, Offset)>,
     active: Option<Active>,
@@ -107,9 +114,17 @@ impl Controller {
         mut self,
         mut events: mpsc::Receiver<QuorumEvent>,
         mut requests: mpsc::Receiver<Request>,
+        stop: Arc<Notify>,
     ) -> Result<(), ControllerFailure> {
+        let mut stop_by = None;
         loop {
             let in_flight = self.active.as_ref().is_some_and(|active| active.in_flight.is_some());
+            let stops = stop_by.is_some();
+            if stops && self.active.as_ref().is_none_or(|active| active.pending.is_empty()) {
+                return Ok(());
+            }
+            // Who is about to be active takes what was asked as soon as it is: nobody has to ask again.
+            let takes = !in_flight && !stops && self.claim.is_none();
             let deadline = self.next_deadline();
             tokio::select! {
                 biased;
@@ -117,8 +132,11 @@ impl Controller {
                     Some(event) => self.event(event)?,
                     None => return Err(ControllerFailure::Gone),
                 },
+                () = stop.notified() => stop_by = Some(Instant::now() + MOST_STOP),
+                () = sleep_until(stop_by), if stops => return Ok(()),
+                () = self.loader.told() => self.loader.show(&self.quorum.status()),
                 base = appended(&mut self.active), if in_flight => self.appended(base),
-                request = requests.recv(), if !in_flight => {
+                request = requests.recv(), if takes => {
                     let mut next = request;
                     if next.is_none() {
                         return Ok(());
@@ -126,7 +144,6 @@ impl Controller {
                     // What waits is decided together, so that one flush serves all of it.
                     for left in (0..QUEUE).rev() {
                         match next {
-                            Some(Request::Stop) => return Ok(()),
                             Some(request) => self.request(request),
                             None => break,
                         }
@@ -166,7 +183,7 @@ impl Controller {
             QuorumEvent::Stopped(error) => return Err(ControllerFailure::Quorum(error)),
         }
         match self.claim {
-            Some((epoch, epoch_start)) if self.committed_end > epoch_start => {
+            Some((epoch, epoch_start)) if self.loader.end > epoch_start => {
                 self.claim = None;
                 self.activate(epoch, epoch_start)
             }
@@ -185,64 +202,27 @@ impl Controller {
     }
 
     fn replay(&mut self, batches: Vec<CommittedBatch>) -> Result<(), ControllerFailure> {
-        for batch in batches {
-            for (index, value) in batch.records.iter().flatten().enumerate() {
-                let offset = batch.base_offset.plus(index as i64);
-                let record = records::decode(value)
-                    .map_err(|source| ControllerFailure::Record { offset, source })?;
-                self.committed.replay(&record, offset, batch.epoch)?;
-            }
-            self.committed_end = batch.last_offset.plus(1);
-        }
-        self.loaded |= self
-            .quorum
-            .status()
-            .high_watermark
-            .is_some_and(|committed| self.committed_end >= committed);
-        if self.loaded {
-            self.publish();
-        }
-        let committed_end = self.committed_end;
+        self.loader.replay(batches)?;
+        self.loader.show(&self.quorum.status());
+        let end = self.loader.end;
         if let Some(active) = &mut self.active {
-            while let Some((_, answer)) =
-                active.pending.pop_front_if(|(last, _)| *last < committed_end)
-            {
+            while let Some((_, answer)) = active.pending.pop_front_if(|(last, _)| *last < end) {
                 answer(Ok(()));
             }
         }
         Ok(())
     }
 
-    fn publish(&mut self) {
-        let new = self.committed.image();
-        let old = self.options.published.load_full();
-        let is_first = old.end == Offset::ZERO;
-        if new.end == old.end && !is_first {
-            return;
-        }
-        if is_first || !new.topics.ptr_eq(&old.topics) || !new.configs.ptr_eq(&old.configs) {
-            let apply = &mut self.options.apply;
-            // It makes and removes directories.
-            tokio::task::block_in_place(|| apply(&old, new));
-        }
-        self.options.published.store(Arc::new(new.clone()));
-    }
-
     fn activate(&mut self, epoch: Epoch, epoch_start: Offset) -> Result<(), ControllerFailure> {
-        // Nothing that others may have committed is missing.
-        self.loaded = true;
-        self.publish();
+        self.loader.complete();
+        let committed = self.loader.committed.clone();
         let now_ms = self.now_ms();
         let next_offset = epoch_start.plus(1);
         self.active = Some(Active {
             epoch,
-            metadata: self.committed.clone(),
+            sessions: Sessions::new(committed.image(), self.options.session_timeout_ms, now_ms),
+            metadata: committed.clone(),
             next_offset,
-            sessions: Sessions::new(
-                self.committed.image(),
-                self.options.session_timeout_ms,
-                now_ms,
-            ),
             gathered: Vec::new(),
             gathered_base: next_offset,
             in_flight: None,
@@ -250,22 +230,15 @@ impl Controller {
             next_no_op: None,
         });
         let decision =
-            controller::activate(&self.committed, &self.options.bootstrap, &self.options.settings)?;
+            controller::activate(&committed, &self.options.bootstrap, &self.options.settings)?;
         self.decided(Ok(decision), None);
         let registration = &self.options.registration;
-        let registered = self.active.as_ref().is_some_and(|active| {
-            let controllers = &active.metadata.image().controllers;
-            controllers
-                .get(&registration.controller_id)
-                .is_some_and(|known| known.incarnation_id == registration.incarnation_id)
-        });
-        if !registered && let Some(active) = &self.active {
+        if let Some(active) = &self.active
+            && controller::needs_registration(active.metadata.image(), registration)
+        {
             let decision =
                 controller::register_controller(active.metadata.image(), registration.clone());
-            // An old metadata.version has no registrations.
-            if decision.is_ok() {
-                self.decided(decision, None);
-            }
+            self.decided(decision, None);
         }
         self.schedule_no_op();
         // Active is who has what it begins with committed: the node that then serves shows its controller.
@@ -285,7 +258,7 @@ impl Controller {
             return;
         };
         let last = active.next_offset.plus(-1);
-        if last < self.committed_end {
+        if last < self.loader.end {
             answer(Ok(()));
         } else {
             active.pending.push_back((last, Box::new(answer)));
@@ -366,8 +339,10 @@ impl Controller {
                 let decision = controller::allocate_producer_ids(image, broker_id, broker_epoch);
                 self.decided(decision, Some(reply));
             }
-            // Handled where it is received.
-            Request::Stop => {}
+            Request::RegisterController(request, reply) => {
+                let decision = controller::register_controller(image, request);
+                self.decided(decision, Some(reply));
+            }
         }
     }
 
@@ -479,7 +454,7 @@ fn refuse(request: Request) {
             with_not_controller(reply);
         }
         Request::Heartbeat(_, reply) => with_not_controller(reply),
-        Request::Stop => {}
+        Request::RegisterController(_, reply) => with_not_controller(reply),
     }
 }
 

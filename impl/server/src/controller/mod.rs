@@ -5,12 +5,18 @@
 //! was appended before, and answers once the records are committed and every consequence of them is there. It
 //! decides nothing itself: the records and the answers are the spec's.
 
+mod channel;
 mod driver;
+pub mod forward;
+mod loader;
+pub mod messages;
 pub mod raft;
 pub mod records;
+pub(crate) mod registration;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kraftig_spec::controller::record::RegisterController;
@@ -18,11 +24,13 @@ use kraftig_spec::controller::{
     ApiError, BrokerRegistration, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic,
     Heartbeat, HeartbeatReply, Image, Record, Settings,
 };
-use kraftig_spec::types::NodeId;
+use kraftig_spec::types::{NodeId, Offset};
 use kraftig_wire::ErrorCode;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+pub use channel::{ControllerChannel, NoAnswer};
 pub use driver::{ControllerFailure, start};
+pub use forward::Forward;
 
 /// Requests that wait for the controller before a sender has to wait.
 const QUEUE: usize = 1024;
@@ -31,8 +39,20 @@ const QUEUE: usize = 1024;
 /// block.
 pub type Apply = Box<dyn FnMut(&Image, &Image) + Send>;
 
-/// What the controller needs to start.
+/// What the task needs to start.
 pub struct ControllerOptions {
+    /// What it needs where it may become the active controller.
+    pub decisions: DecisionOptions,
+    /// Where the image is published.
+    pub published: Arc<ArcSwap<Image>>,
+    /// What happens before an image is published.
+    pub apply: Apply,
+    /// Whether the node is a broker: then it shows the metadata from its own registration on.
+    pub is_broker: bool,
+}
+
+/// What an active controller decides by.
+pub struct DecisionOptions {
     /// What its decisions take from the configuration.
     pub settings: Arc<Settings>,
     /// The records of `bootstrap.checkpoint`: how a cluster begins.
@@ -45,10 +65,6 @@ pub struct ControllerOptions {
     pub max_idle_interval_ms: u64,
     /// `internal.metadata.max.batch.size.in.bytes`.
     pub max_batch_bytes: usize,
-    /// Where the image is published.
-    pub published: Arc<ArcSwap<Image>>,
-    /// What happens before an image is published.
-    pub apply: Apply,
 }
 
 /// Why the controller did not do what it was asked.
@@ -79,6 +95,16 @@ impl From<ApiError> for ControllerError {
     }
 }
 
+/// What the controller answers, or `REQUEST_TIMED_OUT` if it takes longer than the client waits.
+pub async fn within<R>(
+    timeout: Duration,
+    answer: impl Future<Output = Result<R, ControllerError>>,
+) -> Result<R, ControllerError> {
+    tokio::time::timeout(timeout, answer)
+        .await
+        .unwrap_or(Err(ControllerError { code: ErrorCode::REQUEST_TIMED_OUT, message: None }))
+}
+
 type Reply<R> = oneshot::Sender<Result<R, ControllerError>>;
 
 enum Request {
@@ -87,7 +113,7 @@ enum Request {
     RegisterBroker(BrokerRegistration, Reply<i64>),
     Heartbeat(Heartbeat, Reply<HeartbeatReply>),
     AllocateProducerIds(NodeId, i64, Reply<i64>),
-    Stop,
+    RegisterController(RegisterController, Reply<()>),
 }
 
 /// The way to the controller. Cheap to clone.
@@ -95,6 +121,9 @@ enum Request {
 pub struct ControllerHandle {
     requests: mpsc::Sender<Request>,
     active: watch::Receiver<bool>,
+    shown: watch::Receiver<Offset>,
+    registered: Arc<watch::Sender<Option<Offset>>>,
+    stop: Arc<Notify>,
 }
 
 impl fmt::Debug for ControllerHandle {
@@ -142,9 +171,22 @@ impl ControllerHandle {
         self.ask(|reply| Request::AllocateProducerIds(broker_id, broker_epoch, reply)).await
     }
 
-    /// Whether this node's controller is the active one.
-    pub fn is_active(&self) -> bool {
-        *self.active.borrow()
+    /// Registers another controller.
+    pub async fn register_controller(
+        &self,
+        request: RegisterController,
+    ) -> Result<(), ControllerError> {
+        self.ask(|reply| Request::RegisterController(request, reply)).await
+    }
+
+    /// The end of the image that is published, for whoever waits for a new one.
+    pub fn shown(&self) -> watch::Receiver<Offset> {
+        self.shown.clone()
+    }
+
+    /// This node's broker is registered, by the records at this offset.
+    pub fn broker_is_registered(&self, offset: Offset) {
+        self.registered.send_replace(Some(offset));
     }
 
     /// Waits until this node's controller is the active one; `false` if it stopped instead.
@@ -152,10 +194,9 @@ impl ControllerHandle {
         self.active.clone().wait_for(|active| *active).await.is_ok()
     }
 
-    /// Ends the task. What waits for an answer is answered with `NOT_CONTROLLER`.
-    pub async fn stop(&self) {
-        // An error means that the task is gone already.
-        let _ = self.requests.send(Request::Stop).await;
+    /// Ends the task: what is decided is committed if that is soon, and the rest answered with `NOT_CONTROLLER`.
+    pub fn stop(&self) {
+        self.stop.notify_one();
     }
 
     async fn ask<R>(

@@ -33,6 +33,9 @@ impl Running {
                 voters: [BROKER].into(),
                 timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
             },
+            cluster_id: String::new(),
+            peers: Vec::new(),
+            endpoints: Vec::new(),
             directory: dir.join("__cluster_metadata-0"),
             log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
             request_timeout: Duration::from_secs(2),
@@ -43,7 +46,7 @@ impl Running {
         let published = Arc::new(ArcSwap::from_pointee(Image::default()));
         let applied = Arc::new(AtomicUsize::new(0));
         let topics = applied.clone();
-        let options = ControllerOptions {
+        let decisions = DecisionOptions {
             settings: Arc::new(Settings {
                 cluster_id: "cluster".to_owned(),
                 node_id: BROKER,
@@ -64,8 +67,12 @@ impl Running {
             session_timeout_ms,
             max_idle_interval_ms,
             max_batch_bytes: 10_000,
+        };
+        let options = ControllerOptions {
+            decisions,
             published: published.clone(),
             apply: Box::new(move |_, new| topics.store(new.topics.len(), Ordering::Release)),
+            is_broker: false,
         };
         let (controller, task) = start(options, quorum.clone(), events);
         assert!(controller.wait_until_active().await);
@@ -122,7 +129,7 @@ impl Running {
     }
 
     async fn stop(self) -> Arc<Image> {
-        self.controller.stop().await;
+        self.controller.stop();
         self.task.await.unwrap().unwrap();
         self.quorum.stop().await;
         self.published.load_full()

@@ -79,6 +79,11 @@ impl Bound {
         &self.context.name
     }
 
+    /// Whether it is one of the controllers'.
+    pub fn is_controller(&self) -> bool {
+        self.context.is_controller
+    }
+
     /// Where it listens; the port is never 0.
     pub fn address(&self) -> SocketAddr {
         self.address

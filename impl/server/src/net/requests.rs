@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use kraftig_wire::messages::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
 use kraftig_wire::messages::begin_quorum_epoch_request::BeginQuorumEpochRequest;
+use kraftig_wire::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
+use kraftig_wire::messages::broker_registration_request::BrokerRegistrationRequest;
+use kraftig_wire::messages::controller_registration_request::ControllerRegistrationRequest;
 use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
 use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
+use kraftig_wire::messages::envelope_request::EnvelopeRequest;
+use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
@@ -30,6 +36,7 @@ use crate::broker::{
     describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id,
     list_offsets, metadata, produce,
 };
+use crate::controller::{forward, messages};
 
 /// Why a request is answered by closing the connection, as Kafka does.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +92,10 @@ pub(super) async fn answer(
     context: &mut RequestContext,
     frame: Bytes,
 ) -> Result<Option<Answer>, RequestError> {
+    // What is handed on is handed on as it came.
+    let forwarded = !context.listener.is_controller
+        && frame.first_chunk().is_some_and(|key| forward::is_forwarded(i16::from_be_bytes(*key)));
+    let raw = if forwarded { frame.clone() } else { Bytes::new() };
     let mut reader = Reader::new(frame);
     let header = decode_request_header(&mut reader)?;
     let (key, version) = (header.request_api_key, header.request_api_version);
@@ -137,8 +148,7 @@ pub(super) async fn answer(
             list_offsets::handle(&broker.replicas, version, request)
         }),
         InitProducerIdRequest::KEY => answer!(InitProducerIdRequest, |request| {
-            let allocate =
-                async || broker.controller.allocate_producer_ids(broker.id(), broker.epoch()).await;
+            let allocate = async || broker.allocate_producer_ids().await;
             init_producer_id::handle(&broker.producer_ids, request, allocate).await
         }),
         MetadataRequest::KEY => answer!(MetadataRequest, |request| {
@@ -150,11 +160,43 @@ pub(super) async fn answer(
         FindCoordinatorRequest::KEY => answer!(FindCoordinatorRequest, |request| {
             find_coordinator::handle(version, &request)
         }),
-        CreateTopicsRequest::KEY => {
-            answer!(CreateTopicsRequest, |request| { create_topics::handle(broker, request).await })
+        CreateTopicsRequest::KEY if forwarded => {
+            let request: CreateTopicsRequest = received.decode()?;
+            match broker.forward(context, raw).await {
+                Ok(frame) => frame,
+                Err(error) => received
+                    .encode::<CreateTopicsRequest>(&create_topics::refuse(&request, error))?,
+            }
         }
+        DeleteTopicsRequest::KEY if forwarded => {
+            let request: DeleteTopicsRequest = received.decode()?;
+            match broker.forward(context, raw).await {
+                Ok(frame) => frame,
+                Err(error) => received.encode::<DeleteTopicsRequest>(&delete_topics::refuse(
+                    version, &request, error,
+                ))?,
+            }
+        }
+        CreateTopicsRequest::KEY => answer!(CreateTopicsRequest, |request| {
+            create_topics::handle(&broker.controller, request).await
+        }),
         DeleteTopicsRequest::KEY => answer!(DeleteTopicsRequest, |request| {
-            delete_topics::handle(broker, version, request).await
+            delete_topics::handle(&broker.controller, version, request).await
+        }),
+        EnvelopeRequest::KEY => answer!(EnvelopeRequest, |request| {
+            forward::envelope(&broker.controller, request).await
+        }),
+        BrokerRegistrationRequest::KEY => answer!(BrokerRegistrationRequest, |request| {
+            messages::register_broker(&broker.controller, version, request).await
+        }),
+        BrokerHeartbeatRequest::KEY => answer!(BrokerHeartbeatRequest, |request| {
+            messages::heartbeat(&broker.controller, request).await
+        }),
+        AllocateProducerIdsRequest::KEY => answer!(AllocateProducerIdsRequest, |request| {
+            messages::allocate_producer_ids(&broker.controller, request).await
+        }),
+        ControllerRegistrationRequest::KEY => answer!(ControllerRegistrationRequest, |request| {
+            messages::register_controller(&broker.controller, request).await
         }),
         DescribeConfigsRequest::KEY => answer!(DescribeConfigsRequest, |request| {
             describe_configs::handle(broker, &request)
@@ -174,6 +216,10 @@ pub(super) async fn answer(
             let endpoint = |id| controller(broker, context, id);
             broker.peers.begin_quorum_epoch(version, &request, endpoint).await
         }),
+        EndQuorumEpochRequest::KEY => answer!(EndQuorumEpochRequest, |request| {
+            let endpoint = |id| controller(broker, context, id);
+            broker.peers.end_quorum_epoch(version, &request, endpoint).await
+        }),
         other => return Err(RequestError::NotServed(other)),
     };
     Ok(Some(frame.into()))
@@ -182,6 +228,18 @@ pub(super) async fn answer(
 /// Where a controller can be reached on the listener of a request.
 fn controller(broker: &Broker, context: &RequestContext, id: NodeId) -> Option<Endpoint> {
     let image = broker.metadata.load();
-    let endpoints = &image.controllers.get(&id)?.end_points;
-    endpoints.iter().find(|endpoint| endpoint.name == context.listener.name).cloned()
+    let registered = image.controllers.get(&id).and_then(|controller| {
+        let mut endpoints = controller.end_points.iter();
+        endpoints.find(|endpoint| endpoint.name == context.listener.name).cloned()
+    });
+    // Before it is registered it is where the configuration says.
+    registered.or_else(|| {
+        let voter = broker.config.voters.iter().find(|voter| voter.id == id)?;
+        Some(Endpoint {
+            name: context.listener.name.clone(),
+            host: voter.address.host.clone(),
+            port: voter.address.port,
+            security_protocol: 0,
+        })
+    })
 }

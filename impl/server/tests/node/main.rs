@@ -5,6 +5,7 @@ mod cluster;
 mod connections;
 mod quorum;
 mod roles;
+mod separate;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -23,12 +24,16 @@ const CONTROLLER: &str = "CONTROLLER";
 
 /// What `kraftig storage format` makes.
 fn format(dir: &Path) {
+    format_as(dir, 1);
+}
+
+fn format_as(dir: &Path, id: i32) {
     let features = [("metadata.version", 29), ("eligible.leader.replicas.version", 1)];
     bootstrap::write(dir, &bootstrap::feature_records(features), 0).unwrap();
     let properties = MetaProperties {
         version: Version::V1,
         cluster_id: Some(CLUSTER_ID.to_owned()),
-        node_id: Some(NodeId(1)),
+        node_id: Some(NodeId(id)),
         directory_id: Some(DirectoryId(random_uuid().unwrap())),
     };
     properties.write(dir).unwrap();

@@ -210,6 +210,30 @@ fn a_directory_fails() {
 }
 
 #[test]
+fn a_controller_registers_once_a_run() {
+    let mut controller = serving();
+    let registration = |incarnation| RegisterController {
+        controller_id: NodeId(2),
+        incarnation_id: Uuid([incarnation; 16]),
+        zk_migration_ready: false,
+        end_points: vec![endpoint("CONTROLLER", 1)],
+        features: features(),
+    };
+    for (incarnation, records) in [(1, 1), (1, 0), (2, 1), (2, 0)] {
+        let request = registration(incarnation);
+        assert_eq!(needs_registration(controller.image(), &request), records == 1);
+        let decision = register_controller(controller.image(), request).unwrap();
+        assert_eq!(decision.records.len(), records, "{incarnation}");
+        controller.take(decision);
+    }
+    // A level that knows no registrations.
+    let old = Image::default();
+    assert!(!needs_registration(&old, &registration(3)));
+    let error = register_controller(&old, registration(3)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::UnsupportedVersion);
+}
+
+#[test]
 fn activation_at_each_level() {
     let kinds = |metadata: &Metadata, level| {
         let bootstrap = bootstrap_records(MetadataVersion(level));

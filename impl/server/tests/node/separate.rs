@@ -1,0 +1,181 @@
+//! Controllers and brokers apart from each other.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use kraftig_server::Node;
+use kraftig_wire::batch::BatchBuilder;
+use kraftig_wire::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
+use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
+use kraftig_wire::messages::fetch_request::{self as fetch, FetchRequest};
+use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
+use kraftig_wire::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use kraftig_wire::messages::produce_request::{
+    PartitionProduceData, ProduceRequest, TopicProduceData,
+};
+use kraftig_wire::{ErrorCode, Str};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::topics::create;
+use crate::{BROKER, CONTROLLER, connect, format_as, start};
+
+/// Controllers 1, 2, ... and brokers 11, 12, ..., each with its directory.
+struct Cluster {
+    voters: String,
+    ports: Vec<u16>,
+    dirs: Vec<(i32, TempDir)>,
+}
+
+impl Cluster {
+    fn new(controllers: i32, brokers: i32) -> Self {
+        // All are held until all are known, so none comes twice.
+        let held: Vec<TcpListener> =
+            (0..controllers).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let ports: Vec<u16> =
+            held.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+        let voter = |(index, port): (usize, &u16)| format!("{}@127.0.0.1:{port}", index + 1);
+        let voters: Vec<String> = ports.iter().enumerate().map(voter).collect();
+        let ids = (1..=controllers).chain((1..=brokers).map(|broker| 10 + broker));
+        let dirs = ids.map(|id| {
+            let dir = tempfile::tempdir().unwrap();
+            format_as(dir.path(), id);
+            (id, dir)
+        });
+        Self { voters: voters.join(","), dirs: dirs.collect(), ports }
+    }
+
+    fn dir(&self, id: i32) -> &Path {
+        self.dirs.iter().find(|(of, _)| *of == id).unwrap().1.path()
+    }
+
+    async fn start(&self, id: i32) -> Node {
+        let is_controller = id <= 10;
+        let node_id = id.to_string();
+        let listeners = if is_controller {
+            format!("CONTROLLER://127.0.0.1:{}", self.ports[(id - 1) as usize])
+        } else {
+            "PLAINTEXT://127.0.0.1:0".to_owned()
+        };
+        let keys = [
+            ("process.roles", if is_controller { "controller" } else { "broker" }),
+            ("node.id", &node_id),
+            ("listeners", &listeners),
+            ("controller.quorum.voters", &self.voters),
+            ("broker.session.timeout.ms", "3000"),
+            ("broker.heartbeat.interval.ms", "200"),
+        ];
+        start(self.dir(id), &keys).await
+    }
+}
+
+async fn created(client: &mut Client, name: &str) -> ErrorCode {
+    let response = client.ask(7, &create(&[name], 1)).await;
+    ErrorCode(response.topics[0].error_code)
+}
+
+/// The leader of a topic's only partition, as soon as the broker knows the topic.
+async fn leader(client: &mut Client, name: &str) -> i32 {
+    let topic = MetadataRequestTopic { name: Some(Str::from(name)), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![topic]), ..MetadataRequest::default() };
+    loop {
+        let response = client.ask(12, &request).await;
+        let topic = &response.topics[0];
+        if topic.error_code == 0 {
+            return topic.partitions[0].leader_id;
+        }
+        assert_eq!(topic.error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn produce(client: &mut Client, topic: &str, value: &[u8]) -> (i16, i64) {
+    let mut batch = BatchBuilder::new(0, 0, 0);
+    batch.push(None, Some(value));
+    let partition = PartitionProduceData { records: Some(batch.build()), ..Default::default() };
+    let request = ProduceRequest {
+        acks: -1,
+        timeout_ms: 10_000,
+        topic_data: vec![TopicProduceData {
+            name: Str::from(topic),
+            partition_data: vec![partition],
+            ..Default::default()
+        }],
+        ..ProduceRequest::default()
+    };
+    let response = client.ask(9, &request).await;
+    let partition = &response.responses[0].partition_responses[0];
+    (partition.error_code, partition.base_offset)
+}
+
+async fn fetched(client: &mut Client, topic: &str) -> i64 {
+    let request = FetchRequest {
+        max_wait_ms: 0,
+        max_bytes: 1 << 20,
+        topics: vec![fetch::FetchTopic {
+            topic: Str::from(topic),
+            partitions: vec![fetch::FetchPartition {
+                partition_max_bytes: 1 << 20,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..FetchRequest::default()
+    };
+    let response = client.ask(12, &request).await;
+    let partition = &response.responses[0].partitions[0];
+    assert_eq!(partition.error_code, 0);
+    partition.high_watermark
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_and_its_controller() {
+    let cluster = Cluster::new(1, 1);
+    let controller = cluster.start(1).await;
+    let broker = cluster.start(11).await;
+    let mut client = connect(&broker, BROKER).await;
+    let nodes = client.ask(2, &DescribeClusterRequest::default()).await;
+    assert_eq!((nodes.controller_id, nodes.brokers.len()), (11, 1));
+    assert_eq!(nodes.brokers[0].broker_id, 11);
+
+    assert_eq!(created(&mut client, "one").await, ErrorCode::NONE);
+    assert_eq!(created(&mut client, "one").await, ErrorCode::TOPIC_ALREADY_EXISTS);
+    assert_eq!(leader(&mut client, "one").await, 11);
+    assert_eq!(produce(&mut client, "one", b"a").await, (0, 0));
+    assert_eq!(fetched(&mut client, "one").await, 1);
+    let no_transactions = InitProducerIdRequest { transactional_id: None, ..Default::default() };
+    let id = client.ask(4, &no_transactions).await;
+    assert_eq!((id.error_code, id.producer_id), (0, 0));
+    // Who asks for a topic that is not there has it made.
+    assert_eq!(leader(&mut client, "asked-for").await, 11);
+    node_goes_on(&cluster, controller, broker).await;
+}
+
+/// Each of the two stops and starts again, and the other goes on.
+async fn node_goes_on(cluster: &Cluster, controller: Node, broker: Node) {
+    let mut client = connect(&broker, BROKER).await;
+    controller.stop().await;
+    assert_eq!(produce(&mut client, "one", b"b").await, (0, 1));
+    // What is asked meanwhile is done when it is back.
+    let (code, controller) = tokio::join!(created(&mut client, "two"), cluster.start(1));
+    assert_eq!(code, ErrorCode::NONE);
+    assert_eq!(leader(&mut client, "two").await, 11);
+
+    broker.stop().await;
+    let mut direct = connect(&controller, CONTROLLER).await;
+    let refused = direct.ask(7, &create(&["three"], 1)).await;
+    assert_eq!(refused.topics[0].error_code, ErrorCode::INVALID_REPLICATION_FACTOR.0, "fenced");
+    let broker = cluster.start(11).await;
+    let mut client = connect(&broker, BROKER).await;
+    assert_eq!(fetched(&mut client, "one").await, 2);
+    assert_eq!(produce(&mut client, "one", b"c").await, (0, 2));
+    let deletion = DeleteTopicsRequest {
+        topics: vec![DeleteTopicState { name: Some(Str::from("two")), ..Default::default() }],
+        timeout_ms: 10_000,
+        ..DeleteTopicsRequest::default()
+    };
+    let deleted = client.ask(6, &deletion).await;
+    assert_eq!(deleted.responses[0].error_code, 0);
+    broker.stop().await;
+    controller.stop().await;
+}
