@@ -53,9 +53,10 @@ pub fn handle(
     DescribeClusterResponse {
         endpoint_type: served,
         cluster_id: broker.cluster_id.clone(),
-        controller_id: match context.listener.is_controller {
-            true => broker.quorum.status().leader.map_or(-1, |leader| leader.0),
-            false => broker.controller_id(&image),
+        controller_id: if context.listener.is_controller {
+            broker.quorum.status().leader.map_or(-1, |leader| leader.0)
+        } else {
+            broker.controller_id(&image)
         },
         brokers,
         cluster_authorized_operations: if request.include_cluster_authorized_operations {

@@ -72,7 +72,7 @@ impl Loader {
             Begins::Known => false,
         };
         if !is_told {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Controllers and brokers apart from each other.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -178,4 +179,75 @@ async fn node_goes_on(cluster: &Cluster, controller: Node, broker: Node) {
     assert_eq!(deleted.responses[0].error_code, 0);
     broker.stop().await;
     controller.stop().await;
+}
+
+/// Three controllers and two brokers; the active controller goes again and again while topics are created.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn controllers_come_and_go() {
+    let cluster = Cluster::new(3, 2);
+    let (one, two, three, first, second) = tokio::join!(
+        cluster.start(1),
+        cluster.start(2),
+        cluster.start(3),
+        cluster.start(11),
+        cluster.start(12),
+    );
+    let mut controllers = BTreeMap::from([(1, one), (2, two), (3, three)]);
+    let brokers = [first, second];
+    let mut clients = [connect(&brokers[0], BROKER).await, connect(&brokers[1], BROKER).await];
+    let mut names = Vec::new();
+    let mut leaders = Vec::new();
+    for round in 0..4 {
+        let active = active(controllers.values().next().unwrap()).await;
+        leaders.push(active);
+        let gone = controllers.remove(&active).unwrap();
+        // One is asked for while the controller goes, by each broker, and then some more.
+        let (ended, ()) = tokio::join!(gone.stop(), async {
+            for step in 0..10 {
+                for (index, client) in clients.iter_mut().enumerate() {
+                    let name = format!("topic-{round}-{step}-{index}");
+                    let code = created(client, &name).await;
+                    // The first try may have been done before its answer was lost.
+                    assert!(
+                        [ErrorCode::NONE, ErrorCode::TOPIC_ALREADY_EXISTS].contains(&code),
+                        "{name}: {code}"
+                    );
+                    names.push(name);
+                }
+            }
+        });
+        let () = ended;
+        controllers.insert(active, cluster.start(active).await);
+    }
+    for name in &names {
+        for client in &mut clients {
+            assert!([11, 12].contains(&leader(client, name).await), "{name}");
+        }
+    }
+    // All controllers of these runs are registered, by whichever is active.
+    let mut direct = connect(controllers.values().next().unwrap(), CONTROLLER).await;
+    let nodes = direct.ask(2, &of_controllers()).await;
+    assert_eq!(nodes.brokers.len(), 3);
+    for broker in brokers {
+        broker.stop().await;
+    }
+    for controller in controllers.into_values() {
+        controller.stop().await;
+    }
+}
+
+fn of_controllers() -> DescribeClusterRequest {
+    DescribeClusterRequest { endpoint_type: 2, ..DescribeClusterRequest::default() }
+}
+
+/// Who leads, as soon as this controller knows.
+async fn active(controller: &Node) -> i32 {
+    let mut client = connect(controller, CONTROLLER).await;
+    loop {
+        let leader = client.ask(2, &of_controllers()).await.controller_id;
+        if leader >= 0 {
+            return leader;
+        }
+        tokio::task::yield_now().await;
+    }
 }
