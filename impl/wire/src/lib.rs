@@ -10,6 +10,7 @@
 
 mod error;
 mod error_code;
+mod json;
 mod message;
 mod reader;
 mod string;

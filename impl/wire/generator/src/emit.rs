@@ -61,6 +61,7 @@ fn record_enum(name: &str, what: &str, records: &[&Message]) -> Result<String, S
     let (mut variants, mut keys, mut names, mut ranges) =
         (String::new(), String::new(), String::new(), String::new());
     let (mut reads, mut writes, mut froms) = (String::new(), String::new(), String::new());
+    let mut jsons = String::new();
     for record in records {
         let full = record.name();
         let variant = full.trim_end_matches("Record").trim_end_matches("Message");
@@ -75,6 +76,7 @@ fn record_enum(name: &str, what: &str, records: &[&Message]) -> Result<String, S
             writes,
             "Self::{variant}(record) => crate::Message::encode(record, buf, version),"
         );
+        let _ = writeln!(jsons, "Self::{variant}(record) => record.json(out, version),");
         let _ = writeln!(
             froms,
             "impl From<{path}> for {name} {{ fn from(record: {path}) -> Self {{ Self::{variant}(record) }} }}\n"
@@ -95,6 +97,9 @@ fn record_enum(name: &str, what: &str, records: &[&Message]) -> Result<String, S
          /// Writes the record's fields, without its key.\n\
          pub(crate) fn write(&self, buf: &mut bytes::BytesMut, version: i16) -> Result<(), crate::EncodeError> {{\n\
          match self {{ {writes} }} }}\n\
+         }}\n\n\
+         impl crate::json::Json for {name} {{\n\
+         fn json(&self, out: &mut String, version: i16) {{ match self {{ {jsons} }} }}\n\
          }}\n\n{froms}"
     ))
 }
@@ -115,6 +120,9 @@ fn module_of(message: &Message) -> Result<String, String> {
         out.push_str(&emitter.definition()?);
         out.push_str(&emitter.default()?);
         out.push_str(&emitter.codec()?);
+        if matches!(message.kind, Kind::Metadata | Kind::Control) {
+            out.push_str(&emitter.json()?);
+        }
     }
     let _ = writeln!(
         out,

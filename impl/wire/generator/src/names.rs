@@ -15,6 +15,12 @@ pub fn snake(name: &str) -> String {
     out
 }
 
+/// `ReplicaId` as `replicaId`, as Kafka's JSON has it.
+pub fn camel(name: &str) -> String {
+    let mut rest = name.chars();
+    rest.next().into_iter().flat_map(char::to_lowercase).chain(rest).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

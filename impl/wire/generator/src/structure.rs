@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::names::snake;
+use crate::names::{camel, snake};
 use crate::schema::{Field, Message, Struct, Type, Versions};
 
 /// Writes the code of one struct.
@@ -12,15 +12,16 @@ pub(crate) struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
-    /// The fields that at least one valid version carries: the tagged ones last, by tag, as on the wire.
-    fn fields(&self) -> impl Iterator<Item = &Field> {
+    /// The fields that at least one valid version carries, as the schema has them.
+    fn written_fields(&self) -> impl Iterator<Item = &Field> {
         let valid = self.message.versions;
-        let mut fields: Vec<&Field> = self
-            .structure
-            .fields
-            .iter()
-            .filter(|f| f.versions.min <= valid.max && f.versions.max >= valid.min)
-            .collect();
+        let carried = move |f: &&Field| f.versions.min <= valid.max && f.versions.max >= valid.min;
+        self.structure.fields.iter().filter(carried)
+    }
+
+    /// The same fields with the tagged ones last, by tag, as on the wire.
+    fn fields(&self) -> impl Iterator<Item = &Field> {
+        let mut fields: Vec<&Field> = self.written_fields().collect();
         fields.sort_by_key(|field| field.tag);
         fields.into_iter()
     }
@@ -417,6 +418,32 @@ impl Emitter<'_> {
              {writes}\nOk(())\n}}\n}}\n\n",
             version(&reads),
             version(&writes),
+        ))
+    }
+
+    /// How the struct becomes JSON.
+    pub(crate) fn json(&self) -> Result<String, String> {
+        let mut fields = String::new();
+        for field in self.written_fields() {
+            let (name, var) = (camel(&field.name), snake(&field.name));
+            let mut conditions: Vec<String> = self.condition(field.versions).into_iter().collect();
+            if field.tag.is_some() {
+                conditions.push(self.is_set(field)?);
+            }
+            let call = format!("object.field(\"{name}\", &self.{var});");
+            let _ = if conditions.is_empty() {
+                writeln!(fields, "{call}")
+            } else {
+                writeln!(fields, "if {} {{ {call} }}", conditions.join(" && "))
+            };
+        }
+        let binding = if fields.is_empty() { "object" } else { "mut object" };
+        Ok(format!(
+            "impl crate::json::Json for {} {{\n\
+             fn json(&self, out: &mut String, message_version: i16) {{\n\
+             let {binding} = crate::json::Object::new(out, message_version);\n\
+             {fields}object.end();\n}}\n}}\n\n",
+            self.structure.name
         ))
     }
 }

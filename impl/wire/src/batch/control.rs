@@ -29,17 +29,21 @@ impl ControlRecord {
         [0, 0, high, low]
     }
 
-    /// The record's value, in the version that the record itself says.
-    pub fn encode_value(&self) -> Result<Bytes, EncodeError> {
-        let version = match self {
+    /// The version that the record itself says.
+    pub fn version(&self) -> i16 {
+        match self {
             Self::LeaderChange(record) => record.version,
             Self::SnapshotHeader(record) => record.version,
             Self::SnapshotFooter(record) => record.version,
             Self::KRaftVersion(record) => record.version,
             Self::Voters(record) => record.version,
-        };
+        }
+    }
+
+    /// The record's value, in the version that the record itself says.
+    pub fn encode_value(&self) -> Result<Bytes, EncodeError> {
         let mut buf = BytesMut::with_capacity(64);
-        self.write(&mut buf, version)?;
+        self.write(&mut buf, self.version())?;
         Ok(buf.freeze())
     }
 }

@@ -49,6 +49,16 @@ impl AbortTransactionRecord {
     }
 }
 
+impl crate::json::Json for AbortTransactionRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        if self.reason.is_some() {
+            object.field("reason", &self.reason);
+        }
+        object.end();
+    }
+}
+
 impl crate::Message for AbortTransactionRecord {
     const NAME: &'static str = "AbortTransactionRecord";
     const MIN_VERSION: i16 = 0;

@@ -67,6 +67,21 @@ impl AccessControlEntryRecord {
     }
 }
 
+impl crate::json::Json for AccessControlEntryRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("id", &self.id);
+        object.field("resourceType", &self.resource_type);
+        object.field("resourceName", &self.resource_name);
+        object.field("patternType", &self.pattern_type);
+        object.field("principal", &self.principal);
+        object.field("host", &self.host);
+        object.field("operation", &self.operation);
+        object.field("permissionType", &self.permission_type);
+        object.end();
+    }
+}
+
 impl crate::Message for AccessControlEntryRecord {
     const NAME: &'static str = "AccessControlEntryRecord";
     const MIN_VERSION: i16 = 0;

@@ -49,6 +49,16 @@ impl BeginTransactionRecord {
     }
 }
 
+impl crate::json::Json for BeginTransactionRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        if self.name.is_some() {
+            object.field("name", &self.name);
+        }
+        object.end();
+    }
+}
+
 impl crate::Message for BeginTransactionRecord {
     const NAME: &'static str = "BeginTransactionRecord";
     const MIN_VERSION: i16 = 0;

@@ -98,6 +98,24 @@ impl BrokerRegistrationChangeRecord {
     }
 }
 
+impl crate::json::Json for BrokerRegistrationChangeRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("brokerId", &self.broker_id);
+        object.field("brokerEpoch", &self.broker_epoch);
+        if self.fenced != 0 {
+            object.field("fenced", &self.fenced);
+        }
+        if message_version >= 1 && self.in_controlled_shutdown != 0 {
+            object.field("inControlledShutdown", &self.in_controlled_shutdown);
+        }
+        if message_version >= 2 && !self.log_dirs.is_empty() {
+            object.field("logDirs", &self.log_dirs);
+        }
+        object.end();
+    }
+}
+
 impl crate::Message for BrokerRegistrationChangeRecord {
     const NAME: &'static str = "BrokerRegistrationChangeRecord";
     const MIN_VERSION: i16 = 0;

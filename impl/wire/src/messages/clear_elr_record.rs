@@ -28,6 +28,14 @@ impl ClearElrRecord {
     }
 }
 
+impl crate::json::Json for ClearElrRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("topicName", &self.topic_name);
+        object.end();
+    }
+}
+
 impl crate::Message for ClearElrRecord {
     const NAME: &'static str = "ClearElrRecord";
     const MIN_VERSION: i16 = 0;

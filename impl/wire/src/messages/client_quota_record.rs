@@ -43,6 +43,17 @@ impl ClientQuotaRecord {
     }
 }
 
+impl crate::json::Json for ClientQuotaRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("entity", &self.entity);
+        object.field("key", &self.key);
+        object.field("value", &self.value);
+        object.field("remove", &self.remove);
+        object.end();
+    }
+}
+
 /// `EntityData` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntityData {
@@ -84,6 +95,15 @@ impl EntityData {
         crate::write::uvarint(buf, 0);
 
         Ok(())
+    }
+}
+
+impl crate::json::Json for EntityData {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("entityType", &self.entity_type);
+        object.field("entityName", &self.entity_name);
+        object.end();
     }
 }
 

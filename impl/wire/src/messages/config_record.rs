@@ -61,6 +61,17 @@ impl ConfigRecord {
     }
 }
 
+impl crate::json::Json for ConfigRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("resourceType", &self.resource_type);
+        object.field("resourceName", &self.resource_name);
+        object.field("name", &self.name);
+        object.field("value", &self.value);
+        object.end();
+    }
+}
+
 impl crate::Message for ConfigRecord {
     const NAME: &'static str = "ConfigRecord";
     const MIN_VERSION: i16 = 0;

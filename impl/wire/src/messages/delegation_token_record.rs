@@ -63,6 +63,20 @@ impl DelegationTokenRecord {
     }
 }
 
+impl crate::json::Json for DelegationTokenRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("owner", &self.owner);
+        object.field("requester", &self.requester);
+        object.field("renewers", &self.renewers);
+        object.field("issueTimestamp", &self.issue_timestamp);
+        object.field("maxTimestamp", &self.max_timestamp);
+        object.field("expirationTimestamp", &self.expiration_timestamp);
+        object.field("tokenId", &self.token_id);
+        object.end();
+    }
+}
+
 impl crate::Message for DelegationTokenRecord {
     const NAME: &'static str = "DelegationTokenRecord";
     const MIN_VERSION: i16 = 0;

@@ -21,6 +21,13 @@ impl EndTransactionRecord {
     }
 }
 
+impl crate::json::Json for EndTransactionRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let object = crate::json::Object::new(out, message_version);
+        object.end();
+    }
+}
+
 impl crate::Message for EndTransactionRecord {
     const NAME: &'static str = "EndTransactionRecord";
     const MIN_VERSION: i16 = 0;

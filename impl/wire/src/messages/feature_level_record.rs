@@ -34,6 +34,15 @@ impl FeatureLevelRecord {
     }
 }
 
+impl crate::json::Json for FeatureLevelRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("featureLevel", &self.feature_level);
+        object.end();
+    }
+}
+
 impl crate::Message for FeatureLevelRecord {
     const NAME: &'static str = "FeatureLevelRecord";
     const MIN_VERSION: i16 = 0;

@@ -34,6 +34,15 @@ impl FenceBrokerRecord {
     }
 }
 
+impl crate::json::Json for FenceBrokerRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("id", &self.id);
+        object.field("epoch", &self.epoch);
+        object.end();
+    }
+}
+
 impl crate::Message for FenceBrokerRecord {
     const NAME: &'static str = "FenceBrokerRecord";
     const MIN_VERSION: i16 = 0;

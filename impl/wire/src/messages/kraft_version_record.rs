@@ -34,6 +34,15 @@ impl KRaftVersionRecord {
     }
 }
 
+impl crate::json::Json for KRaftVersionRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("version", &self.version);
+        object.field("kRaftVersion", &self.kraft_version);
+        object.end();
+    }
+}
+
 impl crate::Message for KRaftVersionRecord {
     const NAME: &'static str = "KRaftVersionRecord";
     const MIN_VERSION: i16 = 0;

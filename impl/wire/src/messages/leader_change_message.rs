@@ -47,6 +47,17 @@ impl LeaderChangeMessage {
     }
 }
 
+impl crate::json::Json for LeaderChangeMessage {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("version", &self.version);
+        object.field("leaderId", &self.leader_id);
+        object.field("voters", &self.voters);
+        object.field("grantingVoters", &self.granting_voters);
+        object.end();
+    }
+}
+
 /// `Voter` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
@@ -79,6 +90,17 @@ impl Voter {
         crate::write::uvarint(buf, 0);
 
         Ok(())
+    }
+}
+
+impl crate::json::Json for Voter {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("voterId", &self.voter_id);
+        if message_version >= 1 {
+            object.field("voterDirectoryId", &self.voter_directory_id);
+        }
+        object.end();
     }
 }
 

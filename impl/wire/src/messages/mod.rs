@@ -392,6 +392,39 @@ Self::ZkMigrationState(_) => <zk_migration_state_record::ZkMigrationStateRecord 
     }
 }
 
+impl crate::json::Json for MetadataRecord {
+    fn json(&self, out: &mut String, version: i16) {
+        match self {
+            Self::AbortTransaction(record) => record.json(out, version),
+            Self::AccessControlEntry(record) => record.json(out, version),
+            Self::BeginTransaction(record) => record.json(out, version),
+            Self::BrokerRegistrationChange(record) => record.json(out, version),
+            Self::ClearElr(record) => record.json(out, version),
+            Self::ClientQuota(record) => record.json(out, version),
+            Self::Config(record) => record.json(out, version),
+            Self::DelegationToken(record) => record.json(out, version),
+            Self::EndTransaction(record) => record.json(out, version),
+            Self::FeatureLevel(record) => record.json(out, version),
+            Self::FenceBroker(record) => record.json(out, version),
+            Self::NoOp(record) => record.json(out, version),
+            Self::PartitionChange(record) => record.json(out, version),
+            Self::Partition(record) => record.json(out, version),
+            Self::ProducerIds(record) => record.json(out, version),
+            Self::RegisterBroker(record) => record.json(out, version),
+            Self::RegisterController(record) => record.json(out, version),
+            Self::RemoveAccessControlEntry(record) => record.json(out, version),
+            Self::RemoveDelegationToken(record) => record.json(out, version),
+            Self::RemoveTopic(record) => record.json(out, version),
+            Self::RemoveUserScramCredential(record) => record.json(out, version),
+            Self::Topic(record) => record.json(out, version),
+            Self::UnfenceBroker(record) => record.json(out, version),
+            Self::UnregisterBroker(record) => record.json(out, version),
+            Self::UserScramCredential(record) => record.json(out, version),
+            Self::ZkMigrationState(record) => record.json(out, version),
+        }
+    }
+}
+
 impl From<abort_transaction_record::AbortTransactionRecord> for MetadataRecord {
     fn from(record: abort_transaction_record::AbortTransactionRecord) -> Self {
         Self::AbortTransaction(record)
@@ -633,6 +666,18 @@ impl ControlRecord {
             Self::SnapshotFooter(record) => crate::Message::encode(record, buf, version),
             Self::SnapshotHeader(record) => crate::Message::encode(record, buf, version),
             Self::Voters(record) => crate::Message::encode(record, buf, version),
+        }
+    }
+}
+
+impl crate::json::Json for ControlRecord {
+    fn json(&self, out: &mut String, version: i16) {
+        match self {
+            Self::KRaftVersion(record) => record.json(out, version),
+            Self::LeaderChange(record) => record.json(out, version),
+            Self::SnapshotFooter(record) => record.json(out, version),
+            Self::SnapshotHeader(record) => record.json(out, version),
+            Self::Voters(record) => record.json(out, version),
         }
     }
 }

@@ -21,6 +21,13 @@ impl NoOpRecord {
     }
 }
 
+impl crate::json::Json for NoOpRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let object = crate::json::Object::new(out, message_version);
+        object.end();
+    }
+}
+
 impl crate::Message for NoOpRecord {
     const NAME: &'static str = "NoOpRecord";
     const MIN_VERSION: i16 = 0;

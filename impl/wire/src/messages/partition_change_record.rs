@@ -305,6 +305,42 @@ impl PartitionChangeRecord {
     }
 }
 
+impl crate::json::Json for PartitionChangeRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("partitionId", &self.partition_id);
+        object.field("topicId", &self.topic_id);
+        if self.isr.is_some() {
+            object.field("isr", &self.isr);
+        }
+        if self.leader != -2 {
+            object.field("leader", &self.leader);
+        }
+        if self.replicas.is_some() {
+            object.field("replicas", &self.replicas);
+        }
+        if self.removing_replicas.is_some() {
+            object.field("removingReplicas", &self.removing_replicas);
+        }
+        if self.adding_replicas.is_some() {
+            object.field("addingReplicas", &self.adding_replicas);
+        }
+        if self.leader_recovery_state != -1 {
+            object.field("leaderRecoveryState", &self.leader_recovery_state);
+        }
+        if message_version >= 1 && self.directories.is_some() {
+            object.field("directories", &self.directories);
+        }
+        if message_version >= 2 && self.eligible_leader_replicas.is_some() {
+            object.field("eligibleLeaderReplicas", &self.eligible_leader_replicas);
+        }
+        if message_version >= 2 && self.last_known_elr.is_some() {
+            object.field("lastKnownElr", &self.last_known_elr);
+        }
+        object.end();
+    }
+}
+
 impl crate::Message for PartitionChangeRecord {
     const NAME: &'static str = "PartitionChangeRecord";
     const MIN_VERSION: i16 = 0;

@@ -213,6 +213,34 @@ impl PartitionRecord {
     }
 }
 
+impl crate::json::Json for PartitionRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("partitionId", &self.partition_id);
+        object.field("topicId", &self.topic_id);
+        object.field("replicas", &self.replicas);
+        object.field("isr", &self.isr);
+        object.field("removingReplicas", &self.removing_replicas);
+        object.field("addingReplicas", &self.adding_replicas);
+        object.field("leader", &self.leader);
+        if self.leader_recovery_state != 0 {
+            object.field("leaderRecoveryState", &self.leader_recovery_state);
+        }
+        object.field("leaderEpoch", &self.leader_epoch);
+        object.field("partitionEpoch", &self.partition_epoch);
+        if message_version >= 1 {
+            object.field("directories", &self.directories);
+        }
+        if message_version >= 2 && self.eligible_leader_replicas.is_some() {
+            object.field("eligibleLeaderReplicas", &self.eligible_leader_replicas);
+        }
+        if message_version >= 2 && self.last_known_elr.is_some() {
+            object.field("lastKnownElr", &self.last_known_elr);
+        }
+        object.end();
+    }
+}
+
 impl crate::Message for PartitionRecord {
     const NAME: &'static str = "PartitionRecord";
     const MIN_VERSION: i16 = 0;

@@ -44,6 +44,16 @@ impl ProducerIdsRecord {
     }
 }
 
+impl crate::json::Json for ProducerIdsRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("brokerId", &self.broker_id);
+        object.field("brokerEpoch", &self.broker_epoch);
+        object.field("nextProducerId", &self.next_producer_id);
+        object.end();
+    }
+}
+
 impl crate::Message for ProducerIdsRecord {
     const NAME: &'static str = "ProducerIdsRecord";
     const MIN_VERSION: i16 = 0;

@@ -135,6 +135,29 @@ impl RegisterBrokerRecord {
     }
 }
 
+impl crate::json::Json for RegisterBrokerRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("brokerId", &self.broker_id);
+        if message_version >= 2 {
+            object.field("isMigratingZkBroker", &self.is_migrating_zk_broker);
+        }
+        object.field("incarnationId", &self.incarnation_id);
+        object.field("brokerEpoch", &self.broker_epoch);
+        object.field("endPoints", &self.end_points);
+        object.field("features", &self.features);
+        object.field("rack", &self.rack);
+        object.field("fenced", &self.fenced);
+        if message_version >= 1 {
+            object.field("inControlledShutdown", &self.in_controlled_shutdown);
+        }
+        if message_version >= 3 && !self.log_dirs.is_empty() {
+            object.field("logDirs", &self.log_dirs);
+        }
+        object.end();
+    }
+}
+
 /// `BrokerEndpoint` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BrokerEndpoint {
@@ -173,6 +196,17 @@ impl BrokerEndpoint {
     }
 }
 
+impl crate::json::Json for BrokerEndpoint {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("host", &self.host);
+        object.field("port", &self.port);
+        object.field("securityProtocol", &self.security_protocol);
+        object.end();
+    }
+}
+
 /// `BrokerFeature` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BrokerFeature {
@@ -204,6 +238,16 @@ impl BrokerFeature {
         crate::write::uvarint(buf, 0);
 
         Ok(())
+    }
+}
+
+impl crate::json::Json for BrokerFeature {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("minSupportedVersion", &self.min_supported_version);
+        object.field("maxSupportedVersion", &self.max_supported_version);
+        object.end();
     }
 }
 

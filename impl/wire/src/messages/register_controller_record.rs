@@ -50,6 +50,18 @@ impl RegisterControllerRecord {
     }
 }
 
+impl crate::json::Json for RegisterControllerRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("controllerId", &self.controller_id);
+        object.field("incarnationId", &self.incarnation_id);
+        object.field("zkMigrationReady", &self.zk_migration_ready);
+        object.field("endPoints", &self.end_points);
+        object.field("features", &self.features);
+        object.end();
+    }
+}
+
 /// `ControllerEndpoint` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ControllerEndpoint {
@@ -88,6 +100,17 @@ impl ControllerEndpoint {
     }
 }
 
+impl crate::json::Json for ControllerEndpoint {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("host", &self.host);
+        object.field("port", &self.port);
+        object.field("securityProtocol", &self.security_protocol);
+        object.end();
+    }
+}
+
 /// `ControllerFeature` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ControllerFeature {
@@ -119,6 +142,16 @@ impl ControllerFeature {
         crate::write::uvarint(buf, 0);
 
         Ok(())
+    }
+}
+
+impl crate::json::Json for ControllerFeature {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("minSupportedVersion", &self.min_supported_version);
+        object.field("maxSupportedVersion", &self.max_supported_version);
+        object.end();
     }
 }
 

@@ -30,6 +30,14 @@ impl RemoveAccessControlEntryRecord {
     }
 }
 
+impl crate::json::Json for RemoveAccessControlEntryRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("id", &self.id);
+        object.end();
+    }
+}
+
 impl crate::Message for RemoveAccessControlEntryRecord {
     const NAME: &'static str = "RemoveAccessControlEntryRecord";
     const MIN_VERSION: i16 = 0;

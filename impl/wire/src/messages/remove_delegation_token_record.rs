@@ -28,6 +28,14 @@ impl RemoveDelegationTokenRecord {
     }
 }
 
+impl crate::json::Json for RemoveDelegationTokenRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("tokenId", &self.token_id);
+        object.end();
+    }
+}
+
 impl crate::Message for RemoveDelegationTokenRecord {
     const NAME: &'static str = "RemoveDelegationTokenRecord";
     const MIN_VERSION: i16 = 0;

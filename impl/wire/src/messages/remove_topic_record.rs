@@ -30,6 +30,14 @@ impl RemoveTopicRecord {
     }
 }
 
+impl crate::json::Json for RemoveTopicRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("topicId", &self.topic_id);
+        object.end();
+    }
+}
+
 impl crate::Message for RemoveTopicRecord {
     const NAME: &'static str = "RemoveTopicRecord";
     const MIN_VERSION: i16 = 0;

@@ -34,6 +34,15 @@ impl RemoveUserScramCredentialRecord {
     }
 }
 
+impl crate::json::Json for RemoveUserScramCredentialRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("mechanism", &self.mechanism);
+        object.end();
+    }
+}
+
 impl crate::Message for RemoveUserScramCredentialRecord {
     const NAME: &'static str = "RemoveUserScramCredentialRecord";
     const MIN_VERSION: i16 = 0;

@@ -30,6 +30,14 @@ impl SnapshotFooterRecord {
     }
 }
 
+impl crate::json::Json for SnapshotFooterRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("version", &self.version);
+        object.end();
+    }
+}
+
 impl crate::Message for SnapshotFooterRecord {
     const NAME: &'static str = "SnapshotFooterRecord";
     const MIN_VERSION: i16 = 0;

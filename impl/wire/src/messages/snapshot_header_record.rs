@@ -34,6 +34,15 @@ impl SnapshotHeaderRecord {
     }
 }
 
+impl crate::json::Json for SnapshotHeaderRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("version", &self.version);
+        object.field("lastContainedLogTimestamp", &self.last_contained_log_timestamp);
+        object.end();
+    }
+}
+
 impl crate::Message for SnapshotHeaderRecord {
     const NAME: &'static str = "SnapshotHeaderRecord";
     const MIN_VERSION: i16 = 0;

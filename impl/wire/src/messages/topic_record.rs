@@ -34,6 +34,15 @@ impl TopicRecord {
     }
 }
 
+impl crate::json::Json for TopicRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("topicId", &self.topic_id);
+        object.end();
+    }
+}
+
 impl crate::Message for TopicRecord {
     const NAME: &'static str = "TopicRecord";
     const MIN_VERSION: i16 = 0;

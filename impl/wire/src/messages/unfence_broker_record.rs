@@ -34,6 +34,15 @@ impl UnfenceBrokerRecord {
     }
 }
 
+impl crate::json::Json for UnfenceBrokerRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("id", &self.id);
+        object.field("epoch", &self.epoch);
+        object.end();
+    }
+}
+
 impl crate::Message for UnfenceBrokerRecord {
     const NAME: &'static str = "UnfenceBrokerRecord";
     const MIN_VERSION: i16 = 0;

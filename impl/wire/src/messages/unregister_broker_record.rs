@@ -34,6 +34,15 @@ impl UnregisterBrokerRecord {
     }
 }
 
+impl crate::json::Json for UnregisterBrokerRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("brokerId", &self.broker_id);
+        object.field("brokerEpoch", &self.broker_epoch);
+        object.end();
+    }
+}
+
 impl crate::Message for UnregisterBrokerRecord {
     const NAME: &'static str = "UnregisterBrokerRecord";
     const MIN_VERSION: i16 = 0;

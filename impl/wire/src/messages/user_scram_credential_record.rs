@@ -50,6 +50,19 @@ impl UserScramCredentialRecord {
     }
 }
 
+impl crate::json::Json for UserScramCredentialRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("mechanism", &self.mechanism);
+        object.field("salt", &self.salt);
+        object.field("storedKey", &self.stored_key);
+        object.field("serverKey", &self.server_key);
+        object.field("iterations", &self.iterations);
+        object.end();
+    }
+}
+
 impl crate::Message for UserScramCredentialRecord {
     const NAME: &'static str = "UserScramCredentialRecord";
     const MIN_VERSION: i16 = 0;

@@ -35,6 +35,15 @@ impl VotersRecord {
     }
 }
 
+impl crate::json::Json for VotersRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("version", &self.version);
+        object.field("voters", &self.voters);
+        object.end();
+    }
+}
+
 /// `Voter` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
@@ -75,6 +84,17 @@ impl Voter {
     }
 }
 
+impl crate::json::Json for Voter {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("voterId", &self.voter_id);
+        object.field("voterDirectoryId", &self.voter_directory_id);
+        object.field("endpoints", &self.endpoints);
+        object.field("kRaftVersionFeature", &self.kraft_version_feature);
+        object.end();
+    }
+}
+
 /// `Endpoint` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Endpoint {
@@ -109,6 +129,16 @@ impl Endpoint {
     }
 }
 
+impl crate::json::Json for Endpoint {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("name", &self.name);
+        object.field("host", &self.host);
+        object.field("port", &self.port);
+        object.end();
+    }
+}
+
 /// `KRaftVersionFeature` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct KRaftVersionFeature {
@@ -136,6 +166,15 @@ impl KRaftVersionFeature {
         crate::write::uvarint(buf, 0);
 
         Ok(())
+    }
+}
+
+impl crate::json::Json for KRaftVersionFeature {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("minSupportedVersion", &self.min_supported_version);
+        object.field("maxSupportedVersion", &self.max_supported_version);
+        object.end();
     }
 }
 

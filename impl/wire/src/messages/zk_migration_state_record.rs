@@ -30,6 +30,14 @@ impl ZkMigrationStateRecord {
     }
 }
 
+impl crate::json::Json for ZkMigrationStateRecord {
+    fn json(&self, out: &mut String, message_version: i16) {
+        let mut object = crate::json::Object::new(out, message_version);
+        object.field("zkMigrationState", &self.zk_migration_state);
+        object.end();
+    }
+}
+
 impl crate::Message for ZkMigrationStateRecord {
     const NAME: &'static str = "ZkMigrationStateRecord";
     const MIN_VERSION: i16 = 0;
