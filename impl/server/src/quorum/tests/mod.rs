@@ -1,14 +1,16 @@
 //! The thread on a real directory: what it tells, and what a crash leaves.
 
 mod driver;
+mod network;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_spec::quorum::{Answer, BeginQuorumEpoch, Config, Error, Fetch, Request, Timeouts};
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, Uuid};
 use tokio::sync::mpsc::Receiver;
 
 use super::{CommittedBatch, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, start};
