@@ -28,5 +28,7 @@ pub use error::LogError;
 pub use log::{Appended, FlushHandle, Log};
 pub use lookup::TimestampedOffset;
 pub use open::{Known, Recovery};
-pub use producers::{ProducedBatch, Producer, REMEMBERED_BATCHES};
+pub use producers::{
+    ProducedBatch, Producer, Producers, REMEMBERED_BATCHES, parse_snapshot as parse_producers,
+};
 pub use read::{Batches, ReadSlice};

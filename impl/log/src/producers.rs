@@ -56,7 +56,7 @@ impl ProducedBatch {
 }
 
 /// The producers of a partition by their ids.
-pub(crate) type Producers = BTreeMap<i64, Producer>;
+pub type Producers = BTreeMap<i64, Producer>;
 
 /// Takes note of an appended batch.
 pub(crate) fn update(producers: &mut Producers, batch: &BatchHeader) {
@@ -130,7 +130,7 @@ pub(crate) fn snapshot_bytes(producers: &Producers) -> Vec<u8> {
 }
 
 /// Reads the bytes of a `.snapshot` file; `None` where they are not one.
-pub(crate) fn parse_snapshot(bytes: &[u8]) -> Option<Producers> {
+pub fn parse_snapshot(bytes: &[u8]) -> Option<Producers> {
     let (header, entries) = bytes.split_at_checked(HEADER)?;
     let crc = crc32c::crc32c(&bytes[6..]);
     let (entries, rest) = entries.as_chunks::<ENTRY>();

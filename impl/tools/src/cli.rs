@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Failure, Output};
-use crate::{quickstart, server, storage};
+use crate::{dump_log, quickstart, server, storage};
 
 /// An Apache Kafka 4.2 node: broker, controller, or both.
 #[derive(Parser)]
@@ -31,6 +31,11 @@ enum Command {
     /// Run a node (kafka-server-start.sh)
     #[command(subcommand)]
     Server(server::Server),
+    /// Print what is in a log's files (kafka-dump-log.sh)
+    ///
+    /// The output is that of Kafka's tool. A file that does not fit its log is no failure: what does not fit is said on
+    /// standard error.
+    DumpLog(dump_log::DumpLog),
     /// Format a new directory and run a node in it, for a first look
     ///
     /// The node is broker and controller of a cluster of its own. A directory that quickstart made before is started again
@@ -43,6 +48,7 @@ impl Cli {
         match self.command {
             Command::Storage(command) => command.run(out),
             Command::Server(command) => command.run(out),
+            Command::DumpLog(command) => command.run(out),
             Command::Quickstart(command) => command.run(out),
         }
     }

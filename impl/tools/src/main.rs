@@ -1,6 +1,7 @@
 //! `kraftig`: a Kafka node and its tools in one binary.
 
 mod cli;
+mod dump_log;
 mod output;
 mod quickstart;
 mod server;
