@@ -88,7 +88,7 @@ pub(super) fn dump(
     let len = file.len()?;
     let end = options.max_bytes.map_or(len, |max| len.min(u64::from(max)));
     let mut batches = Batches::new(&file, 0, end);
-    let mut last_offset = None;
+    let mut last_offset: Option<i64> = None;
     loop {
         let position = batches.position();
         let Some(batch) = batches.next()? else {
