@@ -110,22 +110,19 @@ impl Broker {
         quorum: QuorumHandle,
     ) -> Self {
         let cluster_id = Str::from(&settings.cluster_id);
+        let channel =
+            |connections| ControllerChannel::new(&config, &controller, quorum.clone(), connections);
         Self {
-            to_controller: ControllerChannel::new(
-                &config,
-                &controller,
-                quorum.clone(),
-                CONTROLLER_CONNECTIONS,
-            ),
-            to_controller_alone: ControllerChannel::new(&config, &controller, quorum.clone(), 1),
+            to_controller: channel(CONTROLLER_CONNECTIONS),
+            to_controller_alone: channel(1),
             peers: Peers::new(quorum.clone(), config.node_id, cluster_id.clone()),
+            controller,
             quorum,
             config,
             cluster_id,
             settings,
             metadata,
             replicas,
-            controller,
             producer_ids: ProducerIds::default(),
             epoch: AtomicI64::new(-1),
             creating: Mutex::default(),
@@ -154,7 +151,7 @@ impl Broker {
     }
 
     /// `request.timeout.ms`.
-    fn request_timeout(&self) -> Duration {
+    pub(crate) fn request_timeout(&self) -> Duration {
         let ms = u64::try_from(self.config.broker.request_timeout_ms).unwrap_or_default();
         Duration::from_millis(ms)
     }

@@ -153,7 +153,7 @@ impl ControllerChannel {
             let mut seen = leadership(&status.borrow_and_update());
             let answer = match (seen.1, &self.local) {
                 (None, _) => None,
-                (Some(leader), Some((local, controller))) if leader == *local => {
+                (Some(leader), Some((id, controller))) if leader == *id => {
                     question.here(controller).await
                 }
                 (Some(leader), _) => tokio::select! {

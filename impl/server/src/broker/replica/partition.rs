@@ -247,7 +247,9 @@ impl Partition {
         let leadership = state.leadership;
         let min_in_sync = state.config.min_insync_replicas.min(leadership.replicas);
         let log = self.leader_log(state)?;
-        if acks == -1 && leadership.in_sync < min_in_sync {
+        // Records are not copied to other replicas yet: one of them could lead next, and would not have this one.
+        let is_alone = leadership.in_sync == 1;
+        if !is_alone || acks == -1 && leadership.in_sync < min_in_sync {
             return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
         }
         let with_start = |error| Refusal { with_start: true, ..Refusal::from(error) };

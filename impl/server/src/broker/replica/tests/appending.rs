@@ -22,6 +22,24 @@ async fn produced_records_are_fetched() {
     assert_eq!(node.fetch_from("t", 0).await.high_watermark, 6);
 }
 
+#[tokio::test]
+async fn records_that_another_replica_would_lack_are_refused() {
+    let mut node = Node::new();
+    let mut shared = topic("shared", 2, 1);
+    let mut partition = controller::Partition::clone(&shared.partitions[&0]);
+    partition.replicas.push(NodeId(2));
+    partition.isr.push(NodeId(2));
+    shared.partitions.insert(0, Arc::new(partition.clone()));
+    node.change(|image| put(image, shared.clone()));
+    let refused = ErrorCode::NOT_ENOUGH_REPLICAS.0;
+    assert_eq!(outcome(&node.produce("shared", batch(1)).await).0, refused);
+    // The other one is out of sync: it cannot lead.
+    partition.isr.pop();
+    shared.partitions.insert(0, Arc::new(partition));
+    node.change(|image| put(image, shared));
+    assert_eq!(outcome(&node.produce("shared", batch(1)).await), (0, 0, 0));
+}
+
 /// Error, base offset and log start are those of Kafka 4.2.0, but for what it answers with -1 or not at all.
 #[tokio::test]
 async fn wrong_batches_are_refused() {
