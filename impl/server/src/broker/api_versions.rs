@@ -14,9 +14,10 @@ use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
+use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
-use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
+use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
@@ -40,6 +41,7 @@ const BROKER: &[i16] = &[
     DeleteTopicsRequest::KEY,
     InitProducerIdRequest::KEY,
     DescribeConfigsRequest::KEY,
+    DescribeQuorumRequest::KEY,
     DescribeClusterRequest::KEY,
     DescribeTopicPartitionsRequest::KEY,
 ];
@@ -54,6 +56,7 @@ const CONTROLLER: &[i16] = &[
     VoteRequest::KEY,
     BeginQuorumEpochRequest::KEY,
     EndQuorumEpochRequest::KEY,
+    DescribeQuorumRequest::KEY,
     EnvelopeRequest::KEY,
     DescribeClusterRequest::KEY,
     BrokerRegistrationRequest::KEY,

@@ -6,6 +6,7 @@
 //! decides nothing itself: the records and the answers are the spec's.
 
 mod channel;
+pub mod describe_quorum;
 mod driver;
 pub mod forward;
 mod loader;

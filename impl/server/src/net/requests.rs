@@ -13,6 +13,7 @@ use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
+use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
 use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
@@ -36,7 +37,7 @@ use crate::broker::{
     describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id,
     list_offsets, metadata, produce,
 };
-use crate::controller::{forward, messages};
+use crate::controller::{describe_quorum, forward, messages};
 
 /// Why a request is answered by closing the connection, as Kafka does.
 #[derive(Debug, thiserror::Error)]
@@ -209,6 +210,16 @@ pub(super) async fn answer(
                 describe_topic_partitions::handle(broker, context, &request)
             })
         }
+        DescribeQuorumRequest::KEY => answer!(DescribeQuorumRequest, |request| {
+            let (quorum, config) = (&broker.quorum, &broker.config);
+            if context.listener.is_controller {
+                describe_quorum::handle(quorum, config, version, &request).await
+            } else {
+                let within = broker.request_timeout();
+                let channel = &broker.to_controller;
+                describe_quorum::ask(channel, (quorum, config), version, &request, within).await
+            }
+        }),
         VoteRequest::KEY => answer!(VoteRequest, |request| {
             broker.peers.vote(version, &request, |id| controller(broker, context, id)).await
         }),

@@ -30,6 +30,8 @@ pub mod describe_cluster_request;
 pub mod describe_cluster_response;
 pub mod describe_configs_request;
 pub mod describe_configs_response;
+pub mod describe_quorum_request;
+pub mod describe_quorum_response;
 pub mod describe_topic_partitions_request;
 pub mod describe_topic_partitions_response;
 pub mod end_quorum_epoch_request;
@@ -119,6 +121,13 @@ pub const APIS: &[crate::Api] = &[
         min_version: 0,
         max_version: 1,
         flexible_since: 1,
+    },
+    crate::Api {
+        key: 55,
+        name: "DescribeQuorum",
+        min_version: 0,
+        max_version: 2,
+        flexible_since: 0,
     },
     crate::Api { key: 58, name: "Envelope", min_version: 0, max_version: 0, flexible_since: 0 },
     crate::Api {
