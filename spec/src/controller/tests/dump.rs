@@ -56,25 +56,24 @@ fn fields(record: &Record) -> (&'static str, Vec<String>) {
             ],
         ),
         Record::Partition(r) => {
-            assert_eq!(
-                (r.leader_recovery_state, &r.eligible_leader_replicas, &r.last_known_elr),
-                (0, &None, &None)
-            );
-            (
-                "PARTITION",
-                vec![
-                    field("partitionId", r.partition_id),
-                    field("topicId", text(r.topic_id)),
-                    field("replicas", list(&r.replicas)),
-                    field("isr", list(&r.isr)),
-                    field("removingReplicas", list(&r.removing_replicas)),
-                    field("addingReplicas", list(&r.adding_replicas)),
-                    field("leader", r.leader),
-                    field("leaderEpoch", r.leader_epoch),
-                    field("partitionEpoch", r.partition_epoch),
-                    field("directories", list(r.directories.iter().map(text))),
-                ],
-            )
+            assert_eq!((&r.eligible_leader_replicas, &r.last_known_elr), (&None, &None));
+            let state = r.leader_recovery_state;
+            let mut fields = vec![
+                field("partitionId", r.partition_id),
+                field("topicId", text(r.topic_id)),
+                field("replicas", list(&r.replicas)),
+                field("isr", list(&r.isr)),
+                field("removingReplicas", list(&r.removing_replicas)),
+                field("addingReplicas", list(&r.adding_replicas)),
+                field("leader", r.leader),
+            ];
+            fields.extend((state != 0).then(|| field("leaderRecoveryState", state)));
+            fields.extend([
+                field("leaderEpoch", r.leader_epoch),
+                field("partitionEpoch", r.partition_epoch),
+                field("directories", list(r.directories.iter().map(text))),
+            ]);
+            ("PARTITION", fields)
         }
         Record::PartitionChange(r) => {
             let mut fields =
