@@ -11,7 +11,7 @@ import re
 import stat
 import struct
 
-from node import KAFKA, KRAFTIG, Checks, arguments, eq, has, kafka, run
+from node import KAFKA, KRAFTIG, Checks, Node, arguments, eq, has, kafka, run
 
 a = arguments(__doc__)
 check = Checks()
@@ -165,4 +165,19 @@ for args in ("version-mapping", "version-mapping -r 3.9", "version-mapping -r 4.
              "feature-dependencies -f transaction.version=2 -f eligible.leader.replicas.version=1 -f group.version=0 -f kraft.version=1",
              "feature-dependencies -f nope=1", "feature-dependencies -f kraft.version=7", "feature-dependencies -f metadata.version=99", "feature-dependencies -f x"):
     check(args, same_text, args.split())
+
+
+def starts():
+    """Stock Kafka runs on a dynamic quorum of one that we formatted, and finds the voter that the directory is."""
+    node = Node("stock", a.dir / "start")
+    del node.properties["controller.quorum.voters"]
+    node.configure(controller_quorum_bootstrap_servers=f"127.0.0.1:{node.controller_port}")
+    run(KRAFTIG, "storage", "format", "-t", CLUSTER, "-c", node.file, "--standalone")
+    node.start()
+    status = kafka("metadata-quorum", "--bootstrap-server", node.bootstrap, "describe", "--status").stdout
+    has(status, '"directoryId": "' + node.meta_properties()["directory.id"] + '", "endpoints": ["CONTROLLER://127.0.0.1:' + f'{node.controller_port}"]')
+    node.stop()
+
+
+check("stock starts on a directory of ours", starts)
 check.finish()
