@@ -2,6 +2,7 @@
 
 mod cli;
 mod dump_log;
+mod metadata_quorum;
 mod output;
 mod quickstart;
 mod server;

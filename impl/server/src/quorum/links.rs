@@ -1,8 +1,9 @@
 //! The way to the other voters: one task and one connection for each.
 //!
-//! A connection stays open while nothing is said, for its end is news: when it is closed the task connects anew, once and
-//! at once, and if that fails too the core is told that the node [cannot be reached](Command::Unreachable). After
-//! that it is tried again whenever there is something to say, which the driver paces.
+//! A connection stays open while nothing is said, for its end is news: when one that was of use is closed the task
+//! connects anew, once and at once. If that is refused, or closed before it was of any use, the core is told that the node
+//! [cannot be reached](Command::Unreachable). After that it is tried again whenever there is something to say, which the
+//! driver paces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Weak, mpsc};
@@ -59,6 +60,8 @@ struct Link {
     shared: Arc<Shared>,
     asked: watch::Receiver<Option<Asked>>,
     connection: Option<Connection>,
+    /// There was an answer on the connection.
+    proven: bool,
     /// What was logged last: the same trouble is told once.
     trouble: Option<String>,
 }
@@ -93,7 +96,7 @@ impl Links {
             let (to, asked) = watch::channel(None);
             let id = peer.id;
             let shared = shared.clone();
-            let link = Link { peer, shared, asked, connection: None, trouble: None };
+            let link = Link { peer, shared, asked, connection: None, proven: false, trouble: None };
             Handle::current().spawn(link.run());
             (id, to)
         };
@@ -128,6 +131,7 @@ impl Link {
             };
             match answer {
                 Ok(response) => {
+                    self.proven = true;
                     self.well();
                     self.tell(Command::Answered { from: self.peer.id, correlation, response });
                 }
@@ -158,6 +162,7 @@ impl Link {
     /// Whether there is a connection now. If not, the core hears of it.
     async fn connect(&mut self) -> bool {
         let Peer { id, host, port } = &self.peer;
+        self.proven = false;
         match Connection::open(host, *port, &self.shared.options).await {
             Ok(connection) => {
                 self.connection = Some(connection);
@@ -181,7 +186,11 @@ impl Link {
             | LinkError::Client(ClientError::Encode(_) | ClientError::NotServed(_)) => {}
             LinkError::Client(_) => {
                 self.connection = None;
-                self.connect().await;
+                if self.proven {
+                    self.connect().await;
+                } else {
+                    self.tell(Command::Unreachable { node: self.peer.id });
+                }
             }
         }
     }
