@@ -22,7 +22,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// An empty one. What an earlier try left is emptied.
+    /// An empty one. What an earlier try left goes: it may be read-only already.
     pub(super) fn create(
         directory: &Path,
         id: SnapshotId,
@@ -30,7 +30,9 @@ impl Part {
     ) -> Result<Self, DiskError> {
         // Kafka has a random number here. A fixed one does too: nobody makes the same snapshot twice at once.
         let name = format!("{:020}-{:010}-{}.checkpoint{PART}", id.end.0, id.epoch.0, maker as u8);
-        let file = disk::create(&directory.join(name))?;
+        let path = directory.join(name);
+        disk::remove(&path)?;
+        let file = disk::create(&path)?;
         Ok(Self { directory: directory.to_path_buf(), id, file, len: 0, frozen: false })
     }
 

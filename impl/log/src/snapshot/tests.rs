@@ -159,6 +159,19 @@ fn what_is_not_whole_is_refused() {
 }
 
 #[test]
+fn what_a_try_left_is_no_hindrance() {
+    let directory = tempfile::tempdir().unwrap();
+    let left = directory.path().join("00000000000000001569-0000000003-0.checkpoint.part");
+    std::fs::write(&left, [7; 5000]).unwrap();
+    let read_only = std::fs::Permissions::from_mode(0o400);
+    std::fs::set_permissions(&left, read_only).unwrap();
+    write(directory.path(), ID, &[]);
+    let file = SnapshotFile::open(directory.path(), ID).unwrap().unwrap();
+    assert!(values(&file).unwrap().is_empty());
+    assert_eq!(names(directory.path()), [ID.to_string()]);
+}
+
+#[test]
 fn a_start_cleans_up() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
