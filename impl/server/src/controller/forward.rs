@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
+use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::envelope_response::EnvelopeResponse;
 use kraftig_wire::messages::request_header::RequestHeader;
 use kraftig_wire::{Api, ErrorCode, Reader, Request, decode_request_header, encode_response_frame};
 
-use super::ControllerHandle;
 use super::channel::Question;
-use crate::broker::{create_topics, delete_topics};
+use super::{ControllerHandle, describe_quorum};
+use crate::broker::{Broker, create_topics, delete_topics};
 use crate::net::client::{ClientError, Connection};
 
 /// The client of every request as `DefaultKafkaPrincipalBuilder` writes it: version 0, User, ANONYMOUS, no token. Listeners
@@ -38,7 +39,11 @@ impl Question for Forward {
     type Answer = Result<BytesMut, ErrorCode>;
 
     async fn here(&self, controller: &ControllerHandle) -> Option<Self::Answer> {
-        answer(controller, self.request.clone()).await.transpose()
+        let asked = async {
+            let opened = open(self.request.clone())?;
+            answer(controller, opened).await
+        };
+        asked.await.transpose()
     }
 
     async fn there(&self, connection: &Connection) -> Result<Option<Self::Answer>, ClientError> {
@@ -75,19 +80,26 @@ impl Forward {
     }
 }
 
+/// A client's request with its header read, if it is one that brokers hand on, in a version that is served.
+fn open(request: Bytes) -> Result<(RequestHeader, Reader), ErrorCode> {
+    let mut reader = Reader::new(request);
+    let header = decode_request_header(&mut reader).map_err(|_| ErrorCode::UNSUPPORTED_VERSION)?;
+    let (key, version) = (header.request_api_key, header.request_api_version);
+    let may_come = is_forwarded(key) || key == DescribeQuorumRequest::KEY;
+    let api = Api::by_key(key).filter(|_| may_come).ok_or(ErrorCode::INVALID_REQUEST)?;
+    if !(api.min_version..=api.max_version).contains(&version) {
+        return Err(ErrorCode::UNSUPPORTED_VERSION);
+    }
+    Ok((header, reader))
+}
+
 /// What the controller of this node answers to a client's request: the frame of the response, `None` if it is not active,
 /// or an error of the envelope.
 async fn answer(
     controller: &ControllerHandle,
-    request: Bytes,
+    (header, mut reader): (RequestHeader, Reader),
 ) -> Result<Option<BytesMut>, ErrorCode> {
-    let mut reader = Reader::new(request);
-    let header = decode_request_header(&mut reader).map_err(|_| ErrorCode::UNSUPPORTED_VERSION)?;
     let (key, version) = (header.request_api_key, header.request_api_version);
-    let api = Api::by_key(key).filter(|_| is_forwarded(key)).ok_or(ErrorCode::INVALID_REQUEST)?;
-    if !(api.min_version..=api.max_version).contains(&version) {
-        return Err(ErrorCode::UNSUPPORTED_VERSION);
-    }
     if key == CreateTopicsRequest::KEY {
         let response = create_topics::handle(controller, read(&mut reader, version)?).await;
         let is_active = !of_no_controller(response.topics.iter().map(|topic| topic.error_code));
@@ -122,7 +134,7 @@ fn framed<R: Request>(
 }
 
 /// Answers Envelope.
-pub async fn envelope(controller: &ControllerHandle, request: EnvelopeRequest) -> EnvelopeResponse {
+pub async fn envelope(broker: &Broker, request: EnvelopeRequest) -> EnvelopeResponse {
     let refused = |error: ErrorCode| EnvelopeResponse { response_data: None, error_code: error.0 };
     if request.request_principal.is_none() {
         return refused(ErrorCode::PRINCIPAL_DESERIALIZATION_FAILURE);
@@ -130,7 +142,19 @@ pub async fn envelope(controller: &ControllerHandle, request: EnvelopeRequest) -
     if ![4, 16].contains(&request.client_host_address.len()) {
         return refused(ErrorCode::INVALID_REQUEST);
     }
-    match answer(controller, request.request_data).await {
+    let answered = async {
+        let (header, mut reader) = open(request.request_data)?;
+        if header.request_api_key != DescribeQuorumRequest::KEY {
+            return answer(&broker.controller, (header, reader)).await;
+        }
+        // Other nodes' brokers hand this on too.
+        let version = header.request_api_version;
+        let request = read(&mut reader, version)?;
+        let (quorum, config) = (&broker.quorum, &broker.config);
+        let response = describe_quorum::handle(quorum, config, version, &request).await;
+        framed::<DescribeQuorumRequest>(&header, &response).map(Some)
+    };
+    match answered.await {
         Ok(Some(frame)) => EnvelopeResponse {
             // Without its size.
             response_data: Some(frame.freeze().slice(4..)),
@@ -138,5 +162,29 @@ pub async fn envelope(controller: &ControllerHandle, request: EnvelopeRequest) -
         },
         Ok(None) => refused(ErrorCode::NOT_CONTROLLER),
         Err(error) => refused(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn only_the_answer_to_the_request_is_handed_back() {
+        // Key, version, correlation id 9.
+        let request = Bytes::from_static(&[0, 19, 0, 7, 0, 0, 0, 9, 1, 2, 3]);
+        let forward = Forward { request, client: Ipv4Addr::LOCALHOST.into() };
+        let response = |data: Option<&'static [u8]>| EnvelopeResponse {
+            response_data: data.map(Bytes::from_static),
+            error_code: 0,
+        };
+        let frame = forward.unwrapped(&response(Some(&[0, 0, 0, 9, 7]))).unwrap();
+        assert_eq!(frame[..], [0, 0, 0, 5, 0, 0, 0, 9, 7]);
+        for wrong in [None, Some(&[0, 0, 0, 8, 7][..]), Some(&[0, 0]), Some(&[])] {
+            let refused = forward.unwrapped(&response(wrong)).unwrap_err();
+            assert_eq!(refused, ErrorCode::UNKNOWN_SERVER_ERROR, "{wrong:?}");
+        }
     }
 }

@@ -15,8 +15,8 @@ use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
 use kraftig_wire::messages::describe_configs_request::DescribeConfigsRequest;
 use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
-use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
+use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
@@ -184,9 +184,9 @@ pub(super) async fn answer(
         DeleteTopicsRequest::KEY => answer!(DeleteTopicsRequest, |request| {
             delete_topics::handle(&broker.controller, version, request).await
         }),
-        EnvelopeRequest::KEY => answer!(EnvelopeRequest, |request| {
-            forward::envelope(&broker.controller, request).await
-        }),
+        EnvelopeRequest::KEY => {
+            answer!(EnvelopeRequest, |request| { forward::envelope(broker, request).await })
+        }
         BrokerRegistrationRequest::KEY => answer!(BrokerRegistrationRequest, |request| {
             messages::register_broker(&broker.controller, version, request).await
         }),

@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod connections;
+mod envelope;
 mod quorum;
 mod roles;
 mod separate;

@@ -94,7 +94,7 @@ async fn an_answer_names_epoch_and_leader() {
 async fn clients_cannot_reach_the_quorum() {
     let (_dir, node) = fresh(&[]).await;
     let request = vote_request(CLUSTER_ID, vote::PartitionData::default());
-    for (listener, version) in [(BROKER, 0), (BROKER, 1), (CONTROLLER, 2)] {
+    for (listener, version) in [(BROKER, 0), (BROKER, 1), (BROKER, 2)] {
         let mut client = connect(&node, listener).await;
         client.send(&encode_request_frame(1, None, version, &request).unwrap()).await;
         assert!(client.receive().await.is_none(), "{listener} {version}");

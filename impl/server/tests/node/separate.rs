@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 
+use kraftig_log::checkpoint::CLEAN_SHUTDOWN;
 use kraftig_server::Node;
 use kraftig_wire::batch::BatchBuilder;
 use kraftig_wire::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -22,14 +23,14 @@ use crate::topics::create;
 use crate::{BROKER, CONTROLLER, connect, format_as, start};
 
 /// Controllers 1, 2, ... and brokers 11, 12, ..., each with its directory.
-struct Cluster {
+pub(crate) struct Cluster {
     voters: String,
     ports: Vec<u16>,
     dirs: Vec<(i32, TempDir)>,
 }
 
 impl Cluster {
-    fn new(controllers: i32, brokers: i32) -> Self {
+    pub(crate) fn new(controllers: i32, brokers: i32) -> Self {
         // All are held until all are known, so none comes twice.
         let held: Vec<TcpListener> =
             (0..controllers).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
@@ -50,7 +51,7 @@ impl Cluster {
         self.dirs.iter().find(|(of, _)| *of == id).unwrap().1.path()
     }
 
-    async fn start(&self, id: i32) -> Node {
+    pub(crate) async fn start(&self, id: i32) -> Node {
         let is_controller = id <= 10;
         let node_id = id.to_string();
         let listeners = if is_controller {
@@ -63,7 +64,7 @@ impl Cluster {
             ("node.id", &node_id),
             ("listeners", &listeners),
             ("controller.quorum.voters", &self.voters),
-            ("broker.session.timeout.ms", "3000"),
+            ("broker.session.timeout.ms", "2000"),
             ("broker.heartbeat.interval.ms", "200"),
         ];
         start(self.dir(id), &keys).await
@@ -181,6 +182,17 @@ async fn node_goes_on(cluster: &Cluster, controller: Node, broker: Node) {
     controller.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_controller_a_broker_stops_all_the_same() {
+    let cluster = Cluster::new(1, 1);
+    let controller = cluster.start(1).await;
+    let broker = cluster.start(11).await;
+    controller.stop().await;
+    // It has nobody to take leave of, and waits no longer than a session lasts.
+    broker.stop().await;
+    assert!(cluster.dir(11).join(CLEAN_SHUTDOWN).exists());
+}
+
 /// Three controllers and two brokers; the active controller goes again and again while topics are created.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn controllers_come_and_go() {
@@ -236,7 +248,7 @@ async fn controllers_come_and_go() {
     }
 }
 
-fn of_controllers() -> DescribeClusterRequest {
+pub(crate) fn of_controllers() -> DescribeClusterRequest {
     DescribeClusterRequest { endpoint_type: 2, ..DescribeClusterRequest::default() }
 }
 
