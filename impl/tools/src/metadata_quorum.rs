@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use kraftig_server::config::HostPort;
 use kraftig_server::net::client::{ClientOptions, Connection};
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
@@ -52,7 +52,8 @@ enum Command {
 }
 
 #[derive(Args)]
-#[group(id = "what", required = true, multiple = false, args = ["status", "replication"])]
+#[group(skip)]
+#[command(group(ArgGroup::new("what").required(true).args(["status", "replication"])))]
 struct Describe {
     /// In short: who leads, how far it has committed, and who votes
     #[arg(long)]
