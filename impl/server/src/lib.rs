@@ -11,6 +11,7 @@ pub mod quorum;
 
 pub use node::{Node, NodeError, ServerOptions};
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -42,9 +43,9 @@ pub fn run(config: Config, options: ServerOptions) -> Result<u8, NodeError> {
         .build()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let mut node = tokio::select! {
-            node = Node::start(config, options) => node?,
-            signal = signals.next() => {
+        let mut node = match Node::start_until(config, options, signals.next()).await? {
+            ControlFlow::Continue(node) => node,
+            ControlFlow::Break(signal) => {
                 tracing::info!("stopped before it was ready");
                 return Ok(signal);
             }

@@ -1,6 +1,7 @@
 //! A node: all of it, started and stopped in Kafka's order.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -141,15 +142,35 @@ struct Running {
     /// What serves other nodes.
     controller_tasks: Vec<JoinHandle<()>>,
     keeps_alive: Option<JoinHandle<()>>,
+    /// The epoch with which the broker's last process left cleanly, or -1.
+    previous_epoch: i64,
 }
 
 impl Node {
     /// Starts a node. It serves when this returns. Call it on a runtime of several threads: recovery blocks.
     pub async fn start(config: Config, options: ServerOptions) -> Result<Self, NodeError> {
+        match Self::start_until(config, options, std::future::pending::<()>()).await? {
+            ControlFlow::Continue(node) => Ok(node),
+            ControlFlow::Break(()) => unreachable!("what is pending never comes"),
+        }
+    }
+
+    /// Starts a node, unless `stop` comes before it serves: then it leaves everything as it was.
+    pub async fn start_until<S>(
+        config: Config,
+        options: ServerOptions,
+        stop: impl Future<Output = S>,
+    ) -> Result<ControlFlow<S, Self>, NodeError> {
         config.check_served()?;
         let locks = Locks::acquire(&config)?;
-        match Running::start(config, options).await {
-            Ok(running) => Ok(Self { running, locks }),
+        match Running::start(config, options, stop).await {
+            Ok(ControlFlow::Continue(running)) => {
+                Ok(ControlFlow::Continue(Self { running, locks }))
+            }
+            Ok(ControlFlow::Break(stopped)) => {
+                locks.release();
+                Ok(ControlFlow::Break(stopped))
+            }
             Err(error) => {
                 locks.release();
                 Err(error)
@@ -178,26 +199,13 @@ impl Node {
     /// Stops the node so that its next start has nothing to recover: the broker leaves the cluster, connections
     /// end, and what is in memory goes to the disk.
     pub async fn stop(self) {
-        let Self { running, locks } = self;
+        let Self { mut running, locks } = self;
         let config = &running.broker.config;
-        end(running.keeps_alive.into_iter().collect()).await;
+        end(running.keeps_alive.take().into_iter().collect()).await;
         if config.roles.broker && config.broker.controlled_shutdown_enable {
             lifecycle::leave(&running.broker).await;
         }
-        end(running.broker_tasks).await;
-        // Before the partitions are closed: what it did later would make new ones, or write to these.
-        running.broker.controller.stop();
-        let _ = running.controller.await;
-        // Others can lead from now on, and need not wait for what is left to do here.
-        running.quorum.leave().await;
-        end(running.controller_tasks).await;
-        let clean = block_in_place(|| running.broker.replicas.close());
-        running.quorum.stop().await;
-        for dir in &clean {
-            if let Err(error) = checkpoint::write_clean_shutdown(dir, running.broker.epoch()) {
-                tracing::warn!("{error}; the next start recovers as after a crash");
-            }
-        }
+        running.end().await;
         locks.release();
     }
 }
@@ -223,7 +231,11 @@ fn why_it_ended(
 }
 
 impl Running {
-    async fn start(config: Config, options: ServerOptions) -> Result<Self, NodeError> {
+    async fn start<S>(
+        config: Config,
+        options: ServerOptions,
+        stop: impl Future<Output = S>,
+    ) -> Result<ControlFlow<S, Self>, NodeError> {
         let begun = Instant::now();
         let mut ensemble = Ensemble::load(&config.log_dirs, &config.metadata_log_dir);
         for (dir, state) in &ensemble.dirs {
@@ -265,14 +277,24 @@ impl Running {
             broker_tasks: Vec::new(),
             controller_tasks: Vec::new(),
             keeps_alive: None,
+            previous_epoch,
         };
-        if let Err(error) = running.join_and_serve(bound, registration, announced).await {
-            end(running.keeps_alive.into_iter().collect()).await;
-            end(running.broker_tasks).await;
-            running.controller.abort();
-            running.quorum.stop().await;
-            end(running.controller_tasks).await;
-            return Err(error);
+        let outcome = tokio::select! {
+            joined = running.join_and_serve(bound, registration, announced) => {
+                joined.map(ControlFlow::Continue)
+            }
+            stopped = stop => Ok(ControlFlow::Break(stopped)),
+        };
+        match outcome {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(stopped)) => {
+                running.end().await;
+                return Ok(ControlFlow::Break(stopped));
+            }
+            Err(error) => {
+                running.end().await;
+                return Err(error);
+            }
         }
         let listeners: Vec<String> =
             running.addresses.iter().map(|(name, address)| format!("{name}://{address}")).collect();
@@ -282,7 +304,31 @@ impl Running {
             begun.elapsed().as_millis(),
             listeners.join(", ")
         );
-        Ok(running)
+        Ok(ControlFlow::Continue(running))
+    }
+
+    /// Ends all that there is, in a way that leaves the next start nothing to recover.
+    async fn end(self) {
+        end(self.keeps_alive.into_iter().collect()).await;
+        end(self.broker_tasks).await;
+        // Before the partitions are closed: what it did later would make new ones, or write to these.
+        self.broker.controller.stop();
+        // It may have ended by itself.
+        if !self.controller.is_finished() {
+            let _ = self.controller.await;
+        }
+        // Others can lead from now on, and need not wait for what is left to do here.
+        self.quorum.leave().await;
+        end(self.controller_tasks).await;
+        let clean = block_in_place(|| self.broker.replicas.close());
+        self.quorum.stop().await;
+        // Of a broker that is not registered yet, the controller remembers the one before.
+        let epoch = self.broker.epoch().max(self.previous_epoch);
+        for dir in clean.iter().filter(|_| epoch >= 0) {
+            if let Err(error) = checkpoint::write_clean_shutdown(dir, epoch) {
+                tracing::warn!("{error}; the next start recovers as after a crash");
+            }
+        }
     }
 
     /// Serves other controllers, becomes part of the cluster, and then serves clients.

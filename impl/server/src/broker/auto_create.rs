@@ -77,7 +77,8 @@ async fn ask(broker: &Broker, names: &[String]) -> Result<(), Box<dyn Error + Se
     ResponseHeader::decode(&mut reader, 1)?;
     for created in CreateTopicsResponse::decode(&mut reader, version)?.topics {
         let error = ErrorCode(created.error_code);
-        if error != ErrorCode::NONE {
+        // It may be there before this broker has heard of it.
+        if ![ErrorCode::NONE, ErrorCode::TOPIC_ALREADY_EXISTS].contains(&error) {
             let (name, why) = (&created.name, created.error_message.unwrap_or_default());
             tracing::warn!("topic {name} was asked for and is not created: {error}: {why}");
         }

@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use kraftig_log::checkpoint::CLEAN_SHUTDOWN;
-use kraftig_server::Node;
+use kraftig_server::config::Config;
+use kraftig_server::{Node, NodeError, ServerOptions};
 use kraftig_wire::batch::BatchBuilder;
 use kraftig_wire::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
@@ -20,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::topics::create;
-use crate::{BROKER, CONTROLLER, connect, format_as, start};
+use crate::{BROKER, CONTROLLER, config, connect, format_as};
 
 /// Controllers 1, 2, ... and brokers 11, 12, ..., each with its directory.
 pub(crate) struct Cluster {
@@ -52,6 +53,10 @@ impl Cluster {
     }
 
     pub(crate) async fn start(&self, id: i32) -> Node {
+        Node::start(self.config(id, &[]), ServerOptions::default()).await.unwrap()
+    }
+
+    fn config(&self, id: i32, more: &[(&str, &str)]) -> Config {
         let is_controller = id <= 10;
         let node_id = id.to_string();
         let listeners = if is_controller {
@@ -67,7 +72,7 @@ impl Cluster {
             ("broker.session.timeout.ms", "2000"),
             ("broker.heartbeat.interval.ms", "200"),
         ];
-        start(self.dir(id), &keys).await
+        config(self.dir(id), &[&keys[..], more].concat())
     }
 }
 
@@ -190,7 +195,22 @@ async fn without_a_controller_a_broker_stops_all_the_same() {
     controller.stop().await;
     // It has nobody to take leave of, and waits no longer than a session lasts.
     broker.stop().await;
-    assert!(cluster.dir(11).join(CLEAN_SHUTDOWN).exists());
+    let mark = cluster.dir(11).join(CLEAN_SHUTDOWN);
+    let left = std::fs::read(&mark).unwrap();
+
+    // One that is stopped before it serves leaves all as it was; so does one that gives up.
+    let stopped = Node::start_until(cluster.config(11, &[]), ServerOptions::default(), async {
+        while mark.exists() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(stopped.await.unwrap().is_break());
+    assert_eq!(std::fs::read(&mark).unwrap(), left);
+    let impatient = [("initial.broker.registration.timeout.ms", "1")];
+    let given_up = Node::start(cluster.config(11, &impatient), ServerOptions::default()).await;
+    assert!(matches!(given_up, Err(NodeError::Registration(_))));
+    assert_eq!(std::fs::read(&mark).unwrap(), left);
+    assert!(!cluster.dir(11).join(".lock").exists());
 }
 
 /// Three controllers and two brokers; the active controller goes again and again while topics are created.
