@@ -1,5 +1,8 @@
 //! A node: all of it, started and stopped in Kafka's order.
 
+mod announced;
+mod locks;
+
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,33 +13,30 @@ use arc_swap::ArcSwap;
 use kraftig_log::bootstrap::{self, BootstrapError};
 use kraftig_log::checkpoint;
 use kraftig_log::disk::DiskError;
-use kraftig_log::lock::{DirLock, LockError};
+use kraftig_log::lock::LockError;
 use kraftig_log::meta_properties::{
     DirState, Ensemble, EnsembleError, FILE_NAME, METADATA_DIR_NAME, random_uuid,
 };
-use kraftig_spec::controller::record::{Endpoint, RegisterController, SupportedFeature};
-use kraftig_spec::controller::{
-    FEATURES, Image, MetadataVersion, Record, Settings, bootstrap_records,
-};
+use kraftig_spec::controller::record::RegisterController;
+use kraftig_spec::controller::{Image, MetadataVersion, Record, Settings, bootstrap_records};
 use kraftig_spec::quorum;
 use kraftig_spec::types::{DirectoryId, ReplicaKey};
-use kraftig_wire::Str;
-use kraftig_wire::messages::broker_registration_request::{
-    self as broker_registration, BrokerRegistrationRequest,
-};
+use kraftig_wire::messages::broker_registration_request::BrokerRegistrationRequest;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinHandle, block_in_place};
 
 use crate::broker::Broker;
 use crate::broker::lifecycle::{self, RegistrationError};
 use crate::broker::replica::{LogDir, OpenError, ReplicaManager};
-use crate::config::{Config, ConfigError, Listener, SecurityProtocol, Voter};
-use crate::controller::registration;
+use crate::config::{Config, ConfigError, Voter};
 use crate::controller::{
     self, ControllerFailure, ControllerHandle, ControllerOptions, DecisionOptions, records,
 };
 use crate::net::{BindError, Bound, Limits};
 use crate::quorum::{Peer, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions};
+
+use announced::{endpoints, features, registration};
+use locks::Locks;
 
 /// What a node can be told beside its configuration.
 #[derive(Clone, Debug, Default)]
@@ -89,41 +89,6 @@ pub enum NodeError {
     /// The runtime or a socket cannot be had.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-}
-
-/// The locks of all log directories. Dropped they leave the files behind, as a killed process does.
-struct Locks(Vec<DirLock>);
-
-impl Locks {
-    /// Takes each directory that is there; [`Ensemble::verify_start`] tells of those that are not.
-    fn acquire(config: &Config) -> Result<Self, LockError> {
-        let mut locks = Self(Vec::new());
-        for dir in directories(config) {
-            match DirLock::acquire(dir) {
-                Ok(lock) => locks.0.push(lock),
-                Err(LockError::Disk(error)) if error.is_not_found() => {}
-                Err(error) => {
-                    locks.release();
-                    return Err(error);
-                }
-            }
-        }
-        Ok(locks)
-    }
-
-    fn release(self) {
-        for lock in self.0 {
-            if let Err(error) = lock.release() {
-                tracing::warn!("{error}");
-            }
-        }
-    }
-}
-
-/// `log.dirs` and `metadata.log.dir`, each once.
-fn directories(config: &Config) -> impl Iterator<Item = &Path> {
-    let metadata = Some(&config.metadata_log_dir).filter(|dir| !config.log_dirs.contains(dir));
-    config.log_dirs.iter().chain(metadata).map(PathBuf::as_path)
 }
 
 /// A node that serves.
@@ -347,7 +312,7 @@ impl Running {
         }
         let config = &self.broker.config;
         if config.roles.controller {
-            let task = registration::keep(self.broker.clone(), announced);
+            let task = controller::registration::keep(self.broker.clone(), announced);
             self.controller_tasks.push(tokio::spawn(task));
         }
         // A controller among others serves before any of them leads.
@@ -535,74 +500,4 @@ fn start_controller(
         is_broker,
     };
     controller::start(options, quorum.clone(), events)
-}
-
-fn registration(
-    config: &Config,
-    bound: &[Bound],
-    settings: &Settings,
-    log_dirs: &[LogDir],
-    previous_epoch: i64,
-) -> Result<BrokerRegistrationRequest, DiskError> {
-    let listener = |endpoint: Endpoint| broker_registration::Listener {
-        name: endpoint.name.into(),
-        host: endpoint.host.into(),
-        port: endpoint.port,
-        security_protocol: endpoint.security_protocol,
-    };
-    let feature = |feature: SupportedFeature| broker_registration::Feature {
-        name: feature.name.into(),
-        min_supported_version: feature.min_supported_version,
-        max_supported_version: feature.max_supported_version,
-    };
-    let listeners = endpoints(&config.listeners.advertised_broker, bound);
-    Ok(BrokerRegistrationRequest {
-        broker_id: config.node_id.0,
-        cluster_id: Str::from(&settings.cluster_id),
-        incarnation_id: random_uuid()?,
-        listeners: listeners.into_iter().map(listener).collect(),
-        features: features().into_iter().map(feature).collect(),
-        rack: config.rack.as_ref().map(Str::from),
-        is_migrating_zk_broker: false,
-        log_dirs: log_dirs.iter().map(|dir| dir.id.0).collect(),
-        previous_broker_epoch: previous_epoch,
-    })
-}
-
-/// What others are told of listeners. Port 0 becomes the port that the system chose.
-fn endpoints(advertised: &[Listener], bound: &[Bound]) -> Vec<Endpoint> {
-    let endpoint = |listener: &Listener| Endpoint {
-        name: listener.name.clone(),
-        host: if listener.host.is_empty() { host_name() } else { listener.host.clone() },
-        port: match listener.port {
-            0 => bound
-                .iter()
-                .find(|bound| bound.name() == listener.name)
-                .map_or(0, |bound| bound.address().port()),
-            port => port,
-        },
-        security_protocol: match listener.protocol {
-            SecurityProtocol::Plaintext => 0,
-            SecurityProtocol::Ssl => 1,
-            SecurityProtocol::SaslPlaintext => 2,
-            SecurityProtocol::SaslSsl => 3,
-        },
-    };
-    advertised.iter().map(endpoint).collect()
-}
-
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
-}
-
-fn features() -> Vec<SupportedFeature> {
-    FEATURES
-        .iter()
-        .map(|feature| SupportedFeature {
-            name: feature.name.to_owned(),
-            min_supported_version: feature.min,
-            max_supported_version: feature.max,
-        })
-        .collect()
 }
