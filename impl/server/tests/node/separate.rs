@@ -25,6 +25,8 @@ use crate::{BROKER, CONTROLLER, config, connect, format_as};
 
 /// Controllers 1, 2, ... and brokers 11, 12, ..., each with its directory.
 pub(crate) struct Cluster {
+    /// What the controllers are.
+    roles: &'static str,
     voters: String,
     ports: Vec<u16>,
     dirs: Vec<(i32, TempDir)>,
@@ -45,7 +47,7 @@ impl Cluster {
             format_as(dir.path(), id);
             (id, dir)
         });
-        Self { voters: voters.join(","), dirs: dirs.collect(), ports }
+        Self { roles: "controller", voters: voters.join(","), dirs: dirs.collect(), ports }
     }
 
     fn dir(&self, id: i32) -> &Path {
@@ -59,13 +61,17 @@ impl Cluster {
     fn config(&self, id: i32, more: &[(&str, &str)]) -> Config {
         let is_controller = id <= 10;
         let node_id = id.to_string();
-        let listeners = if is_controller {
-            format!("CONTROLLER://127.0.0.1:{}", self.ports[(id - 1) as usize])
-        } else {
-            "PLAINTEXT://127.0.0.1:0".to_owned()
-        };
+        let roles = if is_controller { self.roles } else { "broker" };
+        let mut listeners = Vec::new();
+        if roles.contains("controller") {
+            listeners.push(format!("CONTROLLER://127.0.0.1:{}", self.ports[(id - 1) as usize]));
+        }
+        if roles.contains("broker") {
+            listeners.push("PLAINTEXT://127.0.0.1:0".to_owned());
+        }
+        let listeners = listeners.join(",");
         let keys = [
-            ("process.roles", if is_controller { "controller" } else { "broker" }),
+            ("process.roles", roles),
             ("node.id", &node_id),
             ("listeners", &listeners),
             ("controller.quorum.voters", &self.voters),
@@ -282,4 +288,36 @@ async fn active(controller: &Node) -> i32 {
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Three nodes that are both. The active one stops; the others go on with what they host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_that_are_controller_and_broker() {
+    let cluster = Cluster { roles: "broker,controller", ..Cluster::new(3, 0) };
+    let (one, two, three) = tokio::join!(cluster.start(1), cluster.start(2), cluster.start(3));
+    let mut nodes = BTreeMap::from([(1, one), (2, two), (3, three)]);
+    for (id, node) in &nodes {
+        let mut client = connect(node, BROKER).await;
+        assert_eq!(created(&mut client, &format!("by-{id}")).await, ErrorCode::NONE);
+    }
+    let gone = active(&nodes[&1]).await;
+    nodes.remove(&gone).unwrap().stop().await;
+    for (id, node) in &nodes {
+        let mut client = connect(node, BROKER).await;
+        let name = format!("later-by-{id}");
+        let code = created(&mut client, &name).await;
+        assert!([ErrorCode::NONE, ErrorCode::TOPIC_ALREADY_EXISTS].contains(&code), "{code}");
+        assert_ne!(leader(&mut client, &name).await, gone);
+    }
+    nodes.insert(gone, cluster.start(gone).await);
+    let mut client = connect(&nodes[&gone], BROKER).await;
+    for id in 1..=3 {
+        assert!((1..=3).contains(&leader(&mut client, &format!("by-{id}")).await));
+    }
+    // All leave at once: whoever has no controller left waits no longer than a session lasts.
+    let mut stopping = tokio::task::JoinSet::new();
+    for node in nodes.into_values() {
+        stopping.spawn(node.stop());
+    }
+    stopping.join_all().await;
 }
