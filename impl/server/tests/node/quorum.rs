@@ -3,9 +3,11 @@
 use kraftig_spec::types::TopicId;
 use kraftig_wire::batch::batches;
 use kraftig_wire::messages::begin_quorum_epoch_request::{self as begin, BeginQuorumEpochRequest};
+use kraftig_wire::messages::describe_quorum_request::{self as describe, DescribeQuorumRequest};
+use kraftig_wire::messages::end_quorum_epoch_request::{self as end, EndQuorumEpochRequest};
 use kraftig_wire::messages::fetch_request::{self as fetch, FetchRequest};
 use kraftig_wire::messages::vote_request::{self as vote, VoteRequest};
-use kraftig_wire::{ErrorCode, Str, encode_request_frame};
+use kraftig_wire::{ErrorCode, Str, Uuid, encode_request_frame};
 
 use crate::{BROKER, CLUSTER_ID, CONTROLLER, connect, fresh};
 
@@ -184,6 +186,101 @@ async fn a_fetch_that_cannot_be_served_says_why() {
         assert_eq!(partition.error_code, error.0, "{request:?}");
         assert!(partition.records.as_ref().unwrap().is_empty());
         assert_eq!(partition.diverging_epoch.epoch, if error == ErrorCode::NONE { 1 } else { -1 });
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_epoch_ends_but_by_its_leader() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let request = |leader_id, leader_epoch| {
+        let partition = end::PartitionData { leader_id, leader_epoch, ..Default::default() };
+        EndQuorumEpochRequest {
+            topics: vec![end::TopicData { topic_name: TOPIC, partitions: vec![partition] }],
+            ..EndQuorumEpochRequest::default()
+        }
+    };
+    let foreign =
+        EndQuorumEpochRequest { cluster_id: Some(Str::from_static("another")), ..request(2, 1) };
+    let error = peer.ask(1, &foreign).await.error_code;
+    assert_eq!(error, ErrorCode::INCONSISTENT_CLUSTER_ID.0);
+    let error = peer.ask(0, &EndQuorumEpochRequest::default()).await.error_code;
+    assert_eq!(error, ErrorCode::INVALID_REQUEST.0);
+    for (end, error) in [
+        (request(2, 0), ErrorCode::FENCED_LEADER_EPOCH),
+        (request(-1, 0), ErrorCode::FENCED_LEADER_EPOCH),
+        (request(-1, 1), ErrorCode::INVALID_REQUEST),
+        (request(2, 1), ErrorCode::INVALID_REQUEST),
+        (request(1, 7), ErrorCode::INVALID_REQUEST),
+    ] {
+        for version in 0..=1 {
+            let response = peer.ask(version, &end).await;
+            let partition = &response.topics[0].partitions[0];
+            let said = (partition.error_code, partition.leader_id, partition.leader_epoch);
+            assert_eq!(said, (error.0, 1, 1), "{end:?}");
+            assert_eq!(response.node_endpoints.len(), usize::from(version > 0));
+        }
+    }
+    // Nor does a pre-vote depose it.
+    let vote = vote::PartitionData {
+        replica_epoch: 1,
+        replica_id: 2,
+        last_offset_epoch: 1,
+        last_offset: 1 << 40,
+        pre_vote: true,
+        ..Default::default()
+    };
+    let response = peer.ask(2, &vote_request(CLUSTER_ID, vote)).await;
+    assert!(!response.topics[0].partitions[0].vote_granted);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_quorum_is_described_to_brokers_and_controllers() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let mut fetch = fetch_request(0, 0);
+    fetch.topics[0].partitions[0].replica_directory_id = Uuid([7; 16]);
+    peer.ask(17, &fetch).await;
+    let request = |topic: Str, partitions: &[i32]| {
+        let partition = |index: &i32| describe::PartitionData { partition_index: *index };
+        let partitions = partitions.iter().map(partition).collect();
+        DescribeQuorumRequest {
+            topics: vec![describe::TopicData { topic_name: topic, partitions }],
+        }
+    };
+    for listener in [CONTROLLER, BROKER] {
+        let mut client = connect(&node, listener).await;
+        for version in 0..=2 {
+            let response = client.ask(version, &request(TOPIC, &[0])).await;
+            let log = &response.topics[0].partitions[0];
+            assert_eq!((log.error_code, log.leader_id, log.leader_epoch), (0, 1, 1), "{listener}");
+            let ([voter], [observer]) = (&log.current_voters[..], &log.observers[..]) else {
+                panic!("{log:?}")
+            };
+            assert_eq!((voter.replica_id, voter.replica_directory_id), (1, Uuid::ZERO));
+            assert!(0 < log.high_watermark && log.high_watermark <= voter.log_end_offset);
+            assert_eq!((observer.replica_id, observer.log_end_offset), (2, 0));
+            assert_eq!(observer.replica_directory_id == Uuid([7; 16]), version == 2);
+            assert_eq!(observer.last_fetch_timestamp > 0, version > 0);
+            assert_eq!(observer.last_caught_up_timestamp, -1);
+            let listeners = response.nodes.iter().flat_map(|node| &node.listeners);
+            let ports: Vec<_> = listeners.map(|at| (at.name.as_str(), at.port)).collect();
+            assert_eq!(ports, if version == 2 { &[(CONTROLLER, 9093)][..] } else { &[] });
+
+            for (topic, partitions) in
+                [(Str::from_static("t"), &[0][..]), (TOPIC, &[1]), (TOPIC, &[0, 0])]
+            {
+                let response = client.ask(version, &request(topic.clone(), partitions)).await;
+                assert_eq!((response.error_code, response.nodes.len()), (0, 0));
+                assert_eq!(response.topics[0].topic_name, topic);
+                for partition in &response.topics[0].partitions {
+                    assert_eq!(partition.error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
+                    assert_eq!((partition.leader_id, partition.high_watermark), (0, 0));
+                }
+            }
+        }
     }
     node.stop().await;
 }

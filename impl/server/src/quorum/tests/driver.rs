@@ -176,13 +176,8 @@ fn a_log_is_cut_between_batches_only() {
     }
 }
 
-#[test]
-fn a_fetch_is_answered_with_whole_batches() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut driver, first) = follower(directory.path());
-    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
-    driver.settle().unwrap();
-    // It becomes the leader of the next epoch by the vote of node 3.
+/// Makes the follower the leader of the next epoch, which it tells, by the vote of node 3.
+fn elect(driver: &mut Driver<Test>) -> Epoch {
     driver.world().now = Duration::from_secs(4);
     driver.fire().unwrap();
     driver.settle().unwrap();
@@ -202,16 +197,31 @@ fn a_fetch_is_answered_with_whole_batches() {
         driver.answered(NodeId(3), correlation, &vote).unwrap();
         driver.settle().unwrap();
     }
-    driver.world().answers.clear();
-    let fetch = kraftig_spec::quorum::Fetch {
+    epoch
+}
+
+/// Node 3 fetches from here.
+fn fetch_of_three(epoch: Epoch, offset: Offset, last_fetched_epoch: Epoch) -> Request {
+    Request::Fetch(kraftig_spec::quorum::Fetch {
         epoch,
         replica: ReplicaKey { id: NodeId(3), directory: DirectoryId::ABSENT },
-        offset: Offset(2),
-        last_fetched_epoch: EPOCH,
-        high_watermark: Offset::ZERO,
+        offset,
+        last_fetched_epoch,
+        high_watermark: Offset(i64::MAX),
         may_park: true,
-    };
-    driver.request(Request::Fetch(fetch), Duration::MAX, ()).unwrap();
+    })
+}
+
+#[test]
+fn a_fetch_is_answered_with_whole_batches() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, first) = follower(directory.path());
+    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
+    driver.settle().unwrap();
+    let epoch = elect(&mut driver);
+    driver.world().answers.clear();
+    let fetch = fetch_of_three(epoch, Offset(2), EPOCH);
+    driver.request(fetch, Duration::MAX, ()).unwrap();
     let Answer::Fetch(fetched) = driver.world().answers.remove(0).answer else {
         panic!("no fetch")
     };
@@ -220,4 +230,72 @@ fn a_fetch_is_answered_with_whole_batches() {
         .map(|header| (header.base_offset, header.last_offset(), header.leader_epoch))
         .collect();
     assert_eq!(read, [(2, 3, EPOCH.0), (4, 4, epoch.0)]);
+}
+
+#[test]
+fn a_fetch_waits_as_long_as_it_says_and_half_a_second_at_most() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, first) = follower(directory.path());
+    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
+    driver.settle().unwrap();
+    let epoch = elect(&mut driver);
+    driver.world().answers.clear();
+    for (wait, waits) in [(Duration::from_millis(20), 20), (Duration::MAX, 500)] {
+        let began = driver.world().now;
+        driver.request(fetch_of_three(epoch, Offset(5), epoch), wait, ()).unwrap();
+        let until = began + Duration::from_millis(waits);
+        driver.world().now = until.saturating_sub(Duration::from_millis(1));
+        driver.fire().unwrap();
+        assert!(driver.world().answers.is_empty(), "{wait:?}");
+        driver.world().now = until;
+        driver.fire().unwrap();
+        assert_eq!(driver.world().answers.drain(..).count(), 1, "{wait:?}");
+    }
+}
+
+#[test]
+fn who_has_resigned_leaves_when_all_know_or_another_leads() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, _) = follower(directory.path());
+    driver.resign().unwrap();
+    assert!(!driver.is_leaving(), "a follower has nothing to give up");
+    let epoch = elect(&mut driver);
+    assert_eq!(driver.describe().map(|quorum| quorum.epoch), Some(epoch));
+    // Node 3 hears of it, node 2 is silent.
+    let to_three = |driver: &mut Driver<Test>| {
+        driver.settle().unwrap();
+        let sent = driver.world().sent.drain(..);
+        let sent = sent.filter(|(to, ..)| *to == NodeId(3)).last().expect("there is news");
+        let answer = match sent.2 {
+            Request::BeginQuorumEpoch(_) => Answer::BeginQuorumEpoch,
+            Request::EndQuorumEpoch(_) => Answer::EndQuorumEpoch,
+            other => panic!("{other:?}"),
+        };
+        let response = Response { epoch, leader: Some(NodeId(1)), error: Error::None, answer };
+        driver.answered(NodeId(3), sent.1, &response).unwrap();
+    };
+    to_three(&mut driver);
+    driver.resign().unwrap();
+    assert!(driver.is_leaving() && driver.describe().is_none());
+    to_three(&mut driver);
+    assert!(driver.is_leaving());
+    let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
+    let next = Epoch(epoch.0 + 1);
+    let begin = kraftig_spec::quorum::BeginQuorumEpoch { epoch: next, leader: NodeId(3), voter };
+    driver.request(Request::BeginQuorumEpoch(begin), Duration::ZERO, ()).unwrap();
+    assert!(!driver.is_leaving());
+}
+
+#[test]
+fn a_failed_request_is_asked_again_after_the_backoff() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut driver, first) = follower(directory.path());
+    driver.failed(LEADER, first.wrapping_add(1));
+    driver.settle().unwrap();
+    assert!(driver.world().sent.is_empty(), "another request failed");
+    driver.failed(LEADER, first);
+    driver.settle().unwrap();
+    assert!(driver.world().sent.is_empty(), "not at once");
+    driver.world().now += Duration::from_millis(20);
+    fetch(&mut driver, Offset::ZERO);
 }
