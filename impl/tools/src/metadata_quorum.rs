@@ -172,14 +172,14 @@ impl Description {
 
     fn print_status(&self, out: &mut Output) -> Result<(), Failure> {
         let leader = self.leader()?;
-        let last = self.log.current_voters.iter().min_by_key(|voter| voter.log_end_offset);
-        let last = last.unwrap_or(leader);
-        let lag_ms = if last.replica_id == leader.replica_id {
+        let slowest = self.log.current_voters.iter().min_by_key(|voter| voter.log_end_offset);
+        let slowest = slowest.unwrap_or(leader);
+        let lag_ms = if slowest.replica_id == leader.replica_id {
             0
-        } else if leader.last_caught_up_timestamp < 0 || last.last_caught_up_timestamp < 0 {
+        } else if leader.last_caught_up_timestamp < 0 || slowest.last_caught_up_timestamp < 0 {
             -1
         } else {
-            leader.last_caught_up_timestamp - last.last_caught_up_timestamp
+            leader.last_caught_up_timestamp - slowest.last_caught_up_timestamp
         };
         let voters = self.log.current_voters.iter().map(|voter| self.json(voter));
         let observers = self.log.observers.iter().map(|observer| self.json(observer));
@@ -189,7 +189,7 @@ impl Description {
             ("LeaderId", self.log.leader_id.to_string()),
             ("LeaderEpoch", self.log.leader_epoch.to_string()),
             ("HighWatermark", self.log.high_watermark.to_string()),
-            ("MaxFollowerLag", (leader.log_end_offset - last.log_end_offset).to_string()),
+            ("MaxFollowerLag", (leader.log_end_offset - slowest.log_end_offset).to_string()),
             ("MaxFollowerLagTimeMs", lag_ms.to_string()),
             ("CurrentVoters", list(voters.collect())),
             ("CurrentObservers", list(observers.collect())),
@@ -201,9 +201,9 @@ impl Description {
 
     /// A replica in Kafka's order and with its blanks.
     fn json(&self, replica: &ReplicaState) -> String {
-        let mut text = format!("{{\"id\": {}", replica.replica_id);
+        let mut fields = vec![format!("\"id\": {}", replica.replica_id)];
         if replica.replica_directory_id != Uuid::ZERO {
-            text += &format!(", \"directoryId\": \"{}\"", replica.replica_directory_id);
+            fields.push(format!("\"directoryId\": \"{}\"", replica.replica_directory_id));
         }
         let listeners = self.nodes.iter().filter(|node| node.node_id == replica.replica_id);
         let endpoints: Vec<String> = listeners
@@ -211,9 +211,9 @@ impl Description {
             .map(|at| json!(format!("{}://{}:{}", at.name, at.host, at.port)).to_string())
             .collect();
         if !endpoints.is_empty() {
-            text += &format!(", \"endpoints\": [{}]", endpoints.join(", "));
+            fields.push(format!("\"endpoints\": [{}]", endpoints.join(", ")));
         }
-        text + "}"
+        format!("{{{}}}", fields.join(", "))
     }
 
     fn print_replication(&self, out: &mut Output, human_readable: bool) -> Result<(), Failure> {

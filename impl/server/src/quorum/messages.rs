@@ -234,6 +234,8 @@ fn only<T>(items: Vec<T>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use kraftig_spec::types::{DirectoryId, ReplicaKey, Uuid};
     use kraftig_wire::{Request, encode_request_frame};
 
@@ -298,7 +300,11 @@ mod tests {
 
     fn hex<R: Request>(correlation_id: i32, client_id: &str, version: i16, request: &R) -> String {
         let frame = encode_request_frame(correlation_id, Some(client_id), version, request);
-        frame.expect("it fits")[4..].iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut hex = String::new();
+        for byte in &frame.expect("it fits")[4..] {
+            write!(hex, "{byte:02x}").expect("a string takes all");
+        }
+        hex
     }
 
     #[test]

@@ -265,7 +265,7 @@ fn who_has_resigned_leaves_when_all_know_or_another_leads() {
     let to_three = |driver: &mut Driver<Test>| {
         driver.settle().unwrap();
         let sent = driver.world().sent.drain(..);
-        let sent = sent.filter(|(to, ..)| *to == NodeId(3)).last().expect("there is news");
+        let sent = sent.rev().find(|(to, ..)| *to == NodeId(3)).expect("there is news");
         let answer = match sent.2 {
             Request::BeginQuorumEpoch(_) => Answer::BeginQuorumEpoch,
             Request::EndQuorumEpoch(_) => Answer::EndQuorumEpoch,
