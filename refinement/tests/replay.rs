@@ -23,6 +23,9 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     let options = QuorumOptions {
         config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
+        cluster_id: String::new(),
+        peers: Vec::new(),
+        endpoints: Vec::new(),
         directory: directory.join(METADATA),
         log: LogConfig::metadata(1 << 30, i64::MAX),
         request_timeout: Duration::from_secs(2),
@@ -42,7 +45,7 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
         end = base.plus(1);
     }
     let lie = BeginQuorumEpoch { epoch, leader: NodeId(2), voter: local };
-    handle.request(Request::BeginQuorumEpoch(lie)).await.unwrap();
+    handle.request(Request::BeginQuorumEpoch(lie), Duration::ZERO).await.unwrap();
     let mut committed = Offset::ZERO;
     while committed < end {
         if let QuorumEvent::Committed(batches) = events.recv().await.unwrap() {
