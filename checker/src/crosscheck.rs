@@ -42,12 +42,10 @@ const fn row(
 
 const ROWS: &[Row] = &[
     row((2, 2, 1), Some(1), &[(Slots, true), (LateSlots, true), (Set, true)]),
-    row((3, 1, 0), None, &[(Slots, true), (LateSlots, true), (Set, true)]),
-    row((3, 1, 1), Some(0), &[(Slots, true), (LateSlots, false)]),
-    row((3, 1, 1), Some(1), &[(Slots, true)]),
-    row((3, 2, 0), Some(0), &[(Slots, true), (Set, true)]),
-    row((3, 2, 0), None, &[(Slots, false), (Set, false)]),
-    row((3, 2, 1), Some(0), &[(Slots, false)]),
+    row((2, 3, 0), None, &[(Slots, true), (LateSlots, true)]),
+    row((3, 1, 0), None, &[(Slots, true), (Set, false)]),
+    row((3, 1, 1), Some(0), &[(Slots, false)]),
+    row((3, 2, 0), Some(0), &[(Slots, false)]),
     row((2, 2, 0), Some(0), &[(WholeSet, false)]),
 ];
 

@@ -145,7 +145,8 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 offset: log.end,
                 last_fetched_epoch: log.last_epoch(),
                 high_watermark: state.high_watermark.unwrap_or_default(),
-                may_park: true,
+                // Until it has answered once, whether the leader is there at all is worth an answer at once.
+                may_park: matches!(role, Role::Follower { contact: Contact::Fetched }),
             };
             // Whoever leads answers an observer; the others name the leader.
             let seeks = !config.is_voter()
@@ -191,8 +192,8 @@ impl<P> Step<'_, P> {
             }
             (Timer::Election, Role::Unattached | Role::Candidate { .. })
             | (Timer::Fetch, Role::Follower { .. }) => {
-                mutant!(CampaignsWithoutPreVotes: return self.become_candidate());
-                self.become_prospective();
+                mutant!(CampaignsWithoutPreVotes:
+                    self.become_candidate(), else self.become_prospective());
             }
             (Timer::Election, Role::Prospective { .. }) => {
                 self.give_up();
@@ -263,17 +264,19 @@ impl<P> Step<'_, P> {
     /// Whether this node would vote for that log in an epoch to come. Whoever hears from its leader would not: a node
     /// that is cut off must not depose it.
     fn grants_pre_vote(&mut self, vote: &Vote) -> bool {
+        let granted = self.is_up_to_date(vote);
         match self.state.role {
             Role::Leader { .. } | Role::Follower { contact: Contact::Fetched } => return false,
-            Role::Follower { contact: Contact::Lost } => {
-                // The other is first: two that campaign at once would both lose.
+            Role::Follower { contact: Contact::Lost } if granted => {
+                // The other is first: two that campaign at once would both lose. One that cannot win must not keep this
+                // node from it.
                 let patience = self.state.config.timeouts.election_ms / 10;
                 let (min_ms, max_ms) = (patience, patience * 2);
                 self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms, max_ms });
             }
             _ => {}
         }
-        self.is_up_to_date(vote)
+        granted
     }
 
     fn is_up_to_date(&self, vote: &Vote) -> bool {
@@ -434,16 +437,17 @@ impl<P> Step<'_, P> {
             return self.go_on_if_elected();
         }
         refused.insert(from);
-        // A leader that lives refuses, and one that is gone will not answer.
-        let against = |id: &NodeId| refused.contains(id) || election.leader == Some(*id);
-        let possible = config.voters.iter().filter(|id| granted.contains(id) || !against(id));
-        if config.is_majority(possible.count()) {
+        if pre_vote {
+            // A leader that lives refuses, and one that is gone will not answer.
+            let against = |id: &NodeId| refused.contains(id) || election.leader == Some(*id);
+            let possible = config.voters.iter().filter(|id| granted.contains(id) || !against(id));
+            if !config.is_majority(possible.count()) {
+                self.give_up();
+            }
             return;
         }
-        if pre_vote {
-            return self.give_up();
-        }
-        // Not everybody who lost may try again at the same moment.
+        // Somebody else campaigns too. Those who have not answered may be gone, the former leader first of all: they are
+        // not waited for. Not everybody may try again at the same moment.
         let backoff_ms = ELECTION_BACKOFF_MS * config.voters.len() as u64;
         let max_ms = backoff_ms.min(config.timeouts.election_backoff_max_ms);
         self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
@@ -464,6 +468,9 @@ impl<P> Step<'_, P> {
     }
 
     fn become_prospective(&mut self) {
+        if self.state.election.epoch.next().is_none() {
+            return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
+        }
         let granted = BTreeSet::from([self.state.config.local.id]);
         self.change_role(Role::Prospective { granted, refused: BTreeSet::new() });
         self.go_on_if_elected();
@@ -476,9 +483,7 @@ impl<P> Step<'_, P> {
     }
 
     fn become_candidate(&mut self) {
-        let Some(epoch) = self.state.election.epoch.next() else {
-            return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
-        };
+        let epoch = self.state.election.epoch.next().expect("there is an epoch to campaign for");
         let local = self.state.config.local;
         self.state.election = ElectionState { epoch, leader: None, voted: Some(local) };
         let alone = BTreeSet::from([local.id]);
@@ -624,7 +629,7 @@ impl<P> Step<'_, P> {
 }
 
 /// Two fetches ask the same if they differ only in what a caller may change on the way.
-fn asked_the_same(asked: &Request, request: &Request) -> bool {
+pub(crate) fn asked_the_same(asked: &Request, request: &Request) -> bool {
     match (asked, request) {
         (Request::Fetch(asked), Request::Fetch(request)) => {
             let same_wait = Fetch { may_park: asked.may_park, ..request.clone() };

@@ -129,6 +129,18 @@ pub enum Request {
     Fetch(Fetch),
 }
 
+impl Request {
+    /// The epoch that its sender is in.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Vote(vote) => vote.epoch,
+            Self::BeginQuorumEpoch(begin) => begin.epoch,
+            Self::EndQuorumEpoch(end) => end.epoch,
+            Self::Fetch(fetch) => fetch.epoch,
+        }
+    }
+}
+
 /// A candidate asks for a vote, or a prospective one whether it would get it (Vote, key 52; KIP-996).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

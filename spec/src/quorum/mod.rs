@@ -28,6 +28,8 @@ mod replication;
 mod state;
 pub mod trace;
 
+#[cfg(feature = "model")]
+pub(crate) use election::asked_the_same;
 pub use election::{requests, start, step};
 pub use event::{
     Answer, Batch, BeginQuorumEpoch, Diverging, Effect, EndQuorumEpoch, Error, Event, Fetch,

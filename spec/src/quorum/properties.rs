@@ -1,7 +1,10 @@
 //! What must be true of a quorum, whoever looks: the model checker at every state, the replay of a
 //! real cluster's traces at every cut. Names are those of the TLA+ literature.
 
-use super::state::Role;
+use std::collections::BTreeSet;
+
+use super::event::{Answer, Event, Request, VoteAnswer};
+use super::state::{Role, State};
 use crate::types::{Epoch, NodeId, Offset};
 
 /// A batch of a log as a property sees it: where it ends, its epoch, and something that differs if its
@@ -58,11 +61,18 @@ pub enum Property {
     NoTruncationBelowHighWatermark,
     /// A leader's log only grows.
     LeaderAppendOnly,
+    /// A node makes a new epoch only when a majority has said that it would be elected (KIP-996), or when it leaves the
+    /// epoch that it led.
+    CampaignHasPreVotes,
+    /// A message names no epoch that its sender is not in: nobody can be deposed by an epoch that nobody entered.
+    EpochNotInvented,
+    /// A follower follows another node.
+    NoSelfFollower,
 }
 
 impl Property {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::ElectionSafety,
         Self::LogMatching,
         Self::LeaderCompleteness,
@@ -72,6 +82,9 @@ impl Property {
         Self::HighWatermarkMonotonic,
         Self::NoTruncationBelowHighWatermark,
         Self::LeaderAppendOnly,
+        Self::CampaignHasPreVotes,
+        Self::EpochNotInvented,
+        Self::NoSelfFollower,
     ];
 
     /// Its name.
@@ -86,6 +99,9 @@ impl Property {
             Self::HighWatermarkMonotonic => "HighWatermarkMonotonic",
             Self::NoTruncationBelowHighWatermark => "NoTruncationBelowHighWatermark",
             Self::LeaderAppendOnly => "LeaderAppendOnly",
+            Self::CampaignHasPreVotes => "CampaignHasPreVotes",
+            Self::EpochNotInvented => "EpochNotInvented",
+            Self::NoSelfFollower => "NoSelfFollower",
         }
     }
 
@@ -116,6 +132,7 @@ pub fn violations<V: PartialEq>(
         (leader_completeness(nodes, committed), Property::LeaderCompleteness),
         (durability(voters, nodes, committed), Property::Durability),
         (within_log(nodes), Property::HighWatermarkWithinLog),
+        (no_self_follower(nodes), Property::NoSelfFollower),
     ] {
         if !holds {
             found |= property.bit();
@@ -182,6 +199,48 @@ fn within_log<V>(nodes: &[NodeView<'_, V>]) -> bool {
         let end = node.log.last().map_or(Offset::ZERO, |entry| entry.end);
         node.high_watermark.is_none_or(|high_watermark| high_watermark <= end)
     })
+}
+
+fn no_self_follower<V>(nodes: &[NodeView<'_, V>]) -> bool {
+    let follows = |node: &NodeView<'_, V>| matches!(node.role, Some(Role::Follower { .. }));
+    nodes.iter().all(|node| !follows(node) || node.leader.is_some_and(|leader| leader != node.id))
+}
+
+/// Whether a step of a node that was `before` and is `after` made no epoch that it had no right to
+/// ([`Property::CampaignHasPreVotes`]). Counts for itself who granted what.
+pub fn campaign_has_pre_votes<P>(before: &State, event: &Event<P>, after: &State) -> bool {
+    let (old, new) = (before.election.epoch, after.election.epoch);
+    let told = match event {
+        Event::Requested { request } => Some(request.epoch()),
+        Event::Answered { response, .. } => Some(response.epoch),
+        _ => None,
+    };
+    if new == old || told == Some(new) {
+        return true;
+    }
+    if old.next() != Some(new) {
+        return false;
+    }
+    if matches!(before.role, Role::Resigned { .. }) {
+        return after.role == Role::Unattached;
+    }
+    let mut granted = match &before.role {
+        Role::Prospective { granted, .. } => granted.clone(),
+        _ => BTreeSet::new(),
+    };
+    granted.insert(before.config.local.id);
+    if let Event::Answered { from, response, .. } = event
+        && matches!(response.answer, Answer::Vote(VoteAnswer { granted: true }))
+    {
+        granted.insert(*from);
+    }
+    let voters = &before.config.voters;
+    voters.intersection(&granted).count() * 2 > voters.len()
+}
+
+/// Whether a node may say this ([`Property::EpochNotInvented`]).
+pub fn epoch_is_not_invented(sender: &State, request: &Request) -> bool {
+    request.epoch() == sender.election.epoch
 }
 
 /// Takes over what a node now knows to be committed: its log up to its high watermark. False if that

@@ -67,7 +67,7 @@ impl Config {
         self.voters.contains(&self.local.id)
     }
 
-    pub(super) fn is_majority(&self, nodes: usize) -> bool {
+    pub(crate) fn is_majority(&self, nodes: usize) -> bool {
         mutant!(HalfIsMajority: nodes >= self.voters.len() / 2, else nodes > self.voters.len() / 2)
     }
 
@@ -77,7 +77,7 @@ impl Config {
             && (key.directory == DirectoryId::ABSENT || key.directory == self.local.directory)
     }
 
-    pub(super) fn others(&self) -> impl Iterator<Item = NodeId> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
         self.voters.iter().copied().filter(|id| *id != self.local.id)
     }
 }

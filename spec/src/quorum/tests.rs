@@ -59,6 +59,7 @@ fn ask(state: &mut State, request: Request) -> Effects {
 
 fn vote(epoch: i32, candidate: i32, last_epoch: i32, last_end: i64) -> Request {
     Request::Vote(Vote {
+        pre_vote: false,
         epoch: Epoch(epoch),
         candidate: key(candidate),
         voter: key(1),
@@ -109,11 +110,11 @@ fn start_up_order() {
         (elected(0, None, None), &[][..], Role::Unattached, elected(0, None, None)),
         // The log is ahead of the file: the file was lost.
         (elected(2, Some(1), None), &[(3, 1)], Role::Unattached, elected(3, None, None)),
-        (elected(3, Some(1), None), &[(3, 1)], Role::Resigned, elected(3, Some(1), None)),
+        (elected(3, Some(1), None), &[(3, 1)], Role::resigned(), elected(3, Some(1), None)),
         (elected(3, None, Some(1)), &[], candidate.clone(), elected(3, None, Some(1))),
         (elected(3, Some(3), Some(1)), &[], candidate, elected(3, None, Some(1))),
-        (elected(3, Some(3), Some(2)), &[], Role::Follower, elected(3, Some(3), Some(2))),
-        (elected(3, Some(3), None), &[], Role::Follower, elected(3, Some(3), None)),
+        (elected(3, Some(3), Some(2)), &[], Role::FOLLOWER, elected(3, Some(3), Some(2))),
+        (elected(3, Some(3), None), &[], Role::FOLLOWER, elected(3, Some(3), None)),
         (elected(3, None, Some(2)), &[], Role::Unattached, elected(3, None, Some(2))),
         // A leader that is no voter cannot be followed.
         (elected(3, Some(9), None), &[], Role::Unattached, elected(3, Some(9), None)),
@@ -211,7 +212,7 @@ fn no_message_ends_a_node() {
 fn a_restarted_leader_is_named_by_those_who_still_follow_it() {
     // It said itself that it led epoch 4, so being told so contradicts nothing.
     let mut state = node(3, elected(4, Some(1), None), log(&[(4, 5)]));
-    assert_eq!(state.role(), &Role::Resigned);
+    assert_eq!(state.role(), &Role::resigned());
     let effects = ask(&mut state, vote(4, 2, 3, 9));
     assert_eq!(respond(&effects).answer, Answer::Vote(VoteAnswer { granted: false }));
     assert!(refusals(&ask(&mut state, begin(4, 1))).is_empty());
@@ -345,12 +346,211 @@ fn an_answer_that_was_overtaken_changes_nothing() {
 fn a_leader_that_no_majority_fetches_from_resigns() {
     let mut state = leader();
     let effects: Effects = step(&mut state, Event::TimerFired { timer: Timer::CheckQuorum });
-    assert_eq!(state.role(), &Role::Resigned);
+    let successors = vec![NodeId(2), NodeId(3)];
+    assert_eq!(state.role(), &Role::Resigned { successors, acknowledged: BTreeSet::new() });
     assert!(effects.contains(&Effect::LostLeader { epoch: Epoch(1) }));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::WriteElectionState { .. })));
-    // It comes back as candidate of the next epoch, never as leader of this one.
-    step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
-    assert_eq!(state.election(), elected(2, None, Some(1)));
+    // It leaves the epoch, and campaigns like anybody else.
+    let effects: Effects = step(&mut state, Event::TimerFired { timer: Timer::Election });
+    assert_eq!(effects[0], Effect::WriteElectionState { state: elected(2, None, None) });
+    assert_eq!(state.role(), &Role::Unattached);
+    fire(&mut state, Timer::Election);
+    assert!(matches!(state.role(), Role::Prospective { .. }));
+    assert_eq!(state.election(), elected(2, None, None));
+}
+
+fn fire(state: &mut State, timer: Timer) -> Effects {
+    step(state, Event::TimerFired { timer })
+}
+
+/// The other voters' answers to what the node asks now.
+fn answer_votes(state: &mut State, granted: &[(i32, bool)]) -> Effects {
+    let mut effects = Vec::new();
+    for (from, granted) in granted {
+        let asked = requests(state).into_iter().find(|(to, _)| *to == NodeId(*from));
+        let (from, request) = asked.expect("it asks that voter");
+        let ElectionState { epoch, leader, .. } = state.election();
+        let answer = Answer::Vote(VoteAnswer { granted: *granted });
+        let response = Response { epoch, leader, error: Error::None, answer };
+        effects.extend(step(state, Event::Answered { from, request, response }));
+    }
+    effects
+}
+
+fn set(timer: Timer, min_ms: u64, max_ms: u64) -> Effect<u8> {
+    Effect::SetTimer { timer, min_ms, max_ms }
+}
+
+#[test]
+fn a_campaign_begins_with_pre_votes_of_the_present_epoch() {
+    let mut state = node(3, elected(4, None, None), log(&[(4, 5)]));
+    assert!(
+        fire(&mut state, Timer::Election)
+            .iter()
+            .all(|effect| !matches!(effect, Effect::WriteElectionState { .. }))
+    );
+    for (_, request) in requests(&state) {
+        let Request::Vote(vote) = request else { panic!("{request:?}") };
+        assert!(vote.pre_vote && vote.epoch == Epoch(4) && vote.last_epoch == Epoch(4));
+    }
+    let effects = answer_votes(&mut state, &[(2, true)]);
+    assert_eq!(effects[0], Effect::WriteElectionState { state: elected(5, None, Some(1)) });
+    assert!(matches!(state.role(), Role::Candidate { granted, .. } if granted.len() == 1));
+    // Somebody else campaigns too: after a while it asks again in the same epoch, and makes no other.
+    let effects = answer_votes(&mut state, &[(2, false)]);
+    assert_eq!(effects, [set(Timer::Election, 0, 150)]);
+    fire(&mut state, Timer::Election);
+    assert!(matches!(state.role(), Role::Prospective { .. }));
+    answer_votes(&mut state, &[(2, false), (3, false)]);
+    assert_eq!((state.role(), state.election()), (&Role::Unattached, elected(5, None, Some(1))));
+}
+
+#[test]
+fn a_follower_that_would_not_be_elected_goes_on_following() {
+    let mut state = node(3, elected(4, Some(2), None), log(&[(4, 5)]));
+    let requests_before = requests(&state);
+    let effects: Effects = step(&mut state, Event::Unreachable { node: NodeId(2) });
+    assert_eq!(effects, [set(Timer::Fetch, 0, 30)]);
+    let effects: Effects = step(&mut state, Event::Unreachable { node: NodeId(2) });
+    assert!(effects.is_empty(), "the timer runs already");
+    assert_eq!(requests(&state), requests_before, "it still asks its leader");
+    fire(&mut state, Timer::Fetch);
+    // The leader, who does not answer, counts as one that refuses.
+    answer_votes(&mut state, &[(3, false)]);
+    assert_eq!((state.role(), state.election()), (&Role::FOLLOWER, elected(4, Some(2), None)));
+    assert_eq!(requests(&state), requests_before);
+    // That another node is gone is nothing to it.
+    let effects: Effects = step(&mut state, Event::Unreachable { node: NodeId(3) });
+    assert!(effects.is_empty());
+}
+
+#[test]
+fn pre_votes_are_refused_by_who_hears_from_its_leader_and_change_nothing() {
+    let pre_vote = |epoch, last_end| {
+        let Request::Vote(vote) = vote(epoch, 3, 3, last_end) else { unreachable!() };
+        Request::Vote(Vote { pre_vote: true, ..vote })
+    };
+    let granted = |state: &mut State, request| {
+        let before = state.clone();
+        let effects = ask(state, request);
+        assert_eq!(*state, before);
+        respond(&effects).answer == Answer::Vote(VoteAnswer { granted: true })
+    };
+    let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
+    assert!(granted(&mut state, pre_vote(4, 5)), "it has not heard from its leader yet");
+    assert!(!granted(&mut state, pre_vote(4, 4)), "a shorter log");
+    let nothing = FetchAnswer { high_watermark: None, diverging: None, records: None };
+    answered(&mut state, nothing);
+    assert!(!granted(&mut state, pre_vote(4, 5)));
+    step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
+    assert!(granted(&mut state, pre_vote(4, 5)));
+    // Who has voted, and who campaigns itself, says what it would do in the epoch to come.
+    assert!(granted(&mut node(3, elected(4, None, Some(2)), log(&[(3, 5)])), pre_vote(4, 5)));
+    assert!(granted(&mut node(3, elected(4, None, Some(1)), log(&[(3, 5)])), pre_vote(4, 5)));
+    assert!(granted(&mut node(3, elected(4, Some(1), None), log(&[(3, 5)])), pre_vote(4, 5)));
+    assert!(!granted(&mut leader(), pre_vote(1, 9)));
+    // A later epoch counts, as that of any message.
+    let mut state = leader();
+    let effects = ask(&mut state, pre_vote(6, 9));
+    assert_eq!(state.election(), elected(6, None, None));
+    assert_eq!(respond(&effects).answer, Answer::Vote(VoteAnswer { granted: true }));
+}
+
+#[test]
+fn a_leader_that_resigns_names_its_successors() {
+    let mut state = leader();
+    ask(&mut state, Request::Fetch(fetch(1, 3, 1, 1)));
+    step::<u8>(&mut state, Event::Resign);
+    let said = requests(&state);
+    let ids = |successors: &[i32]| successors.iter().copied().map(NodeId).collect::<Vec<_>>();
+    let end = EndQuorumEpoch { epoch: Epoch(1), leader: NodeId(1), successors: ids(&[3, 2]) };
+    assert_eq!(said.len(), 2);
+    assert!(said.iter().all(|(_, request)| *request == Request::EndQuorumEpoch(end.clone())));
+    let (from, request) = said[0].clone();
+    let answer = Answer::EndQuorumEpoch;
+    let (epoch, leader) = (Epoch(1), Some(NodeId(1)));
+    let response = Response { epoch, leader, error: Error::None, answer };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    assert_eq!(requests(&state).len(), 1, "who knows need not be told again");
+
+    // The first campaigns at once, the others later and later, whoever is not named last.
+    for (successors, ms) in [
+        (&[1, 3][..], 0),
+        (&[3, 1], 500),
+        (&[3, 4, 5, 1], 500),
+        (&[3, 4, 1, 5], 250),
+        (&[3], 1000),
+        (&[], 1000),
+    ] {
+        let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
+        let end =
+            EndQuorumEpoch { epoch: Epoch(4), leader: NodeId(2), successors: ids(successors) };
+        let effects = ask(&mut state, Request::EndQuorumEpoch(end));
+        assert!(effects.contains(&set(Timer::Fetch, ms, ms)), "{successors:?}: {effects:?}");
+        assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost });
+    }
+    let mut state = node(3, elected(4, None, None), log(&[(3, 5)]));
+    for (epoch, leader, error) in [
+        (3, 2, Error::FencedLeaderEpoch),
+        (5, 77, Error::InvalidRequest),
+        (5, 1, Error::InvalidRequest),
+    ] {
+        let (epoch, leader) = (Epoch(epoch), NodeId(leader));
+        let end = EndQuorumEpoch { epoch, leader, successors: Vec::new() };
+        assert_eq!(respond(&ask(&mut state, Request::EndQuorumEpoch(end))).error, error);
+        assert_eq!(state.election(), elected(4, None, None));
+    }
+}
+
+#[test]
+fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
+    let config = Config { local: key(9), ..config(3) };
+    let restored = Restored { election: ElectionState::default(), log: log(&[]) };
+    let (mut state, effects) = start::<u8>(config, restored).unwrap();
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::SetTimer { .. })));
+    let asked = |state: &State| {
+        let fetches = requests(state).into_iter().map(|(to, request)| match request {
+            Request::Fetch(fetch) => (to.0, fetch.may_park),
+            other => panic!("{other:?}"),
+        });
+        fetches.collect::<Vec<_>>()
+    };
+    let everybody = [(1, false), (2, false), (3, false)];
+    assert_eq!(asked(&state), everybody);
+    let (from, request) = requests(&state).remove(0);
+    let nothing =
+        || Answer::Fetch(FetchAnswer { high_watermark: None, diverging: None, records: None });
+    let response = Response {
+        epoch: Epoch(4),
+        leader: Some(NodeId(2)),
+        error: Error::FencedLeaderEpoch,
+        answer: nothing(),
+    };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    assert_eq!(asked(&state), [(2, false)]);
+    answered(&mut state, brings(0, 2, 4, 2));
+    step::<u8>(&mut state, Event::Flushed { end: Offset(2) });
+    assert_eq!((state.high_watermark(), asked(&state)), (Some(Offset(2)), vec![(2, true)]));
+    // A leader that says it is none, one that is gone, and one that is silent: the others are asked too.
+    let (from, request) = requests(&state).remove(0);
+    let error = Error::NotLeaderOrFollower;
+    let (epoch, leader) = (Epoch(4), Some(NodeId(2)));
+    let response = Response { epoch, leader, error, answer: nothing() };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    assert_eq!(asked(&state), everybody);
+    // Only the leader's answer counts, whoever else is asked the same.
+    let (from, request) = requests(&state).remove(0);
+    let answer = Answer::Fetch(brings(2, 1, 4, 3));
+    let response = Response { epoch, leader, error: Error::None, answer };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    assert_eq!(state.log().end, Offset(2));
+    let (from, request) = requests(&state).remove(1);
+    let response = Response { epoch, leader, error: Error::None, answer: nothing() };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    assert_eq!(asked(&state), [(2, true)]);
+    assert_eq!(fire(&mut state, Timer::Fetch), [set(Timer::Fetch, 2000, 2000)]);
+    assert_eq!(asked(&state), everybody);
+    assert_eq!(state.election(), elected(4, Some(2), None));
 }
 
 #[test]

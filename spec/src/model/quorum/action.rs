@@ -20,7 +20,7 @@ pub struct Rpc {
     pub from: NodeId,
     /// Who is asked.
     pub to: NodeId,
-    /// `Vote`, `BeginQuorumEpoch` or `Fetch`.
+    /// Its name in Kafka, or `PreVote`.
     pub kind: &'static str,
     /// Whether the receiver crashed while it acted.
     pub receiver: Option<Cut>,
@@ -37,7 +37,7 @@ pub struct Leg {
     pub from: NodeId,
     /// Who is asked.
     pub to: NodeId,
-    /// `Vote`, `BeginQuorumEpoch` or `Fetch`.
+    /// Its name in Kafka, or `PreVote`.
     pub kind: &'static str,
     /// Whether it is the answer, on its way back.
     pub answer: bool,
@@ -54,7 +54,7 @@ impl fmt::Display for Leg {
 /// Something that can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The timer of a node that does not lead fires, and it campaigns.
+    /// The timer of a node that does not lead fires.
     Timeout(NodeId, Option<Cut>),
     /// A client proposes the next value to a leader.
     Propose(NodeId, Option<Cut>),

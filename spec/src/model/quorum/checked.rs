@@ -51,13 +51,16 @@ pub enum Witness {
     Flush,
     Crash,
     CrashInsideStep,
+    PreVote,
     Vote,
     BeginQuorumEpoch,
+    EndQuorumEpoch,
     Fetch,
     AnswerLost,
     PartialFetch,
     Unattached,
     Follower,
+    Prospective,
     Candidate,
     Leader,
     Resigned,
@@ -65,7 +68,7 @@ pub enum Witness {
 
 impl Witness {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::LeaderElected,
         Self::ValueCommitted,
         Self::DivergentSuffixTruncated,
@@ -76,13 +79,16 @@ impl Witness {
         Self::Flush,
         Self::Crash,
         Self::CrashInsideStep,
+        Self::PreVote,
         Self::Vote,
         Self::BeginQuorumEpoch,
+        Self::EndQuorumEpoch,
         Self::Fetch,
         Self::AnswerLost,
         Self::PartialFetch,
         Self::Unattached,
         Self::Follower,
+        Self::Prospective,
         Self::Candidate,
         Self::Leader,
         Self::Resigned,
@@ -101,13 +107,16 @@ impl Witness {
             Self::Flush => "action: flush",
             Self::Crash => "action: crash and restart",
             Self::CrashInsideStep => "action: crash inside a step",
+            Self::PreVote => "action: PreVote",
             Self::Vote => "action: Vote",
             Self::BeginQuorumEpoch => "action: BeginQuorumEpoch",
+            Self::EndQuorumEpoch => "action: EndQuorumEpoch",
             Self::Fetch => "action: Fetch",
             Self::AnswerLost => "action: answer lost",
             Self::PartialFetch => "action: fetch that brings a part",
             Self::Unattached => "role: Unattached",
             Self::Follower => "role: Follower",
+            Self::Prospective => "role: Prospective",
             Self::Candidate => "role: Candidate",
             Self::Leader => "role: Leader",
             Self::Resigned => "role: Resigned",
@@ -130,6 +139,7 @@ impl Witness {
             Self::LeaderResigned | Self::Resigned => {
                 elects && (resign || crash && (several || epochs >= 2))
             }
+            Self::EndQuorumEpoch => elects && several && (resign || crash),
             Self::Crash => crash,
             Self::CrashInsideStep => crash && elects,
             Self::PartialFetch => elects && several && (values >= 1 || epochs >= 2),
@@ -138,10 +148,12 @@ impl Witness {
             Self::AnswerLost => elects && several && !network.remembers(),
             Self::Timeout => elects && (several || epochs >= 2),
             // The only voter leads in the step in which it campaigns.
-            Self::Vote
+            Self::PreVote
+            | Self::Vote
             | Self::BeginQuorumEpoch
             | Self::Fetch
             | Self::Follower
+            | Self::Prospective
             | Self::Candidate => elects && several,
             // Where nobody is ever elected, the properties hold of nothing.
             Self::LeaderElected => true,
@@ -211,7 +223,9 @@ fn witnessed(successor: &Successor) -> u64 {
 
 fn asked(kind: &str) -> Witness {
     match kind {
+        "PreVote" => Witness::PreVote,
         "Vote" => Witness::Vote,
+        "EndQuorumEpoch" => Witness::EndQuorumEpoch,
         "Fetch" => Witness::Fetch,
         _ => Witness::BeginQuorumEpoch,
     }
@@ -221,10 +235,11 @@ fn roles(world: &World) -> u64 {
     world.nodes.iter().fold(0, |seen, node| {
         seen | match node.state.role() {
             Role::Unattached => bit(Witness::Unattached),
-            Role::Follower => bit(Witness::Follower),
+            Role::Follower { .. } => bit(Witness::Follower),
+            Role::Prospective { .. } => bit(Witness::Prospective),
             Role::Candidate { .. } => bit(Witness::Candidate),
             Role::Leader { .. } => bit(Witness::Leader) | bit(Witness::LeaderElected),
-            Role::Resigned => bit(Witness::Resigned),
+            Role::Resigned { .. } => bit(Witness::Resigned),
         }
     })
 }
@@ -365,6 +380,9 @@ impl stateright::Model for QuorumModel {
             P::always(name(6), holds::<6>),
             P::always(name(7), holds::<7>),
             P::always(name(8), holds::<8>),
+            P::always(name(9), holds::<9>),
+            P::always(name(10), holds::<10>),
+            P::always(name(11), holds::<11>),
         ]
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::action::Cut;
 use super::world::{Node, Value, World, summary};
 use crate::quorum::properties::{self, Property, Violations};
-use crate::quorum::{Effect, ElectionState, Event, ReadFrom, Response, Restored, State, step};
+use crate::quorum::{
+    Effect, ElectionState, Event, ReadFrom, Response, Restored, Role, State, step,
+};
 use crate::types::Offset;
 
 /// A world in the making.
@@ -87,6 +89,8 @@ impl Draft {
         let mut after = old.state.clone();
         let effects = step(&mut after, event.clone());
         let mut outcomes = Vec::new();
+        let campaigns = properties::campaign_has_pre_votes(&old.state, event, &after);
+        let broken = if campaigns { 0 } else { Property::CampaignHasPreVotes.bit() };
         if self.world.crashes_left != Some(0) {
             for done in 1..effects.len() {
                 // After an effect that neither the disk nor anybody else sees, it is as before it.
@@ -126,10 +130,22 @@ impl Draft {
         }
         let mut whole = self.clone();
         whole.carry_out(node, &after, &effects, effects.len());
+        whole.violations |= broken;
         let actor = Rc::make_mut(&mut whole.world.nodes[node]);
+        actor.promised &= keeps_asking(&actor.state, &after);
         actor.state = after;
         actor.forget_idle();
         outcomes.push((whole, None));
         outcomes
     }
+}
+
+/// Whether a prospective node asks for the same pre-votes after a step.
+fn keeps_asking(before: &State, after: &State) -> bool {
+    let asks = |state: &State| {
+        let State { role, election, log, .. } = state;
+        let prospective = matches!(role, Role::Prospective { .. });
+        prospective.then(|| (election.epoch, log.last_epoch(), log.end))
+    };
+    asks(before) == asks(after)
 }

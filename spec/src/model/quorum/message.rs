@@ -3,8 +3,8 @@
 use super::pack::{Bits, Renaming};
 use super::world::{OPENS, Value};
 use crate::quorum::{
-    Answer, Batch, BeginQuorumEpoch, Diverging, Error, Fetch, FetchAnswer, Request, Response, Vote,
-    VoteAnswer,
+    Answer, Batch, BeginQuorumEpoch, Diverging, EndQuorumEpoch, Error, Fetch, FetchAnswer, Request,
+    Response, Vote, VoteAnswer,
 };
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
@@ -30,18 +30,11 @@ pub struct Message {
 /// The request's name in Kafka.
 pub(super) fn kind(request: &Request) -> &'static str {
     match request {
+        Request::Vote(Vote { pre_vote: true, .. }) => "PreVote",
         Request::Vote(_) => "Vote",
         Request::BeginQuorumEpoch(_) => "BeginQuorumEpoch",
+        Request::EndQuorumEpoch(_) => "EndQuorumEpoch",
         Request::Fetch(_) => "Fetch",
-    }
-}
-
-/// The epoch that a request speaks of.
-pub(super) fn epoch(request: &Request) -> Epoch {
-    match request {
-        Request::Vote(vote) => vote.epoch,
-        Request::BeginQuorumEpoch(begin) => begin.epoch,
-        Request::Fetch(fetch) => fetch.epoch,
     }
 }
 
@@ -81,14 +74,20 @@ impl Message {
         to.put(names.node(Some(self.from)), ID);
         to.put(names.node(Some(self.to)), ID);
         match &self.request {
-            Request::Vote(Vote { epoch, last_epoch, last_end, .. }) => {
+            Request::Vote(Vote { pre_vote, epoch, last_epoch, last_end, .. }) => {
                 to.put(0, KIND);
+                to.put(u64::from(*pre_vote), 1);
                 to.put(epoch.0 as u64, NUMBER);
                 to.put(last_epoch.0 as u64, NUMBER);
                 to.put(last_end.0 as u64, NUMBER);
             }
             Request::BeginQuorumEpoch(BeginQuorumEpoch { epoch, .. }) => {
                 to.put(1, KIND);
+                to.put(epoch.0 as u64, NUMBER);
+            }
+            // Whom it names as successors only paces them, and the model's nodes do not remember.
+            Request::EndQuorumEpoch(EndQuorumEpoch { epoch, .. }) => {
+                to.put(3, KIND);
                 to.put(epoch.0 as u64, NUMBER);
             }
             Request::Fetch(Fetch { epoch, offset, last_fetched_epoch, high_watermark, .. }) => {
@@ -107,7 +106,7 @@ impl Message {
             to.put(error.expect("all errors are listed") as u64, ERROR);
             match answer {
                 Answer::Vote(VoteAnswer { granted }) => to.put(u64::from(*granted), 1),
-                Answer::BeginQuorumEpoch => {}
+                Answer::BeginQuorumEpoch | Answer::EndQuorumEpoch => {}
                 Answer::Fetch(FetchAnswer { high_watermark, diverging, records }) => {
                     to.put(end(*high_watermark), NUMBER);
                     to.put(u64::from(diverging.is_some()), 1);
@@ -145,6 +144,7 @@ impl Message {
         let (from, to) = (id(&mut bits), id(&mut bits));
         let request = match bits.get(KIND) {
             0 => Request::Vote(Vote {
+                pre_vote: bits.get(1) == 1,
                 epoch: epoch(&mut bits),
                 candidate: key(from),
                 voter: key(to),
@@ -156,13 +156,18 @@ impl Message {
                 leader: from,
                 voter: key(to),
             }),
+            3 => Request::EndQuorumEpoch(EndQuorumEpoch {
+                epoch: epoch(&mut bits),
+                leader: from,
+                successors: Vec::new(),
+            }),
             _ => Request::Fetch(Fetch {
                 epoch: epoch(&mut bits),
                 replica: key(from),
                 offset: offset(&mut bits),
                 last_fetched_epoch: epoch(&mut bits),
                 high_watermark: offset(&mut bits),
-                may_park: true,
+                may_park: false,
             }),
         };
         let answer = (bits.get(1) == 1).then(|| Response {
@@ -172,6 +177,7 @@ impl Message {
             answer: match &request {
                 Request::Vote(_) => Answer::Vote(VoteAnswer { granted: bits.get(1) == 1 }),
                 Request::BeginQuorumEpoch(_) => Answer::BeginQuorumEpoch,
+                Request::EndQuorumEpoch(_) => Answer::EndQuorumEpoch,
                 Request::Fetch(fetch) => Answer::Fetch(FetchAnswer {
                     high_watermark: some(offset(&mut bits)),
                     diverging: (bits.get(1) == 1)

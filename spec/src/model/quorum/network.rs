@@ -4,9 +4,13 @@ use std::rc::Rc;
 
 use super::action::{Action, Cut, Leg, Rpc};
 use super::draft::Draft;
-use super::message::{Brought, Message, epoch, kind};
+use super::message::{Brought, Message, kind};
 use super::world::{Next, World, batches, index};
-use crate::quorum::{Answer, Event, Fetch, Request, Role, State, requests};
+use crate::quorum::properties::{self, Property};
+use crate::quorum::{
+    Answer, Error, Event, Request, Response, Role, State, Vote, VoteAnswer, asked_the_same,
+    requests,
+};
 use crate::types::NodeId;
 
 /// How messages travel. The first form is the one that is searched far; the others are literal, cost much
@@ -52,7 +56,7 @@ impl Network {
 
 /// Whether a node still has this to say.
 fn asks(state: &State, to: NodeId, request: &Request) -> bool {
-    requests(state).iter().any(|(whom, asked)| *whom == to && asked == request)
+    requests(state).iter().any(|(whom, asked)| *whom == to && asked_the_same(asked, request))
 }
 
 impl World {
@@ -62,7 +66,12 @@ impl World {
 
     /// The same nodes, with nothing under way: what the other forms are compared by.
     #[must_use]
-    pub fn without_messages(self) -> Self {
+    pub fn without_messages(mut self) -> Self {
+        for node in &mut self.nodes {
+            if node.promised {
+                Rc::make_mut(node).promised = false;
+            }
+        }
         Self { network: Network::Rpc, messages: Vec::new(), ..self }
     }
 
@@ -116,9 +125,11 @@ impl World {
         let receiver = self.state(*to);
         let election = receiver.election;
         let acts = || match request {
-            _ if epoch(request) != election.epoch => epoch(request) > election.epoch,
-            Request::Vote(_) => election.voted.is_none() && election.leader.is_none(),
-            Request::BeginQuorumEpoch(_) => election.leader.is_none(),
+            _ if request.epoch() != election.epoch => request.epoch() > election.epoch,
+            Request::Vote(Vote { pre_vote, .. }) => {
+                !pre_vote && election.voted.is_none() && election.leader.is_none()
+            }
+            Request::BeginQuorumEpoch(_) | Request::EndQuorumEpoch(_) => election.leader.is_none(),
             Request::Fetch(_) => receiver.is_leader(),
         };
         acts() || asks(self.state(*from), *to, request)
@@ -130,17 +141,25 @@ impl World {
         let asker = self.state(*from);
         let election = asker.election;
         let tells = match (&asker.role, request, &answer.answer) {
-            (Role::Candidate { .. }, Request::Vote(_), Answer::Vote(answer)) => answer.granted,
-            (Role::Leader { .. }, Request::BeginQuorumEpoch(_), _) => false,
-            (Role::Follower, Request::Fetch(fetch), Answer::Fetch(answer)) => {
-                answer.diverging.is_some()
-                    || answer.records.is_some()
-                    || answer.high_watermark > Some(fetch.high_watermark)
+            (
+                Role::Prospective { .. } | Role::Candidate { .. },
+                Request::Vote(_),
+                Answer::Vote(answer),
+            ) => {
+                // A prospective node that is refused may give up; it may do so by its timer just as well.
+                answer.granted
+            }
+            (Role::Leader { .. }, Request::BeginQuorumEpoch(_), _)
+            | (Role::Resigned { .. }, Request::EndQuorumEpoch(_), _) => false,
+            (Role::Follower { .. }, Request::Fetch(fetch), Answer::Fetch(found)) => {
+                found.diverging.is_some()
+                    || found.records.is_some()
+                    || found.high_watermark > Some(fetch.high_watermark)
             }
             _ => return false,
         };
         let names_leader = answer.leader.is_some() && election.leader.is_none();
-        epoch(request) == election.epoch
+        request.epoch() == election.epoch
             && (answer.epoch > election.epoch
                 || answer.epoch == election.epoch && (names_leader || tells))
     }
@@ -150,7 +169,14 @@ impl Next<'_> {
     /// What can be done about that which `from` has to say now.
     pub(super) fn requests(&mut self, from: usize) {
         let id = self.world.nodes[from].id();
-        for (to, request) in requests(&self.world.nodes[from].state) {
+        let state = &self.world.nodes[from].state;
+        for (to, request) in requests(state) {
+            if !properties::epoch_is_not_invented(state, &request) {
+                let mut draft = Draft::of(self.world);
+                draft.violations |= Property::EpochNotInvented.bit();
+                let message = Message { from: id, to, request: request.clone(), answer: None };
+                self.keep(draft, Action::Send(leg(&message)));
+            }
             match self.world.network {
                 Network::Rpc => self.rpc(from, index(to), &request),
                 Network::Slots | Network::LateSlots => {
@@ -173,7 +199,7 @@ impl Next<'_> {
     pub(super) fn messages(&mut self) {
         for message in &self.world.messages {
             match &message.answer {
-                None => self.receive(message, &message.request),
+                None => self.receive(message),
                 Some(answer) => self.arrive(message, answer),
             }
             if !self.world.network.remembers() {
@@ -184,25 +210,15 @@ impl Next<'_> {
         }
     }
 
-    /// A request reaches its receiver; `request` is the message's, or a fetch that has waited for long.
-    fn receive(&mut self, message: &Message, request: &Request) {
+    /// A request reaches its receiver.
+    fn receive(&mut self, message: &Message) {
         let network = self.world.network;
         let to = index(message.to);
-        let asked = Event::Requested { request: request.clone() };
+        let asked = Event::Requested { request: message.request.clone() };
         for (mut draft, receiver) in Draft::of(self.world).outcomes(to, &asked) {
             let mut answers = self.answers(&mut draft, to, receiver);
             if answers.is_empty() {
-                match request {
-                    // It waits where it is, and its time may be up at any moment: the answer is then empty,
-                    // which matters only where it fills a slot.
-                    Request::Fetch(fetch)
-                        if receiver.is_none() && fetch.may_park && !network.remembers() =>
-                    {
-                        let over = Fetch { may_park: false, ..fetch.clone() };
-                        self.receive(message, &Request::Fetch(over));
-                    }
-                    _ => draft.world.forget(message),
-                }
+                draft.world.forget(message);
                 self.keep(draft, Action::Receive(leg(message), receiver, None));
                 continue;
             }
@@ -256,6 +272,12 @@ impl Next<'_> {
         let asked = Event::Requested { request: request.clone() };
         for (mut draft, receiver) in Draft::of(self.world).outcomes(to, &asked) {
             for (take, partial, response) in self.answers(&mut draft, to, receiver) {
+                if promises(&draft, from, request, &response) {
+                    let mut draft = draft.clone();
+                    Rc::make_mut(&mut draft.world.nodes[from]).promise();
+                    self.keep(draft, rpc(receiver, None, None));
+                    continue;
+                }
                 let event = Event::Answered { from: ids.1, request: request.clone(), response };
                 for (mut draft, sender) in draft.outcomes(from, &event) {
                     draft.partial = partial;
@@ -263,6 +285,28 @@ impl Next<'_> {
                 }
             }
             self.keep(draft, rpc(receiver, None, None));
+        }
+    }
+
+    /// The last pre-vote that a node needs arrives.
+    pub(super) fn promise(&mut self, node: usize) {
+        let mut start = Draft::of(self.world);
+        let asker = Rc::make_mut(&mut start.world.nodes[node]);
+        let (id, State { config, election, role, .. }) = (asker.id(), &mut asker.state);
+        let Role::Prospective { granted, .. } = role else { return };
+        let Some(from) = config.others().last() else { return };
+        // Whose pre-votes these are makes no difference any more.
+        *granted = config.voters.iter().copied().filter(|voter| *voter != from).collect();
+        let epoch = election.epoch;
+        let answer = Answer::Vote(VoteAnswer { granted: true });
+        let response = Response { epoch, leader: None, error: Error::None, answer };
+        let still = requests(&asker.state).into_iter().find(|(to, _)| *to == from);
+        let Some((_, request)) = still else { return };
+        let message = Message { from: id, to: from, request: request.clone(), answer: None };
+        let leg = Leg { answer: true, ..leg(&message) };
+        let event = Event::Answered { from, request, response };
+        for (draft, cut) in start.outcomes(node, &event) {
+            self.keep(draft, Action::Arrive(leg, cut, 0));
         }
     }
 
@@ -292,4 +336,19 @@ impl Next<'_> {
 fn leg(message: &Message) -> Leg {
     let Message { from, to, request, answer } = message;
     Leg { from: *from, to: *to, kind: kind(request), answer: answer.is_some() }
+}
+
+/// Whether an answer is the last pre-vote that `from` needs.
+fn promises(draft: &Draft, from: usize, request: &Request, answer: &Brought) -> bool {
+    let State { config, election, role: Role::Prospective { granted, .. }, .. } =
+        &draft.world.nodes[from].state
+    else {
+        return false;
+    };
+    let counts = answer.epoch == election.epoch
+        && (answer.leader.is_none() || answer.leader == election.leader);
+    counts
+        && matches!(request, Request::Vote(Vote { pre_vote: true, .. }))
+        && matches!(answer.answer, Answer::Vote(VoteAnswer { granted: true }))
+        && config.is_majority(granted.len() + 1)
 }

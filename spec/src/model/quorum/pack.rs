@@ -8,7 +8,7 @@ use super::message::{MOST_ENTRIES, Message};
 use super::network::Network;
 use super::world::{Bounds, BoundsError, MOST_NODES, Node, Value, World, configuration, summary};
 use crate::quorum::properties::{Entry, Violations};
-use crate::quorum::{ElectionState, Progress, Role, State};
+use crate::quorum::{Contact, ElectionState, Progress, Role, State};
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
 const WORDS: usize = 8;
@@ -196,7 +196,7 @@ fn permute_ties(order: &mut [u8], signatures: &[u64], from: usize, visit: &mut i
 /// Mixes all of a node that does not depend on names. Nodes that renaming can exchange have equal
 /// signatures; that others might have them too costs time and no more.
 fn signature(node: &Node) -> u64 {
-    let Node { state, log } = node;
+    let Node { state, log, promised } = node;
     let State { config, election, role, log: summary, high_watermark } = state;
     let mut mix = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |value: u64| mix = (mix ^ value).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
@@ -207,7 +207,9 @@ fn signature(node: &Node) -> u64 {
     add(summary.flushed.0 as u64);
     add(high_watermark.map_or(0, |to| to.0 as u64));
     match role {
-        Role::Candidate { granted, .. } => add(granted.len() as u64),
+        Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
+            add((granted.len() as u64) << 1 | u64::from(*promised));
+        }
         Role::Leader { progress, .. } => {
             let mut ends: Vec<i64> = progress.values().map(|known| known.end.0).collect();
             ends.sort_unstable();
@@ -226,10 +228,12 @@ fn signature(node: &Node) -> u64 {
 fn role_number(role: &Role) -> u64 {
     match role {
         Role::Unattached => 0,
-        Role::Follower => 1,
+        Role::Follower { contact: Contact::Fetched } => 1,
         Role::Candidate { .. } => 2,
         Role::Leader { .. } => 3,
-        Role::Resigned => 4,
+        Role::Resigned { .. } => 4,
+        Role::Prospective { .. } => 5,
+        Role::Follower { .. } => 6,
     }
 }
 
@@ -246,7 +250,7 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
     to.put(u64::from(world.used), OFFSET);
     names.entries(&mut to, &world.committed);
     for node in order {
-        let Node { state, log } = &*world.nodes[usize::from(*node)];
+        let Node { state, log, promised } = &*world.nodes[usize::from(*node)];
         to.put(role_number(&state.role), ROLE);
         to.put(state.election.epoch.0 as u64, EPOCH);
         to.put(names.node(state.election.leader), ID);
@@ -256,7 +260,8 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
         names.entries(&mut to, log);
         let id = |place: &u8| NodeId(i32::from(*place) + 1);
         match &state.role {
-            Role::Candidate { granted, .. } => {
+            Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
+                to.put(u64::from(*promised), 1);
                 for other in order {
                     to.put(u64::from(granted.contains(&id(other))), 1);
                 }
@@ -324,9 +329,10 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
     let log = read_log(from);
     let ids = || (1..=i32::from(count)).map(NodeId);
     let summary = summary(&log, flushed);
+    let promised = matches!(role, 2 | 5) && from.get(1) == 1;
     let role = match role {
         0 => Role::Unattached,
-        1 => Role::Follower,
+        1 => Role::Follower { contact: Contact::Fetched },
         2 => Role::Candidate {
             granted: ids().filter(|_| from.get(1) == 1).collect(),
             refused: BTreeSet::new(),
@@ -348,7 +354,12 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
             heard: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
         },
-        _ => Role::Resigned,
+        4 => Role::resigned(),
+        5 => Role::Prospective {
+            granted: ids().filter(|_| from.get(1) == 1).collect(),
+            refused: BTreeSet::new(),
+        },
+        _ => Role::FOLLOWER,
     };
     let state = State {
         config,
@@ -357,7 +368,7 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
         log: summary,
         high_watermark: (high_watermark > Offset::ZERO).then_some(high_watermark),
     };
-    Node { state, log }
+    Node { state, log, promised }
 }
 
 impl fmt::Debug for Packed {
@@ -406,13 +417,16 @@ impl fmt::Display for Node {
         let State { election, role, log, high_watermark, .. } = &self.state;
         let name = match role {
             Role::Unattached => "Unattached",
-            Role::Follower => "Follower",
+            Role::Follower { .. } => "Follower",
+            Role::Prospective { .. } => "Prospective",
             Role::Candidate { .. } => "Candidate",
             Role::Leader { .. } => "Leader",
-            Role::Resigned => "Resigned",
+            Role::Resigned { .. } => "Resigned",
         };
         write!(f, "{name} e{}", election.epoch)?;
-        if let (Role::Follower, Some(leader)) = (role, election.leader) {
+        if let (Role::Follower { .. } | Role::Prospective { .. }, Some(leader)) =
+            (role, election.leader)
+        {
             write!(f, " of {leader}")?;
         }
         if let Some(voted) = election.voted {
@@ -425,7 +439,9 @@ impl fmt::Display for Node {
             write!(f, " hw {high_watermark}")?;
         }
         match role {
-            Role::Candidate { granted, .. } => write!(f, " votes {}", granted.len()),
+            Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
+                write!(f, " votes {}", granted.len())
+            }
             Role::Leader { progress, .. } => {
                 progress.iter().try_for_each(|(id, known)| write!(f, " {id}@{}", known.end))
             }

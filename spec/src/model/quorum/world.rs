@@ -9,8 +9,8 @@ use super::message::Message;
 use super::network::Network;
 use crate::quorum::properties::{self, Entry, NodeView, Violations};
 use crate::quorum::{
-    Batch, Config, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Restored, Role, State,
-    Timeouts, Timer, start,
+    Batch, Config, Contact, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Restored, Role,
+    State, Timeouts, Timer, start,
 };
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
@@ -68,6 +68,9 @@ pub struct Node {
     pub state: State,
     /// Its log; the part from `state.log().flushed` on may be lost in a crash.
     pub log: Vec<Entry<Value>>,
+    /// The pre-vote that completes a majority is on its way, where requests are whole RPCs. Nobody records a pre-vote: when
+    /// it arrives, whoever gave it may long have given it to another, or campaign itself.
+    pub promised: bool,
 }
 
 /// All nodes, and what was seen of them from outside.
@@ -179,10 +182,19 @@ impl Node {
             )
         };
         assert!(!effects.iter().any(seen), "a start is seen from outside");
-        let mut node = Self { state, log: log.to_vec() };
+        let mut node = Self { state, log: log.to_vec(), promised: false };
         node.carry_out(&effects);
         node.forget_idle();
         node
+    }
+
+    /// A majority would vote for it, and the last to say so has said so. Who they are makes no difference any more.
+    pub(super) fn promise(&mut self) {
+        let id = self.id();
+        if let Role::Prospective { granted, .. } = &mut self.state.role {
+            granted.retain(|voter| *voter == id);
+            self.promised = true;
+        }
     }
 
     pub(super) fn id(&self) -> NodeId {
@@ -223,11 +235,24 @@ impl Node {
                 acknowledged.clear();
                 progress.retain(|_, known| known.end > Offset::ZERO);
             }
-            Role::Candidate { refused, .. } => refused.clear(),
+            Role::Prospective { refused, .. } | Role::Candidate { refused, .. } => refused.clear(),
             // The vote for another is kept on disk beside the leader, but once there is a leader no
             // rule reads it: votes are refused in this epoch, and a restart follows the leader.
-            Role::Follower => self.state.election.voted = None,
-            _ => {}
+            Role::Follower { contact } => {
+                // Timers fire at any time here, so all that it decides is whether a pre-vote is refused. The model's
+                // followers never refuse one for that: each may have lost its leader, rightly or not, at any moment.
+                *contact = Contact::None;
+            }
+            Role::Resigned { successors, acknowledged } => {
+                successors.clear();
+                acknowledged.clear();
+            }
+            Role::Unattached => {}
+        }
+        if self.state.election.leader.is_some() {
+            // A vote is kept on disk beside the leader, but once there is a leader no rule reads it: votes are
+            // refused in this epoch, and a restart follows the leader.
+            self.state.election.voted = None;
         }
     }
 }
@@ -283,11 +308,11 @@ impl Next<'_> {
     }
 
     fn local_actions(&mut self, node: usize) {
-        let Node { state, .. } = &*self.world.nodes[node];
+        let Node { state, promised, .. } = &*self.world.nodes[node];
         let id = state.config.local.id;
         let State { role, election, log, .. } = state;
         let timer = match role {
-            Role::Follower => Some(Timer::Fetch),
+            Role::Follower { .. } => Some(Timer::Fetch),
             Role::Leader { .. } => None,
             _ => Some(Timer::Election),
         };
@@ -296,6 +321,9 @@ impl Next<'_> {
             self.act(node, &event, |cut| Action::Timeout(id, cut));
         } else if self.bounds.resign {
             self.act(node, &Event::Resign, |_| Action::Resign(id));
+        }
+        if *promised {
+            self.promise(node);
         }
         // Whether it leads is for the core to say.
         if self.world.used < self.bounds.values {
@@ -333,7 +361,7 @@ impl Next<'_> {
         if self.world.crashes_left == Some(0) {
             return;
         }
-        let Node { state, log } = &*self.world.nodes[node];
+        let Node { state, log, .. } = &*self.world.nodes[node];
         for keeps in state.log.flushed.0 as usize..=log.len() {
             let mut draft = Draft::of(self.world);
             draft.crash(node, state.election, keeps);
