@@ -107,6 +107,11 @@ impl Node {
         self.config().map(|config| config.voters.iter().map(|id| id.0).collect())
     }
 
+    /// Whether it votes, as far as it has started.
+    pub(super) fn is_voter(&self) -> bool {
+        self.config().is_some_and(|config| config.voters.contains(&config.local.id))
+    }
+
     pub(super) fn view(&self) -> Option<NodeView<'_, Content>> {
         let Running { config, state, disk, expected, .. } = self.running.as_ref()?;
         Some(NodeView {
