@@ -8,7 +8,7 @@ created through the broker all the time. Each round has every kind of fault once
 at a time. While there is one that leaves a majority, a creation that was sent after it began must be acknowledged; then all is mended, and one
 that was sent after that must be. At the end: every acknowledged topic
 is in the metadata log of each controller, none is there twice, the logs are the same up to the high watermark, and
-`kraftig-check replay` accepts the traces of all nodes together. --break does something wrong on purpose to show that it is seen.
+`kraftig-check replay` accepts the traces of all nodes together; after the first seed each of these is shown to be refused with one thing changed.
 
 Environment: KRAFTIG_CHECK (default target/release/kraftig-check), and KRAFTIG as everywhere here. Needs confluent-kafka.
 """
@@ -36,9 +36,9 @@ a = arguments(
     controllers={"type": int, "default": 3, "choices": [3, 5]},
     rounds={"type": int, "default": 1},
     every_ms={"type": float, "default": 20.0, "help": "a creation this often"},
-    **{"break": {"choices": ["promise", "trace", "log"], "help": "promise: count a topic that nobody created; trace: drop a line; log: change a byte"}},
+    **{"break": {"choices": ["promise", "trace", "log"], "help": "count a topic that nobody created as acknowledged, drop a line of a trace, change a bit of a log: it must be seen, and the status 1"}},
 )
-broken = getattr(a, "break")
+spoiled = getattr(a, "break")
 check = Checks()
 KRAFTIG_CHECK = Path(os.environ.get("KRAFTIG_CHECK", ROOT / "target" / "release" / "kraftig-check")).absolute()
 PROGRESS_S = 30  # until a creation is acknowledged again
@@ -333,13 +333,6 @@ class Run:
 
     def logs(self, high):
         acknowledged = set(self.load.acknowledged)
-        if broken == "promise":
-            acknowledged.add("nobody-created-this")
-        if broken == "log":
-            file = self.controllers[1].metadata_log
-            data = bytearray(file.read_bytes())
-            data[len(data) // 2] ^= 1
-            file.write_bytes(data)
         first = self.batches(self.controllers[0], high)
         for node in self.controllers[1:]:
             other = self.batches(node, high)
@@ -358,13 +351,40 @@ class Run:
 
     def replay(self):
         traces = [node.trace for node in self.nodes.values()]
-        if broken == "trace":
-            lines = traces[0].read_text().splitlines(keepends=True)
-            at = next(i for i in range(len(lines) // 2, len(lines)) if '"effect"' in lines[i])
-            traces[0].write_text("".join(lines[:at] + lines[at + 1:]))
         r = run(KRAFTIG_CHECK, "replay", *traces, ok=False, limit=600)
         eq(r.returncode, 0, f"status of kraftig-check replay ({one_line(r.stdout + r.stderr)})")
         print("    " + one_line(r.stdout), flush=True)
+
+    # ---------- what must not hold
+    def promise(self):
+        """A topic that nobody created counts as acknowledged."""
+        self.load.acknowledged["nobody-created-this"] = (0, 0)
+
+    def log(self):
+        """One bit of one controller's log is another."""
+        file = self.controllers[1].metadata_log
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+
+    def trace(self):
+        """One line of one trace is missing."""
+        file = self.controllers[0].trace
+        lines = file.read_text().splitlines(keepends=True)
+        at = next(i for i in range(len(lines) // 2, len(lines)) if '"effect"' in lines[i])
+        file.write_text("".join(lines[:at] + lines[at + 1:]))
+
+    BREAKS = {"promise": (promise, logs), "log": (log, logs), "trace": (trace, replay)}
+
+    def broken(self, name, *args):
+        spoil, judge = self.BREAKS[name]
+        spoil(self)
+        try:
+            judge(self, *args)
+        except AssertionError as e:
+            print("    " + one_line(str(e), 200), flush=True)
+        else:
+            raise AssertionError("it was not seen")
 
     def clear(self):
         for node in self.nodes.values():
@@ -379,8 +399,15 @@ def seed(number):
     if check(f"seed {number}: start", r.start) and check(f"seed {number}: faults and progress", r.disturb):
         high = check(f"seed {number}: all voters catch up, all nodes stop", r.settle)
         if high:
-            check(f"seed {number}: topics and logs", r.logs, high)
-            check(f"seed {number}: the traces of all replay together", r.replay)
+            if spoiled:
+                r.BREAKS[spoiled][0](r)
+            good = check(f"seed {number}: topics and logs", r.logs, high)
+            good = check(f"seed {number}: the traces of all replay together", r.replay) and good
+            if good and number == a.seed:
+                check("refused: a trace without a line", r.broken, "trace")
+                check("refused: a promise that was not kept", r.broken, "promise", high)
+                r.load.acknowledged.pop("nobody-created-this")
+                check("refused: a log with another bit", r.broken, "log", high)
     r.clear()
 
 
