@@ -393,11 +393,11 @@ impl<P> Step<'_, P> {
             return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
         }
         let newer = response.epoch > self.state.election.epoch;
+        let free = newer || self.state.election.leader.is_none();
         match response.leader {
             Some(leader)
-                if newer
-                    || self.state.election.leader.is_none()
-                    || mutant!(FollowsItself: leader == self.state.config.local.id, else false) =>
+                if mutant!(FollowsItself:
+                    free || leader == self.state.config.local.id, else free) =>
             {
                 return self.become_follower(response.epoch, leader);
             }

@@ -444,7 +444,7 @@ fn pre_votes_are_refused_by_who_hears_from_its_leader_and_change_nothing() {
     assert!(!granted(&mut state, pre_vote(4, 5)));
     step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
     assert!(granted(&mut state, pre_vote(4, 5)));
-    // Who has voted, and who campaigns itself, says what it would do in the epoch to come.
+    // Who has voted, and who is a candidate itself, says what it would do in the epoch to come.
     assert!(granted(&mut node(3, elected(4, None, Some(2)), log(&[(3, 5)])), pre_vote(4, 5)));
     assert!(granted(&mut node(3, elected(4, None, Some(1)), log(&[(3, 5)])), pre_vote(4, 5)));
     assert!(granted(&mut node(3, elected(4, Some(1), None), log(&[(3, 5)])), pre_vote(4, 5)));
@@ -454,6 +454,28 @@ fn pre_votes_are_refused_by_who_hears_from_its_leader_and_change_nothing() {
     let effects = ask(&mut state, pre_vote(6, 9));
     assert_eq!(state.election(), elected(6, None, None));
     assert_eq!(respond(&effects).answer, Answer::Vote(VoteAnswer { granted: true }));
+}
+
+/// Found on real clusters: each of these once kept a quorum without a leader for seconds.
+#[test]
+fn two_that_lost_their_leader_do_not_hinder_each_other() {
+    let pre_vote = |candidate, last_epoch, last_end| {
+        let Request::Vote(vote) = vote(4, candidate, last_epoch, last_end) else { unreachable!() };
+        Request::Vote(Vote { pre_vote: true, ..vote })
+    };
+    let granted =
+        |effects: &Effects| respond(effects).answer == Answer::Vote(VoteAnswer { granted: true });
+    let lost = || {
+        let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
+        step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
+        state
+    };
+    // Whoever grants waits, and whoever refuses does not.
+    let mut state = lost();
+    let effects = ask(&mut state, pre_vote(3, 3, 5));
+    assert!(granted(&effects) && effects.contains(&set(Timer::Fetch, 100, 200)), "{effects:?}");
+    let effects = ask(&mut state, pre_vote(3, 3, 4));
+    assert!(!granted(&effects) && effects.len() == 1, "{effects:?}");
 }
 
 #[test]
