@@ -24,6 +24,7 @@ use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
+use kraftig_wire::messages::update_raft_voter_request::UpdateRaftVoterRequest;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{Api, ErrorCode, Request, Str};
 
@@ -63,6 +64,7 @@ const CONTROLLER: &[i16] = &[
     BrokerHeartbeatRequest::KEY,
     AllocateProducerIdsRequest::KEY,
     ControllerRegistrationRequest::KEY,
+    UpdateRaftVoterRequest::KEY,
 ];
 
 /// The API with this key, in the versions that the listener serves.

@@ -23,6 +23,7 @@ use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
+use kraftig_wire::messages::update_raft_voter_request::UpdateRaftVoterRequest;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{
     DecodeError, EncodeError, Reader, Request, Str, decode_request_header, encode_response_frame,
@@ -230,6 +231,10 @@ pub(super) async fn answer(
         EndQuorumEpochRequest::KEY => answer!(EndQuorumEpochRequest, |request| {
             let endpoint = |id| controller(broker, context, id);
             broker.peers.end_quorum_epoch(version, &request, endpoint).await
+        }),
+        UpdateRaftVoterRequest::KEY => answer!(UpdateRaftVoterRequest, |request| {
+            let endpoint = |id| controller(broker, context, id);
+            broker.peers.update_raft_voter(&request, endpoint).await
         }),
         other => return Err(RequestError::NotServed(other)),
     };

@@ -6,6 +6,7 @@ use kraftig_wire::messages::begin_quorum_epoch_request::{self as begin, BeginQuo
 use kraftig_wire::messages::describe_quorum_request::{self as describe, DescribeQuorumRequest};
 use kraftig_wire::messages::end_quorum_epoch_request::{self as end, EndQuorumEpochRequest};
 use kraftig_wire::messages::fetch_request::{self as fetch, FetchRequest};
+use kraftig_wire::messages::update_raft_voter_request::{self as update, UpdateRaftVoterRequest};
 use kraftig_wire::messages::vote_request::{self as vote, VoteRequest};
 use kraftig_wire::{ErrorCode, Str, Uuid, encode_request_frame};
 
@@ -233,6 +234,41 @@ async fn no_epoch_ends_but_by_its_leader() {
     };
     let response = peer.ask(2, &vote_request(CLUSTER_ID, vote)).await;
     assert!(!response.topics[0].partitions[0].vote_granted);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voter_may_say_what_it_listens_on() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let listener = update::Listener { name: Str::from_static(CONTROLLER), ..Default::default() };
+    let request = |voter_id, epoch| UpdateRaftVoterRequest {
+        cluster_id: Some(Str::from_static(CLUSTER_ID)),
+        current_leader_epoch: epoch,
+        voter_id,
+        listeners: vec![listener.clone()],
+        ..UpdateRaftVoterRequest::default()
+    };
+    for (update, error) in [
+        (request(1, 1), ErrorCode::NONE),
+        (request(1, 0), ErrorCode::FENCED_LEADER_EPOCH),
+        (request(1, 2), ErrorCode::UNKNOWN_LEADER_EPOCH),
+        (request(7, 1), ErrorCode::VOTER_NOT_FOUND),
+        (
+            UpdateRaftVoterRequest { listeners: Vec::new(), ..request(1, 1) },
+            ErrorCode::INVALID_REQUEST,
+        ),
+    ] {
+        let response = peer.ask(0, &update).await;
+        assert_eq!(response.error_code, error.0, "{update:?}");
+        let leader = response.current_leader;
+        assert_eq!((leader.leader_id, leader.leader_epoch), (1, 1));
+        assert_eq!(&*leader.host, "127.0.0.1");
+    }
+    let another = Some(Str::from_static("another"));
+    let foreign = UpdateRaftVoterRequest { cluster_id: another, ..request(1, 1) };
+    let error = peer.ask(0, &foreign).await.error_code;
+    assert_eq!(error, ErrorCode::INCONSISTENT_CLUSTER_ID.0);
     node.stop().await;
 }
 

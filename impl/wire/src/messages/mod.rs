@@ -72,6 +72,8 @@ pub mod snapshot_header_record;
 pub mod topic_record;
 pub mod unfence_broker_record;
 pub mod unregister_broker_record;
+pub mod update_raft_voter_request;
+pub mod update_raft_voter_response;
 pub mod user_scram_credential_record;
 pub mod vote_request;
 pub mod vote_response;
@@ -168,6 +170,13 @@ pub const APIS: &[crate::Api] = &[
     crate::Api {
         key: 75,
         name: "DescribeTopicPartitions",
+        min_version: 0,
+        max_version: 0,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 82,
+        name: "UpdateRaftVoter",
         min_version: 0,
         max_version: 0,
         flexible_since: 0,

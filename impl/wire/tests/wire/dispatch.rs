@@ -99,6 +99,8 @@ by_name! {
     topic_record::TopicRecord,
     unfence_broker_record::UnfenceBrokerRecord,
     unregister_broker_record::UnregisterBrokerRecord,
+    update_raft_voter_request::UpdateRaftVoterRequest,
+    update_raft_voter_response::UpdateRaftVoterResponse,
     user_scram_credential_record::UserScramCredentialRecord,
     vote_request::VoteRequest,
     vote_response::VoteResponse,
