@@ -42,6 +42,7 @@ spoiled = getattr(a, "break")
 check = Checks()
 KRAFTIG_CHECK = Path(os.environ.get("KRAFTIG_CHECK", ROOT / "target" / "release" / "kraftig-check")).absolute()
 PROGRESS_S = 30  # until a creation is acknowledged again
+CLIENTS = 4
 PENDING = 64  # creations under way at once
 HOLD_S = (0.1, 3.5)  # how long a fault lasts: within and beyond the timeouts of elections, fetches and check-quorum
 faults = collections.Counter()
@@ -107,7 +108,9 @@ class Load:
     """Creations as fast as asked for, never waiting for one before the next is sent."""
 
     def __init__(self, bootstrap):
-        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 60000, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20})
+        # Brokers serve what comes over one connection in order.
+        config = {"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 60000, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20}
+        self.clients = [AdminClient(config) for _ in range(CLIENTS)]
         self.room = threading.Semaphore(PENDING)
         self.changed = threading.Condition()
         self.sent, self.acknowledged, self.failed = {}, {}, collections.Counter()
@@ -119,11 +122,11 @@ class Load:
         while not self.over.wait(a.every_ms / 1000):
             if self.room.acquire(timeout=0.1):
                 n += 1
-                self.create(f"n-{n}")
+                self.create(f"n-{n}", self.clients[n % CLIENTS])
 
-    def create(self, name):
+    def create(self, name, client):
         self.sent[name] = time.monotonic()
-        future = self.admin.create_topics([NewTopic(name, 1, 1)], operation_timeout=20, request_timeout=25)[name]
+        future = client.create_topics([NewTopic(name, 1, 1)], operation_timeout=20, request_timeout=25)[name]
         future.add_done_callback(lambda future: self.done(name, future.exception()))
 
     def done(self, name, error):
@@ -223,7 +226,7 @@ class Run:
 
     def slow_links(self):
         for way in self.links.flows:
-            self.links.set([way], delay_s=self.rng.choice([0, 0.01, 0.1, 0.4]))
+            self.links.set([way], delay_s=self.rng.choice([0, 0.01, 0.1, 0.2]))
 
     def reset_connections(self):
         self.links.reset()
@@ -309,7 +312,7 @@ class Run:
                 break
             assert time.monotonic() < end, f"not all voters caught up: {found}; {self.state()}"
             time.sleep(0.05)
-        there = self.load.admin.list_topics(timeout=30).topics
+        there = self.load.clients[0].list_topics(timeout=30).topics
         lost = sorted(set(self.load.acknowledged) - set(there))
         eq(lost[:5], [], f"{len(lost)} acknowledged topics that the broker does not know")
         self.broker.stop()
