@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
     row((3, 1, 0), None, &[(Slots, true), (Set, false)]),
     row((3, 1, 1), Some(0), &[(Slots, false)]),
     row((3, 2, 0), Some(0), &[(Slots, false)]),
-    row((2, 2, 0), Some(0), &[(WholeSet, false)]),
+    row((2, 1, 0), Some(0), &[(WholeSet, false)]),
 ];
 
 impl Row {

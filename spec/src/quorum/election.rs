@@ -267,11 +267,12 @@ impl<P> Step<'_, P> {
         let granted = self.is_up_to_date(vote);
         match self.state.role {
             Role::Leader { .. } | Role::Follower { contact: Contact::Fetched } => return false,
-            Role::Follower { contact: Contact::Lost } if granted => {
-                // The other is first: two that campaign at once would both lose. One that cannot win must not keep this
-                // node from it.
+            Role::Follower { contact: Contact::Lost } => {
+                // Where the other may win it is first: two that campaign at once would both lose. Where its log is behind
+                // this one, it is this node's turn, whoever the leader thought was ahead.
                 let patience = self.state.config.timeouts.election_ms / 10;
-                let (min_ms, max_ms) = (patience, patience * 2);
+                let (min_ms, max_ms) =
+                    if granted { (patience, patience * 2) } else { (0, self.failover_delay_ms()) };
                 self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms, max_ms });
             }
             _ => {}
@@ -347,10 +348,14 @@ impl<P> Step<'_, P> {
         {
             *contact = Contact::Lost;
             if config.is_voter() {
-                let max_ms = FAILOVER_DELAY_MS * config.voters.len() as u64;
+                let max_ms = self.failover_delay_ms();
                 self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms: 0, max_ms });
             }
         }
+    }
+
+    fn failover_delay_ms(&self) -> u64 {
+        FAILOVER_DELAY_MS * self.state.config.voters.len() as u64
     }
 
     /// Why no node can lead `epoch` that is said to, judged by what this node knows. Apache Kafka stops
