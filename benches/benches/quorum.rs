@@ -106,6 +106,7 @@ fn quorum(c: &mut Criterion) {
     let (unattached, _) = start::<Bytes>(config(), restored()).unwrap();
     let vote = Event::Requested {
         request: Request::Vote(Vote {
+            pre_vote: false,
             epoch: NEW,
             candidate: key(OTHER),
             voter: key(THIS),
