@@ -88,8 +88,8 @@ fn answered(state: &State, answer: Answer<Vec<Batch<Bytes>>>) -> Event<Bytes> {
         .into_iter()
         .find(|(to, _)| *to == OTHER)
         .expect("a request to the other voter");
-    let response =
-        Response { epoch: NEW, leader: state.election().leader, error: Error::None, answer };
+    let ElectionState { epoch, leader, .. } = state.election();
+    let response = Response { epoch, leader, error: Error::None, answer };
     Event::Answered { from: OTHER, request, response }
 }
 
@@ -123,7 +123,9 @@ fn quorum(c: &mut Criterion) {
     };
     let follower = after(unattached.clone(), [begin.clone()]);
     let election = Event::TimerFired { timer: Timer::Election };
-    let candidate = after(unattached.clone(), [election]);
+    let prospective = after(unattached.clone(), [election]);
+    let pre_vote = answered(&prospective, Answer::Vote(VoteAnswer { granted: true }));
+    let candidate = after(prospective.clone(), [pre_vote.clone()]);
     let granted = answered(&candidate, Answer::Vote(VoteAnswer { granted: true }));
     let leader = after(candidate.clone(), [granted.clone()]);
     let flushed = |state: &State| Event::Flushed { end: state.log().end };
@@ -145,8 +147,11 @@ fn quorum(c: &mut Criterion) {
     let fetched = answered(&follower, Answer::Fetch(brought));
 
     let timer = Event::TimerFired { timer: Timer::Fetch };
-    let rows: [(&str, &State, Event<Bytes>, Expected); 10] = [
+    let rows: [(&str, &State, Event<Bytes>, Expected); 11] = [
         ("timer fired: campaign", &follower, timer, |e| {
+            matches!(e, Effect::SetTimer { timer: Timer::Election, .. })
+        }),
+        ("PreVote answered: candidate", &prospective, pre_vote, |e| {
             matches!(e, Effect::WriteElectionState { .. })
         }),
         ("Vote requested: granted", &unattached, vote, |e| {
