@@ -179,7 +179,7 @@ impl Node {
         match record {
             TraceRecord::Event(event) => {
                 self.done.events += 1;
-                running.event(event, shared)?;
+                running.event(&event, shared)?;
                 Ok(true)
             }
             TraceRecord::Effect(effect) => {
@@ -280,13 +280,13 @@ impl Running {
         }
     }
 
-    fn event(&mut self, event: Event<u32>, shared: &mut Shared) -> Result<(), String> {
+    fn event(&mut self, event: &Event<u32>, shared: &mut Shared) -> Result<(), String> {
         if let Some(missing) = self.expected.front() {
             return Err(format!("before this event the model does {missing:?}"));
         }
         self.before = None;
         self.asked = None;
-        match &event {
+        match event {
             Event::TimerFired { timer } if !self.timers.remove(timer) => {
                 return Err(format!("timer {timer:?} was not set"));
             }
@@ -316,8 +316,12 @@ impl Running {
             }
             _ => {}
         }
-        self.expected = step(&mut self.state, event).into();
-        Ok(())
+        let before = self.state.clone();
+        self.expected = step(&mut self.state, event.clone()).into();
+        if properties::campaign_has_pre_votes(&before, event, &self.state) {
+            return Ok(());
+        }
+        broken(Property::CampaignHasPreVotes.bit())
     }
 
     /// Whether anything changed that a property could see.

@@ -153,8 +153,18 @@ impl Cluster {
     fn happen(&mut self, happening: Happening) -> Result<(), Failure> {
         match happening {
             Happening::Request { asker, to, request } => {
-                if self.network.passes(asker.node, to) {
+                let passes = self.network.passes(asker.node, to);
+                if passes && self.nodes[to].driver.is_some() {
                     self.drive(to, |driver| driver.request(request, Duration::MAX, asker))?;
+                } else if !passes && self.random.percent(50) {
+                    // It is lost, and nobody is told.
+                } else if self.nodes[asker.node].life == asker.life {
+                    // The connection is refused, or closed again.
+                    self.counts.hints += 1;
+                    self.drive(asker.node, |driver| {
+                        driver.failed(id(to), asker.correlation);
+                        driver.unreachable(id(to))
+                    })?;
                 }
             }
             Happening::Answer { asker, from, response } => {

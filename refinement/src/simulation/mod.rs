@@ -92,6 +92,8 @@ counts! {
     kills,
     /// A node was stopped cleanly.
     stops,
+    /// A node was told that another cannot be reached, rightly or not.
+    hints,
     /// Records came damaged.
     damaged,
     /// Requests that were taken (again, where they waited) and answers that came, each of which another node had to say.

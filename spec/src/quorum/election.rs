@@ -34,15 +34,19 @@ pub fn start<P>(
     let Restored { election, mut log } = restored;
     let mut election = mutant!(RestartForgetsVote: mutant::forgetful(election), else election);
     log.flushed = log.end;
+    let follows = election.leader.is_some_and(|leader| config.voters.contains(&leader));
     let role = if election.epoch < log.last_epoch() {
         election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
         Role::Unattached
+    } else if !config.is_voter() {
+        // Whatever it was before: an observer neither led nor campaigns.
+        if follows { Role::FOLLOWER } else { Role::Unattached }
     } else if election.leader == Some(config.local.id) {
         mutant!(RestartResumesLeading: mutant::leader_again(&log), else Role::resigned())
     } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
         election.leader = None;
         Role::Candidate { granted: BTreeSet::from([config.local.id]), refused: BTreeSet::new() }
-    } else if election.leader.is_some_and(|leader| config.voters.contains(&leader)) {
+    } else if follows {
         Role::FOLLOWER
     } else {
         Role::Unattached
@@ -238,7 +242,8 @@ impl<P> Step<'_, P> {
         if !self.state.config.is_local(vote.voter) {
             return self.respond_vote(Error::InvalidVoterKey, false);
         }
-        let granted = if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
+        let granted = self.state.config.is_voter()
+            && if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
         let records = mutant!(RecordsPreVotes: true, else !vote.pre_vote);
         if granted && records && self.state.election.voted != Some(vote.candidate) {
             self.state.election.voted = Some(vote.candidate);
@@ -317,10 +322,11 @@ impl<P> Step<'_, P> {
         }
         if let Role::Follower { contact } = &mut self.state.role {
             // Whoever still refused pre-votes would keep the successor from its election (KAFKA-20895).
-            *contact = Contact::Lost;
-            if self.state.config.is_voter() {
+            let knew = std::mem::replace(contact, Contact::Lost) == Contact::Lost;
+            let place = end.successors.iter().position(|id| *id == local);
+            // Who is about to campaign anyway is put off only by who knows of better successors.
+            if self.state.config.is_voter() && !(knew && place.is_none()) {
                 // The first goes at once; each further one gives those before it twice the time.
-                let place = end.successors.iter().position(|id| *id == local);
                 let ms = match place {
                     Some(0) => 0,
                     Some(place) => {

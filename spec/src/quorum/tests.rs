@@ -511,6 +511,12 @@ fn a_leader_that_resigns_names_its_successors() {
         assert!(effects.contains(&set(Timer::Fetch, ms, ms)), "{successors:?}: {effects:?}");
         assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost });
     }
+    // Who has lost its leader already is not put off by one that knows of no successors.
+    let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
+    step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
+    let (epoch, leader) = (Epoch(4), NodeId(2));
+    let end = EndQuorumEpoch { epoch, leader, successors: Vec::new() };
+    assert_eq!(ask(&mut state, Request::EndQuorumEpoch(end)).len(), 1);
     let mut state = node(3, elected(4, None, None), log(&[(3, 5)]));
     for (epoch, leader, error) in [
         (3, 2, Error::FencedLeaderEpoch),
@@ -526,9 +532,9 @@ fn a_leader_that_resigns_names_its_successors() {
 
 #[test]
 fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
-    let config = Config { local: key(9), ..config(3) };
+    let observer = || Config { local: key(9), ..config(3) };
     let restored = Restored { election: ElectionState::default(), log: log(&[]) };
-    let (mut state, effects) = start::<u8>(config, restored).unwrap();
+    let (mut state, effects) = start::<u8>(observer(), restored).unwrap();
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::SetTimer { .. })));
     let asked = |state: &State| {
         let fetches = requests(state).into_iter().map(|(to, request)| match request {
@@ -573,6 +579,20 @@ fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
     assert_eq!(fire(&mut state, Timer::Fetch), [set(Timer::Fetch, 2000, 2000)]);
     assert_eq!(asked(&state), everybody);
     assert_eq!(state.election(), elected(4, Some(2), None));
+
+    // Not even one that was a candidate when it was a voter, and it votes for nobody.
+    for found in [elected(4, None, Some(9)), elected(4, Some(9), None)] {
+        let restored = Restored { election: found, log: log(&[]) };
+        let (mut state, _) = start::<u8>(observer(), restored).unwrap();
+        assert_eq!(state.role(), &Role::Unattached, "{found:?}");
+        for pre_vote in [false, true] {
+            let Request::Vote(vote) = vote(5, 2, 0, 0) else { unreachable!() };
+            let request = Request::Vote(Vote { pre_vote, voter: key(9), ..vote });
+            let effects = ask(&mut state, request);
+            assert_eq!(respond(&effects).answer, Answer::Vote(VoteAnswer { granted: false }));
+        }
+        assert_eq!(state.election(), elected(5, None, None));
+    }
 }
 
 #[test]

@@ -75,26 +75,29 @@ pub(crate) async fn join(
     let mut shown = broker.controller.shown();
     // These fail when the controller's task has ended, and the node's start with it.
     let _ = shown.wait_for(|end| *end > Offset(epoch)).await;
+    let serves = || {
+        let image = broker.metadata.load();
+        image.brokers.get(&broker.id()).is_some_and(|broker| !broker.fenced)
+    };
     loop {
         match heartbeat(broker, false, session(broker)).await {
-            Ok(reply) if reply.is_caught_up && !reply.is_fenced => break,
+            Ok(reply) if reply.is_caught_up && !reply.is_fenced => {
+                // It may be fenced again before it has seen that it was not, so its heartbeats go on.
+                let shown = shown.wait_for(|_| serves());
+                if tokio::time::timeout(interval(broker), shown).await.is_ok() {
+                    return Ok(());
+                }
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!("this broker does not serve yet: {error}"),
         }
         tokio::time::sleep(HEARTBEAT_RETRY).await;
     }
-    let serves = || {
-        let image = broker.metadata.load();
-        image.brokers.get(&broker.id()).is_some_and(|broker| !broker.fenced)
-    };
-    let _ = shown.wait_for(|_| serves()).await;
-    Ok(())
 }
 
 /// Sends a heartbeat each `broker.heartbeat.interval.ms`, and to each new controller at once, for ever.
 pub(crate) async fn keep_alive(broker: Arc<Broker>) {
-    let interval = u64::try_from(broker.config.broker.heartbeat_interval_ms).unwrap_or_default();
-    let interval = Duration::from_millis(interval.max(1));
+    let interval = interval(&broker);
     let channel = &broker.to_controller_alone;
     let mut seen = channel.leadership();
     loop {
@@ -132,6 +135,12 @@ pub(crate) async fn leave(broker: &Broker) {
             Err(error) => return tracing::warn!("no controlled shutdown: {error}"),
         }
     }
+}
+
+/// `broker.heartbeat.interval.ms`.
+fn interval(broker: &Broker) -> Duration {
+    let ms = u64::try_from(broker.config.broker.heartbeat_interval_ms).unwrap_or_default();
+    Duration::from_millis(ms.max(1))
 }
 
 /// `broker.session.timeout.ms`.

@@ -22,17 +22,14 @@ use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
 
 use crate::quorum::messages::{PARTITION, TOPIC};
-use crate::quorum::{QUEUE, QuorumDescription, QuorumHandle, QuorumStatus};
+use crate::quorum::{QuorumDescription, QuorumHandle, QuorumStatus};
 
 /// The voter id of a request that does not say whom it asks.
 const ANY_VOTER: i32 = -1;
-/// Questions that may be with the quorum at once: far fewer than its queue is long, for whoever finds it full waits
-/// with a whole thread, and this node's own records go through it too.
+/// Questions that may be with the quorum at once.
 const MOST_ASKED: usize = 64;
 /// Fetches that may wait for records at once, beside those questions; further ones are answered with what there is.
 const MOST_WAITING: usize = 512;
-// All of them, and what the controller appends, find room in the queue without waiting.
-const _: () = assert!(MOST_ASKED + MOST_WAITING < QUEUE);
 /// Where the metadata log begins: logs that begin with a snapshot are not served.
 const LOG_START: i64 = 0;
 /// From this version on a replica says who it is in a structure of its own (KIP-903).

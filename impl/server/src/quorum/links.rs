@@ -123,7 +123,10 @@ impl Link {
             let answer = tokio::select! {
                 answer = exchange(connection, &self.shared.sender, &request) => answer,
                 // Given up, for another request or with the thread. What comes late could be in the way of all others.
-                _ = self.asked.changed() => {
+                changed = self.asked.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
                     self.asked.mark_changed();
                     self.connection = None;
                     continue;

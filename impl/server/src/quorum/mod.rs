@@ -23,7 +23,7 @@ use kraftig_log::LogError;
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::quorum::{Config, ConfigError, Request, Response};
 use kraftig_spec::types::{Epoch, NodeId, Offset};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub use driver::{Driver, DriverOptions, World};
 pub use links::Peer;
@@ -195,6 +195,7 @@ enum Command {
         request: Request,
         wait: Duration,
         reply: oneshot::Sender<Response<Bytes>>,
+        place: OwnedSemaphorePermit,
     },
     Answered {
         from: NodeId,
@@ -213,6 +214,7 @@ enum Command {
     Fail(QuorumError),
     Describe {
         reply: oneshot::Sender<Option<QuorumDescription>>,
+        place: OwnedSemaphorePermit,
     },
     Resign,
     Leave {
@@ -228,12 +230,18 @@ enum Command {
 pub struct QuorumHandle {
     commands: Arc<mpsc::SyncSender<Command>>,
     status: watch::Receiver<QuorumStatus>,
+    /// Places in the queue for what others ask. Kept until the thread has taken the command: whoever asked may be gone by
+    /// then.
+    places: Arc<Semaphore>,
     /// Keeps the thread's end of the story: joined by the last handle's [`QuorumHandle::stop`].
     thread: Arc<std::sync::Mutex<Option<std::thread::JoinHandle<()>>>>,
 }
 
 /// Commands that wait for the thread before a sender has to wait.
-pub(crate) const QUEUE: usize = 1024;
+const QUEUE: usize = 1024;
+/// How many of them others may fill. A sender that finds the queue full waits with its whole thread, so this node's own
+/// commands must find room.
+const PLACES: usize = QUEUE - 256;
 
 impl QuorumHandle {
     /// Appends batches of framed metadata records as leader of `epoch`. The reply is the base offset of the
@@ -250,17 +258,20 @@ impl QuorumHandle {
     }
 
     /// Hands over what another node asks. A fetch is answered with the bytes of whole batches, and may wait for
-    /// some as long as `wait`, within limits.
+    /// some as long as `wait`, within limits. It has no answer if too many wait for the thread already.
     pub fn request(&self, request: Request, wait: Duration) -> oneshot::Receiver<Response<Bytes>> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Request { request, wait, reply });
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.send(Command::Request { request, wait, reply, place });
+        }
         answer
     }
 
     /// The quorum as this node sees it if it leads.
     pub async fn describe(&self) -> Option<QuorumDescription> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Describe { reply });
+        self.send(Command::Describe { reply, place });
         answer.await.ok().flatten()
     }
 

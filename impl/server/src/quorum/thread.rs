@@ -7,13 +7,15 @@ use bytes::Bytes;
 use kraftig_spec::quorum::{Request, Response};
 use kraftig_spec::types::NodeId;
 use tokio::sync::mpsc::{Receiver, channel};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::driver::{Driver, DriverOptions, World};
 use super::links::Links;
 use super::messages::Sender;
 use super::tracer::Tracer;
-use super::{Command, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, QuorumStatus};
+use super::{
+    Command, PLACES, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, QuorumStatus,
+};
 
 /// Commands that one flush may serve.
 const MOST_COMMANDS: usize = 64;
@@ -56,7 +58,8 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
         .spawn(move || run(driver, &queue))
         .map_err(QuorumError::Thread)?;
     let thread = Arc::new(Mutex::new(Some(thread)));
-    Ok((QuorumHandle { commands, status: watched, thread }, told))
+    let places = Arc::new(Semaphore::new(PLACES));
+    Ok((QuorumHandle { commands, status: watched, places, thread }, told))
 }
 
 /// The world around a node's driver.
@@ -146,7 +149,8 @@ fn serve(
                 Ok(Command::Append { epoch, batches, reply }) => {
                     let _ = reply.send(driver.append(epoch, &batches)?);
                 }
-                Ok(Command::Request { request, wait, reply }) => {
+                Ok(Command::Request { request, wait, reply, place }) => {
+                    drop(place);
                     driver.request(request, wait, reply)?;
                 }
                 Ok(Command::Answered { from, correlation, response }) => {
@@ -155,7 +159,8 @@ fn serve(
                 Ok(Command::Failed { to, correlation }) => driver.failed(to, correlation),
                 Ok(Command::Unreachable { node }) => driver.unreachable(node)?,
                 Ok(Command::Fail(error)) => return Err(error),
-                Ok(Command::Describe { reply }) => {
+                Ok(Command::Describe { reply, place }) => {
+                    drop(place);
                     let _ = reply.send(driver.describe());
                 }
                 Ok(Command::Resign) => driver.resign()?,

@@ -103,6 +103,8 @@ pub(crate) struct Leadership {
     /// The leader epoch.
     pub(crate) epoch: i32,
     in_sync: usize,
+    /// Replicas that are not in sync and may lead next all the same (KIP-966).
+    eligible: usize,
     replicas: usize,
 }
 
@@ -113,6 +115,7 @@ impl Leadership {
             here: partition.leader == Some(this),
             epoch: partition.leader_epoch,
             in_sync: partition.isr.len(),
+            eligible: partition.elr.len(),
             replicas: partition.replicas.len(),
         }
     }
@@ -248,7 +251,7 @@ impl Partition {
         let min_in_sync = state.config.min_insync_replicas.min(leadership.replicas);
         let log = self.leader_log(state)?;
         // Records are not copied to other replicas yet: one of them could lead next, and would not have this one.
-        let is_alone = leadership.in_sync == 1;
+        let is_alone = leadership.in_sync == 1 && leadership.eligible == 0;
         if !is_alone || acks == -1 && leadership.in_sync < min_in_sync {
             return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
         }

@@ -33,8 +33,13 @@ async fn records_that_another_replica_would_lack_are_refused() {
     node.change(|image| put(image, shared.clone()));
     let refused = ErrorCode::NOT_ENOUGH_REPLICAS.0;
     assert_eq!(outcome(&node.produce("shared", batch(1)).await).0, refused);
-    // The other one is out of sync: it cannot lead.
-    partition.isr.pop();
+    // The other one is out of sync, but may lead next.
+    partition.elr.extend(partition.isr.pop());
+    shared.partitions.insert(0, Arc::new(partition.clone()));
+    node.change(|image| put(image, shared.clone()));
+    assert_eq!(outcome(&node.produce("shared", batch(1)).await).0, refused);
+    // It cannot lead.
+    partition.elr.clear();
     shared.partitions.insert(0, Arc::new(partition));
     node.change(|image| put(image, shared));
     assert_eq!(outcome(&node.produce("shared", batch(1)).await), (0, 0, 0));
