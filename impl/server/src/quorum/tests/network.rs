@@ -247,7 +247,6 @@ async fn a_leader_that_leaves_is_succeeded_before_it_is_gone() {
     quorum.nodes[&first].handle.leave().await;
     let second = quorum.leader_after(led).await;
     assert_ne!(second, first);
-    assert_eq!(quorum.nodes[&second].handle.status().epoch, Epoch(led.0 + 1), "one epoch on");
     quorum.commit(second, "two").await;
     // Who does not lead leaves at once.
     quorum.nodes[&first].handle.leave().await;
