@@ -35,25 +35,35 @@ fn key(message: &Message) -> Result<i16, String> {
     message.key.ok_or_else(|| format!("{} has no key", message.name()))
 }
 
-/// The table of the APIs, for headers and for `ApiVersions`.
+/// The table of the APIs, for headers and for `ApiVersions`, and the list of their requests' types.
 fn apis(messages: &[Message]) -> String {
     let mut out = String::from(
         "/// Every API that this crate has messages for, by key.\npub const APIS: &[crate::Api] = &[\n",
     );
+    let mut list = String::new();
     let mut requests: Vec<&Message> = messages.iter().filter(|m| m.kind == Kind::Request).collect();
     requests.sort_by_key(|m| m.key);
     for request in requests {
+        let name = request.name();
+        let _ = writeln!(list, "$crate::messages::{}::{name},", snake(name));
         let _ = writeln!(
             out,
             "crate::Api {{ key: {}, name: \"{}\", min_version: {}, max_version: {}, flexible_since: {} }},",
             request.key.unwrap_or(-1),
-            request.name().trim_end_matches("Request"),
+            name.trim_end_matches("Request"),
             request.versions.min,
             request.versions.max,
             request.flexible.min,
         );
     }
-    out + "];\n\n"
+    let _ = writeln!(
+        out,
+        "];\n\n\
+         /// Gives the types of all requests, by key and each with a comma, to the macro that is named.\n\
+         #[macro_export]\n\
+         macro_rules! with_requests {{ ($name:ident) => {{ $name! {{\n{list}}} }}; }}\n"
+    );
+    out
 }
 
 /// An enum over the records of one family, with its decoding by key.
