@@ -4,6 +4,8 @@
 
 pub mod abort_transaction_record;
 pub mod access_control_entry_record;
+pub mod add_raft_voter_request;
+pub mod add_raft_voter_response;
 pub mod allocate_producer_ids_request;
 pub mod allocate_producer_ids_response;
 pub mod api_versions_request;
@@ -43,6 +45,8 @@ pub mod feature_level_record;
 pub mod fence_broker_record;
 pub mod fetch_request;
 pub mod fetch_response;
+pub mod fetch_snapshot_request;
+pub mod fetch_snapshot_response;
 pub mod find_coordinator_request;
 pub mod find_coordinator_response;
 pub mod init_producer_id_request;
@@ -63,6 +67,8 @@ pub mod register_broker_record;
 pub mod register_controller_record;
 pub mod remove_access_control_entry_record;
 pub mod remove_delegation_token_record;
+pub mod remove_raft_voter_request;
+pub mod remove_raft_voter_response;
 pub mod remove_topic_record;
 pub mod remove_user_scram_credential_record;
 pub mod request_header;
@@ -133,6 +139,13 @@ pub const APIS: &[crate::Api] = &[
     },
     crate::Api { key: 58, name: "Envelope", min_version: 0, max_version: 0, flexible_since: 0 },
     crate::Api {
+        key: 59,
+        name: "FetchSnapshot",
+        min_version: 0,
+        max_version: 1,
+        flexible_since: 0,
+    },
+    crate::Api {
         key: 60,
         name: "DescribeCluster",
         min_version: 0,
@@ -174,6 +187,14 @@ pub const APIS: &[crate::Api] = &[
         max_version: 0,
         flexible_since: 0,
     },
+    crate::Api { key: 80, name: "AddRaftVoter", min_version: 0, max_version: 1, flexible_since: 0 },
+    crate::Api {
+        key: 81,
+        name: "RemoveRaftVoter",
+        min_version: 0,
+        max_version: 0,
+        flexible_since: 0,
+    },
     crate::Api {
         key: 82,
         name: "UpdateRaftVoter",
@@ -203,12 +224,15 @@ macro_rules! with_requests {
         $crate::messages::end_quorum_epoch_request::EndQuorumEpochRequest,
         $crate::messages::describe_quorum_request::DescribeQuorumRequest,
         $crate::messages::envelope_request::EnvelopeRequest,
+        $crate::messages::fetch_snapshot_request::FetchSnapshotRequest,
         $crate::messages::describe_cluster_request::DescribeClusterRequest,
         $crate::messages::broker_registration_request::BrokerRegistrationRequest,
         $crate::messages::broker_heartbeat_request::BrokerHeartbeatRequest,
         $crate::messages::allocate_producer_ids_request::AllocateProducerIdsRequest,
         $crate::messages::controller_registration_request::ControllerRegistrationRequest,
         $crate::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+        $crate::messages::add_raft_voter_request::AddRaftVoterRequest,
+        $crate::messages::remove_raft_voter_request::RemoveRaftVoterRequest,
         $crate::messages::update_raft_voter_request::UpdateRaftVoterRequest,
         }
     };

@@ -76,6 +76,10 @@ kafka_protocol_names! {
     VoteRequest, VoteResponse,
     BeginQuorumEpochRequest, BeginQuorumEpochResponse,
     EndQuorumEpochRequest, EndQuorumEpochResponse,
+    FetchSnapshotRequest, FetchSnapshotResponse,
+    AddRaftVoterRequest, AddRaftVoterResponse,
+    RemoveRaftVoterRequest, RemoveRaftVoterResponse,
+    UpdateRaftVoterRequest, UpdateRaftVoterResponse,
     // Not LeaderChangeMessage and VotersRecord: it takes their field named Version for the version to read.
     SnapshotHeaderRecord, SnapshotFooterRecord, KRaftVersionRecord,
 }
@@ -93,7 +97,7 @@ fn kafka_protocol_agrees() {
 }
 
 /// The versions of all messages that it knows.
-const JUDGED_BY_KAFKA_PROTOCOL: u64 = 198;
+const JUDGED_BY_KAFKA_PROTOCOL: u64 = 208;
 
 macro_rules! kacrab_names {
     ($($name:ident = $theirs:ident,)*) => {
