@@ -11,8 +11,9 @@ and value, and new topics and records can be written.
 """
 import random
 import re
+import time
 
-from node import Checks, Node, arguments, eq, kafka
+from node import LIMIT_S, Checks, Node, arguments, eq, kafka
 
 from confluent_kafka import Consumer, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -41,11 +42,21 @@ class Contents:
         name, gone = f"round-{self.rounds}", f"gone-{self.rounds}"
         for f in self.admin.create_topics([NewTopic(name, 3, 1, config={"segment.bytes": "1048576", "retention.ms": "777000000"}), NewTopic(gone, 1, 1)]).values():
             f.result(30)
-        for topic in [t for t in self.topics() if t != gone]:
+        kept = sorted({*self.ids, name})
+        self.shows({*kept, gone})
+        for topic in kept:
             for i, codec in enumerate(CODECS):
                 self.produce(topic, i % 3, codec, idempotent=i % 2 == 0)
         self.admin.delete_topics([gone])[gone].result(30)
-        self.ids = {t: d.topic_id for t, d in self.described(self.topics()).items()}
+        self.shows(kept)
+        self.ids = {t: d.topic_id for t, d in self.described(kept).items()}
+
+    def shows(self, topics):
+        """Waits until the broker shows these topics and no others: stock's knows what its controller acknowledged a little later."""
+        end = time.monotonic() + LIMIT_S
+        while (shown := self.topics()) != sorted(topics) and time.monotonic() < end:
+            time.sleep(0.01)
+        eq(shown, sorted(topics), "topics")
 
     def topics(self):
         return sorted(t for t in self.admin.list_topics(timeout=20).topics if not t.startswith("__"))
