@@ -1,60 +1,24 @@
-//! `kraftig metadata-quorum`: what `kafka-metadata-quorum.sh` prints.
+//! `describe`: who leads the quorum, and how far each replica has come.
 
-use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{ArgGroup, Args, Subcommand};
-use kraftig_server::config::HostPort;
-use kraftig_server::net::client::{ClientOptions, Connection};
-use kraftig_wire::messages::describe_cluster_request::DescribeClusterRequest;
-use kraftig_wire::messages::describe_cluster_response::DescribeClusterResponse;
+use clap::{ArgGroup, Args};
 use kraftig_wire::messages::describe_quorum_request::{
     DescribeQuorumRequest, PartitionData as Asked, TopicData,
 };
 use kraftig_wire::messages::describe_quorum_response::{
     DescribeQuorumResponse, Node, PartitionData, ReplicaState,
 };
-use kraftig_wire::{ErrorCode, Str, Uuid};
+use kraftig_wire::{Str, Uuid};
 use serde_json::json;
 
+use super::{Bootstrap, NOBODY_ACTIVE, TIMEOUT, ask, block_on, refuse};
 use crate::output::{Failure, Output, fail};
-
-/// How long a node may take for all of it.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest answer that is taken.
-const LONGEST_ANSWER: usize = 16 << 20;
-const BROKERS: i8 = 1;
-const CONTROLLERS: i8 = 2;
-
-#[derive(Args)]
-pub(crate) struct MetadataQuorum {
-    #[command(flatten)]
-    bootstrap: Bootstrap,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct Bootstrap {
-    /// Brokers to ask: HOST:PORT,...
-    #[arg(long, value_delimiter = ',', value_parser = address)]
-    bootstrap_server: Vec<HostPort>,
-    /// Controllers to ask: HOST:PORT,...
-    #[arg(long, value_delimiter = ',', value_parser = address)]
-    bootstrap_controller: Vec<HostPort>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Describe the metadata quorum
-    Describe(Describe),
-}
 
 #[derive(Args)]
 #[group(skip)]
 #[command(group(ArgGroup::new("what").required(true).args(["status", "replication"])))]
-struct Describe {
+pub(super) struct Describe {
     /// In short: who leads, how far it has committed, and who votes
     #[arg(long)]
     status: bool,
@@ -73,94 +37,30 @@ struct Description {
     nodes: Vec<Node>,
 }
 
-impl MetadataQuorum {
-    pub(crate) fn run(self, out: &mut Output) -> Result<ExitCode, Failure> {
-        let Command::Describe(describe) = &self.command;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let description = runtime.block_on(self.bootstrap.describe())?;
-        if describe.status {
-            description.print_status(out)?;
+impl Describe {
+    pub(super) fn run(&self, bootstrap: &Bootstrap, out: &mut Output) -> Result<(), Failure> {
+        let description = block_on(describe(bootstrap))?;
+        if self.status {
+            description.print_status(out)
         } else {
-            description.print_replication(out, describe.human_readable)?;
+            description.print_replication(out, self.human_readable)
         }
-        Ok(ExitCode::SUCCESS)
     }
 }
 
-impl Bootstrap {
-    async fn describe(&self) -> Result<Description, Failure> {
-        let (servers, endpoint_type) = if self.bootstrap_server.is_empty() {
-            (&self.bootstrap_controller, CONTROLLERS)
-        } else {
-            (&self.bootstrap_server, BROKERS)
-        };
-        let mut silent = Vec::new();
-        for HostPort { host, port } in servers {
-            match connect(host, *port).await {
-                Ok(connection) => return describe(connection, endpoint_type).await,
-                Err(error) => silent.push(format!("{host}:{port}: {error}")),
-            }
-        }
-        fail(format!("No node could be reached: {}", silent.join("; ")))
-    }
-}
-
-fn address(text: &str) -> Result<HostPort, String> {
-    // The last colon divides, so that an IPv6 address needs no brackets.
-    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) = parts.ok_or_else(|| format!("{text} is not HOST:PORT"))?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    Ok(HostPort { host: host.to_owned(), port })
-}
-
-async fn connect(
-    host: &str,
-    port: u16,
-) -> Result<Connection, kraftig_server::net::client::ClientError> {
-    let options = ClientOptions {
-        client_id: "kraftig-metadata-quorum".to_owned(),
-        connect_timeout: TIMEOUT,
-        max_response_bytes: LONGEST_ANSWER,
-    };
-    Connection::open(host, port, &options).await
-}
-
-async fn describe(mut connection: Connection, endpoint_type: i8) -> Result<Description, Failure> {
-    let request = DescribeClusterRequest { endpoint_type, ..DescribeClusterRequest::default() };
-    let answer = tokio::time::timeout(TIMEOUT, connection.send(&request)).await;
-    let cluster: DescribeClusterResponse = answer.map_err(|_| silence())??;
-    refuse(cluster.error_code, cluster.error_message.as_ref())?;
-    if endpoint_type == CONTROLLERS {
-        // Brokers hand it on; a controller that is not active does not.
-        let leader = cluster.brokers.iter().find(|node| node.broker_id == cluster.controller_id);
-        let Some(leader) = leader else { return fail("No controller is active.") };
-        let port = u16::try_from(leader.port).unwrap_or_default();
-        connection = connect(&leader.host, port).await?;
-    }
+async fn describe(bootstrap: &Bootstrap) -> Result<Description, Failure> {
+    let Some(way) = bootstrap.way().await? else { return fail(NOBODY_ACTIVE) };
     let log = TopicData {
         topic_name: Str::from_static("__cluster_metadata"),
         partitions: vec![Asked { partition_index: 0 }],
     };
     let request = DescribeQuorumRequest { topics: vec![log] };
-    let answer = tokio::time::timeout(TIMEOUT, connection.send(&request)).await;
-    let quorum: DescribeQuorumResponse = answer.map_err(|_| silence())??;
+    let quorum: DescribeQuorumResponse = ask(&way.connection, &request, TIMEOUT).await?;
     refuse(quorum.error_code, quorum.error_message.as_ref())?;
     let log = quorum.topics.into_iter().flat_map(|topic| topic.partitions).next();
     let Some(log) = log else { return fail("The answer describes no quorum.") };
     refuse(log.error_code, log.error_message.as_ref())?;
-    Ok(Description { cluster_id: cluster.cluster_id, log, nodes: quorum.nodes })
-}
-
-fn silence() -> Failure {
-    Failure(format!("No answer within {} s.", TIMEOUT.as_secs()))
-}
-
-fn refuse(code: i16, message: Option<&Str>) -> Result<(), Failure> {
-    match (ErrorCode(code), message) {
-        (ErrorCode::NONE, _) => Ok(()),
-        (_, Some(message)) if !message.is_empty() => fail(message.to_string()),
-        (code, _) => fail(format!("The node answers {code:?}.")),
-    }
+    Ok(Description { cluster_id: way.cluster_id, log, nodes: quorum.nodes })
 }
 
 impl Description {
