@@ -137,6 +137,7 @@ fn quorum(c: &mut Criterion) {
     let brought = FetchAnswer {
         high_watermark: Some(Offset(8000)),
         diverging: None,
+        snapshot: None,
         records: Some(vec![Batch {
             base_offset: Offset(8000),
             records: 10,

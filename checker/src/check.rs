@@ -110,7 +110,7 @@ fn report(
     seconds: f64,
     threads: usize,
 ) -> String {
-    let Bounds { nodes, epochs, values, crashes, .. } = model.bounds();
+    let Bounds { nodes, epochs, values, crashes, snapshots, .. } = model.bounds();
     let crashes = crashes.map_or("any number of".to_owned(), |count| count.to_string());
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
@@ -121,7 +121,8 @@ fn report(
     line(
         "bounds",
         format!(
-            "{nodes} nodes, {epochs} epochs, {values} values, {crashes} crashes, resignation at any time"
+            "{nodes} nodes, {epochs} epochs, {values} values, {crashes} crashes, resignation{} at any time",
+            if snapshots { ", snapshots" } else { "" }
         ),
     );
     let mutants: Vec<_> = model.mutants().iter().map(Mutant::name).collect();
@@ -182,7 +183,7 @@ fn machine(
     seconds: f64,
     threads: usize,
 ) -> Value {
-    let Bounds { nodes, epochs, values, crashes, resign } = model.bounds();
+    let Bounds { nodes, epochs, values, crashes, resign, snapshots } = model.bounds();
     let crashes = crashes.map_or(json!("any"), |count| json!(count));
     let properties: serde_json::Map<String, Value> = Property::ALL
         .into_iter()
@@ -204,7 +205,7 @@ fn machine(
     json!({
         "model": "quorum",
         "network": model.network().name(),
-        "bounds": { "nodes": nodes, "epochs": epochs, "values": values, "crashes": crashes, "resign": resign },
+        "bounds": { "nodes": nodes, "epochs": epochs, "values": values, "crashes": crashes, "resign": resign, "snapshots": snapshots },
         "mutants": model.mutants().iter().map(Mutant::name).collect::<Vec<_>>(),
         "verdict": verdict.name(),
         "complete": found.complete,
@@ -266,7 +267,14 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_vacuous() {
-        let bounds = Bounds { nodes: 3, epochs: 1, values: 1, crashes: Some(0), resign: true };
+        let bounds = Bounds {
+            nodes: 3,
+            epochs: 1,
+            values: 1,
+            crashes: Some(0),
+            resign: true,
+            snapshots: false,
+        };
         let judge = |bounds, max_depth| {
             let model = QuorumModel::new(bounds).unwrap();
             let found = search(&model, 1, max_depth, |_| {});

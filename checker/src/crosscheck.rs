@@ -26,6 +26,7 @@ struct Row {
     values: u8,
     /// `None`: any number, not counted.
     crashes: Option<u8>,
+    snapshots: bool,
     /// The literal forms, each with whether it is quick.
     networks: &'static [(Network, bool)],
 }
@@ -37,7 +38,12 @@ const fn row(
     crashes: Option<u8>,
     networks: &'static [(Network, bool)],
 ) -> Row {
-    Row { nodes, epochs, values, crashes, networks }
+    Row { nodes, epochs, values, crashes, snapshots: false, networks }
+}
+
+/// The same with snapshots at any point.
+const fn with_snapshots(row: Row) -> Row {
+    Row { snapshots: true, ..row }
 }
 
 const ROWS: &[Row] = &[
@@ -52,14 +58,15 @@ const ROWS: &[Row] = &[
 impl Row {
     /// Without resignation: it touches no message, and a leader that crashes is Resigned too.
     fn bounds(&self) -> Bounds {
-        let Self { nodes, epochs, values, crashes, .. } = *self;
-        Bounds { nodes, epochs, values, crashes, resign: false }
+        let Self { nodes, epochs, values, crashes, snapshots, .. } = *self;
+        Bounds { nodes, epochs, values, crashes, resign: false, snapshots }
     }
 
     fn name(&self) -> String {
-        let Self { nodes, epochs, values, crashes, .. } = self;
+        let Self { nodes, epochs, values, crashes, snapshots, .. } = self;
         let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
-        format!("{nodes} {epochs} {values} {crashes:>3}")
+        let snapshots = if *snapshots { " snapshots" } else { "" };
+        format!("{nodes} {epochs} {values} {crashes:>3}{snapshots}")
     }
 }
 

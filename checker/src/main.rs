@@ -161,6 +161,9 @@ struct BoundsArgs {
     /// How many crashes there can be; `any`: crashes are always possible and not counted.
     #[arg(long, value_name = "N|any", default_value = "any", value_parser = crashes)]
     crashes: Crashes,
+    /// Nodes may take snapshots of what is committed, at any point, and drop what these hold from their logs.
+    #[arg(long)]
+    snapshots: bool,
 }
 
 /// The world to check, and ways to see a check turn red, or stay green when it should not.
@@ -238,8 +241,8 @@ fn crashes(text: &str) -> Result<Crashes, String> {
 
 impl From<BoundsArgs> for Bounds {
     fn from(args: BoundsArgs) -> Self {
-        let BoundsArgs { nodes, epochs, values, crashes: Crashes(crashes) } = args;
-        Self { nodes, epochs, values, crashes, resign: true }
+        let BoundsArgs { nodes, epochs, values, crashes: Crashes(crashes), snapshots } = args;
+        Self { nodes, epochs, values, crashes, resign: true, snapshots }
     }
 }
 

@@ -21,6 +21,7 @@ struct Row {
     values: u8,
     /// `None`: any number, not counted.
     crashes: Option<u8>,
+    snapshots: bool,
     expected: Expected,
 }
 
@@ -43,7 +44,12 @@ const fn row(
     crashes: Option<u8>,
     expected: Expected,
 ) -> Row {
-    Row { mutants, nodes, epochs, values, crashes, expected }
+    Row { mutants, nodes, epochs, values, crashes, snapshots: false, expected }
+}
+
+/// The same with snapshots at any point.
+const fn with_snapshots(row: Row) -> Row {
+    Row { snapshots: true, ..row }
 }
 
 use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
@@ -166,8 +172,8 @@ impl Outcome {
 
 impl Row {
     fn bounds(&self) -> Bounds {
-        let Self { nodes, epochs, values, crashes, .. } = *self;
-        Bounds { nodes, epochs, values, crashes, resign: true }
+        let Self { nodes, epochs, values, crashes, snapshots, .. } = *self;
+        Bounds { nodes, epochs, values, crashes, resign: true, snapshots }
     }
 
     fn names(&self) -> String {
@@ -185,9 +191,10 @@ impl Row {
 }
 
 fn bounds_text(bounds: Bounds) -> String {
-    let Bounds { nodes, epochs, values, crashes, .. } = bounds;
+    let Bounds { nodes, epochs, values, crashes, snapshots, .. } = bounds;
     let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
-    format!("{nodes} {epochs} {values} {crashes:>3}")
+    let snapshots = if snapshots { " snapshots" } else { "" };
+    format!("{nodes} {epochs} {values} {crashes:>3}{snapshots}")
 }
 
 /// Everything that is run, with what each bug is.

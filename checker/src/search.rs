@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn model(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>) -> QuorumModel {
-        QuorumModel::new(Bounds { nodes, epochs, values, crashes, resign: true }).unwrap()
+        QuorumModel::new(Bounds { nodes, epochs, values, crashes, resign: true, snapshots: false }).unwrap()
     }
 
     #[test]

@@ -43,6 +43,35 @@ impl Offset {
     }
 }
 
+/// Which state a snapshot of a log holds: that before `end`, whose last record was written in `epoch` (KIP-630). Its text
+/// is the name of Kafka's file.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotId {
+    /// The first offset that is not in the snapshot.
+    pub end: Offset,
+    /// The epoch of the last record that is.
+    pub epoch: Epoch,
+}
+
+impl SnapshotId {
+    /// There is none: what a log begins with that was never cut at its start.
+    pub const NONE: Self = Self { end: Offset::ZERO, epoch: Epoch(0) };
+
+    /// Whether there is none.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+}
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:020}-{:010}.checkpoint", self.end.0, self.epoch.0)
+    }
+}
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -43,6 +43,7 @@ fn sender(request: &Request) -> NodeId {
         Request::BeginQuorumEpoch(begin) => begin.leader,
         Request::EndQuorumEpoch(end) => end.leader,
         Request::Fetch(fetch) => fetch.replica.id,
+        Request::FetchSnapshot(fetch) => fetch.replica.id,
     }
 }
 

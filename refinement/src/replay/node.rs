@@ -121,6 +121,8 @@ impl Node {
             leader: state.election().leader,
             log: &disk.log,
             flushed: disk.flushed,
+            log_start: state.log().start.end,
+            latest_snapshot: state.log().latest.end,
             // In the middle of a step the state is ahead of the disk.
             high_watermark: state.high_watermark().filter(|_| expected.is_empty()),
         })

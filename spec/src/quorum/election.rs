@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::event::{
     Answer, BeginQuorumEpoch, Effect, EndQuorumEpoch, Error, Event, Fetch, FetchAnswer, Payload,
-    ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
+    FetchSnapshot, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
 };
 #[cfg(feature = "mutants")]
 use super::mutant;
-use super::state::{Config, ConfigError, Contact, ElectionState, Restored, Role, State};
+use super::state::{
+    Config, ConfigError, Contact, Download, ElectionState, Restored, Role, State,
+};
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
 /// How long a voter that cannot reach its leader waits at most before it campaigns, for each voter: as little as gives
@@ -34,6 +36,16 @@ pub fn start<P>(
     let Restored { election, mut log } = restored;
     let mut election = mutant!(RestartForgetsVote: mutant::forgetful(election), else election);
     log.flushed = log.end;
+    log.forget_early_epochs();
+    if log.start.end > log.latest.end {
+        return Err(ConfigError::NoSnapshot { start: log.start.end });
+    }
+    // It lost what it had not flushed, or was about to load a snapshot in place of the log.
+    let keeps_log = mutant!(KeepsLogBesideSnapshot: true, else log.contains(log.latest));
+    if !keeps_log {
+        log.replace(log.latest);
+    }
+    let snapshot = log.latest;
     let follows = election.leader.is_some_and(|leader| config.voters.contains(&leader));
     let role = if election.epoch < log.last_epoch() {
         election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
@@ -51,8 +63,13 @@ pub fn start<P>(
     } else {
         Role::Unattached
     };
-    let mut state = State { config, election, role, log, high_watermark: None };
+    // What a snapshot holds was committed.
+    let high_watermark = (!snapshot.is_none()).then_some(snapshot.end);
+    let mut state = State { config, election, role, log, high_watermark };
     let mut step = Step { state: &mut state, found: None, effects: Vec::new() };
+    if !keeps_log {
+        step.effects.push(Effect::ReplaceLog { snapshot });
+    }
     step.set_timers();
     if step.state.config.others().next().is_none() {
         // The only voter need not wait for anybody.
@@ -78,9 +95,14 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
         }
         Event::Requested { request: Request::EndQuorumEpoch(end) } => step.end_requested(&end),
         Event::Requested { request: Request::Fetch(fetch) } => step.fetch_requested(&fetch),
+        Event::Requested { request: Request::FetchSnapshot(fetch) } => {
+            step.snapshot_requested(&fetch);
+        }
         Event::Answered { from, request, response } => step.answered(from, &request, response),
         Event::Append { epoch, batches } => step.append(epoch, batches),
         Event::Flushed { end } => step.flushed(end),
+        Event::SnapshotTaken { snapshot } => step.snapshot_taken(snapshot),
+        Event::Clean { to } => step.clean(to),
         Event::Resign => step.resign(),
         Event::Unreachable { node } => step.doubt(node),
     }
@@ -142,6 +164,15 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 .map(|id| (id, Request::EndQuorumEpoch(end.clone())))
                 .collect()
         }
+        Role::Follower { download: Some(Download { snapshot, position }), .. } => {
+            let fetch = FetchSnapshot {
+                epoch: election.epoch,
+                replica: config.local,
+                snapshot: *snapshot,
+                position: *position,
+            };
+            election.leader.map(|leader| (leader, Request::FetchSnapshot(fetch))).into_iter().collect()
+        }
         Role::Follower { .. } | Role::Unattached if may_fetch => {
             let fetch = Fetch {
                 epoch: election.epoch,
@@ -150,11 +181,11 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 last_fetched_epoch: log.last_epoch(),
                 high_watermark: state.high_watermark.unwrap_or_default(),
                 // Until it has answered once, whether the leader is there at all is worth an answer at once.
-                may_park: matches!(role, Role::Follower { contact: Contact::Fetched }),
+                may_park: matches!(role, Role::Follower { contact: Contact::Fetched, .. }),
             };
             // Whoever leads answers an observer; the others name the leader.
             let seeks = !config.is_voter()
-                && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost });
+                && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
             let follows = matches!(role, Role::Follower { .. });
             config
                 .voters
@@ -190,8 +221,8 @@ impl<P> Step<'_, P> {
     fn timer_fired(&mut self, timer: Timer) {
         let is_voter = self.state.config.is_voter();
         match (timer, &mut self.state.role) {
-            (Timer::Fetch, Role::Follower { contact }) if !is_voter => {
-                *contact = Contact::Lost;
+            (Timer::Fetch, Role::Follower { contact, download }) if !is_voter => {
+                (*contact, *download) = (Contact::Lost, None);
                 self.set_timer(Timer::Fetch);
             }
             (Timer::Election, Role::Unattached | Role::Candidate { .. })
@@ -271,8 +302,8 @@ impl<P> Step<'_, P> {
     fn grants_pre_vote(&mut self, vote: &Vote) -> bool {
         let granted = self.is_up_to_date(vote);
         match self.state.role {
-            Role::Leader { .. } | Role::Follower { contact: Contact::Fetched } => return false,
-            Role::Follower { contact: Contact::Lost } => {
+            Role::Leader { .. } | Role::Follower { contact: Contact::Fetched, .. } => return false,
+            Role::Follower { contact: Contact::Lost, .. } => {
                 // Where the other may win it is first: two that campaign at once would both lose. Where its log is behind
                 // this one, it is this node's turn, whoever the leader thought was ahead.
                 let patience = self.state.config.timeouts.election_ms / 10;
@@ -320,7 +351,8 @@ impl<P> Step<'_, P> {
         if end.epoch > election.epoch || election.leader.is_none() {
             self.become_follower(end.epoch, end.leader);
         }
-        if let Role::Follower { contact } = &mut self.state.role {
+        if let Role::Follower { contact, download } = &mut self.state.role {
+            *download = None;
             // Whoever still refused pre-votes would keep the successor from its election (KAFKA-20895).
             let knew = std::mem::replace(contact, Contact::Lost) == Contact::Lost;
             let place = end.successors.iter().position(|id| *id == local);
@@ -348,11 +380,11 @@ impl<P> Step<'_, P> {
     /// not kept waiting.
     fn doubt(&mut self, node: NodeId) {
         let State { config, election, role, .. } = &mut *self.state;
-        if let Role::Follower { contact } = role
+        if let Role::Follower { contact, download } = role
             && *contact != Contact::Lost
             && election.leader == Some(node)
         {
-            *contact = Contact::Lost;
+            (*contact, *download) = (Contact::Lost, None);
             if config.is_voter() {
                 let max_ms = self.failover_delay_ms();
                 self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms: 0, max_ms });
@@ -431,7 +463,14 @@ impl<P> Step<'_, P> {
                 }
             }
             (Error::None, Answer::Fetch(answer)) => self.fetch_answered(from, answer),
+            (Error::None, Answer::FetchSnapshot(answer)) => self.snapshot_answered(answer),
             (Error::NotLeaderOrFollower, Answer::Fetch(_)) => self.doubt(from),
+            (error, Answer::FetchSnapshot(_)) => {
+                self.end_download();
+                if error == Error::NotLeaderOrFollower {
+                    self.doubt(from);
+                }
+            }
             _ => {}
         }
     }
@@ -560,15 +599,9 @@ impl<P> Step<'_, P> {
 
     fn change_role(&mut self, role: Role) {
         let old = std::mem::replace(&mut self.state.role, role);
-        if let Role::Leader { epoch_start, .. } = old {
-            // The epoch may have changed already; the log still tells which one was led.
-            let epoch = self
-                .state
-                .log
-                .epochs
-                .iter()
-                .find(|known| known.start == epoch_start)
-                .map_or(self.state.election.epoch, |known| known.epoch);
+        if let Role::Leader { .. } = old {
+            // The epoch may have changed already, in this step.
+            let epoch = self.found.unwrap_or(self.state.election).epoch;
             self.effects.push(Effect::LostLeader { epoch });
             self.effects.push(Effect::WakeParked);
         }
@@ -631,7 +664,7 @@ impl<P> Step<'_, P> {
         self.respond(error, Answer::Fetch(answer));
     }
 
-    fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
+    pub(super) fn respond(&mut self, error: Error, answer: Answer<ReadFrom>) {
         let epoch = self.state.election.epoch;
         let leader = mutant!(NamesVoteAsLeader:
             mutant::leader_or_vote(self.state.election, &answer), else self.state.election.leader);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::ElectionState;
-use crate::types::{Epoch, NodeId, Offset, ReplicaKey};
+use crate::types::{Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// Something that reaches a node. `P` is the payload of a record batch: a byte in the model, the
 /// batch's bytes in the server; the core passes it on and never looks into it.
@@ -42,6 +42,17 @@ pub enum Event<P> {
     Flushed {
         /// Exclusive.
         end: Offset,
+    },
+    /// A snapshot of what this node has applied stands on stable storage under its name
+    /// ([`super::snapshot_id`]).
+    SnapshotTaken {
+        /// Which.
+        snapshot: SnapshotId,
+    },
+    /// The log is longer than it need be: what a snapshot holds may go.
+    Clean {
+        /// A snapshot that is on the disk: the log is to begin after it.
+        to: SnapshotId,
     },
     /// Give up leadership, for example before a shutdown.
     Resign,
@@ -127,6 +138,8 @@ pub enum Request {
     EndQuorumEpoch(EndQuorumEpoch),
     /// Give me what follows my log's end.
     Fetch(Fetch),
+    /// Give me a part of a snapshot.
+    FetchSnapshot(FetchSnapshot),
 }
 
 impl Request {
@@ -137,6 +150,7 @@ impl Request {
             Self::BeginQuorumEpoch(begin) => begin.epoch,
             Self::EndQuorumEpoch(end) => end.epoch,
             Self::Fetch(fetch) => fetch.epoch,
+            Self::FetchSnapshot(fetch) => fetch.epoch,
         }
     }
 }
@@ -202,6 +216,21 @@ pub struct Fetch {
     pub may_park: bool,
 }
 
+/// A replica whose log is behind the start of the leader's asks for a chunk of its snapshot (`FetchSnapshot`, key 59;
+/// KIP-630).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchSnapshot {
+    /// The epoch in which it follows.
+    pub epoch: Epoch,
+    /// Who asks.
+    pub replica: ReplicaKey,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// From which byte on.
+    pub position: i64,
+}
+
 /// An answer to a [`Request`], always with what the node knows of epoch and leader. `R` is what a
 /// fetch brings: the place to read from where it is sent, batches where it is received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,6 +258,8 @@ pub enum Answer<R> {
     EndQuorumEpoch,
     /// To [`Request::Fetch`].
     Fetch(FetchAnswer<R>),
+    /// To [`Request::FetchSnapshot`].
+    FetchSnapshot(SnapshotAnswer),
 }
 
 /// Whether the vote was granted.
@@ -247,6 +278,8 @@ pub struct FetchAnswer<R> {
     pub high_watermark: Option<Offset>,
     /// Set if the follower's log differs from the leader's.
     pub diverging: Option<Diverging>,
+    /// Set if the leader's log no longer holds what follows the follower's: the snapshot to load instead.
+    pub snapshot: Option<SnapshotId>,
     /// Set if there are records after the follower's end.
     pub records: Option<R>,
 }
@@ -259,6 +292,29 @@ pub struct Diverging {
     pub epoch: Epoch,
     /// Where it ends in the leader's log, exclusive.
     pub end: Offset,
+}
+
+/// A part of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotAnswer {
+    /// Of which.
+    pub snapshot: SnapshotId,
+    /// Place of the first byte.
+    pub position: i64,
+    /// What was read. `None` as the core answers: the caller reads the file, or answers
+    /// [`Error::SnapshotNotFound`] or [`Error::PositionOutOfRange`] in its place.
+    pub chunk: Option<Chunk>,
+}
+
+/// Bytes of a snapshot. The core needs to know how many; the caller has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chunk {
+    /// Bytes of the whole snapshot.
+    pub size: i64,
+    /// Bytes of this part.
+    pub bytes: i64,
 }
 
 /// Whole batches from `offset` on, as many as the caller likes but at least one and none at or
@@ -286,6 +342,10 @@ pub enum Error {
     FencedLeaderEpoch,
     /// 75: the request's epoch is one that this node has not heard of.
     UnknownLeaderEpoch,
+    /// 98: there is no such snapshot, or no more.
+    SnapshotNotFound,
+    /// 99: the snapshot has no such byte.
+    PositionOutOfRange,
     /// 125: the request is for another replica.
     InvalidVoterKey,
 }
@@ -309,6 +369,28 @@ pub enum Effect<P> {
     Append {
         /// The batches, from the log's end on.
         batches: Vec<Batch<Payload<P>>>,
+    },
+    /// Write the bytes that this step's answer brought into the unfinished file of `snapshot`; at position 0 it is a new one.
+    KeepChunk {
+        /// Which snapshot.
+        snapshot: SnapshotId,
+        /// Place of the first byte: all before it is there.
+        position: i64,
+    },
+    /// The unfinished file of `snapshot` is whole: bring it to stable storage under its name.
+    InstallSnapshot {
+        /// Which.
+        snapshot: SnapshotId,
+    },
+    /// Drop the whole log, durably: it goes on, empty, after `snapshot`.
+    ReplaceLog {
+        /// Which; it is on stable storage.
+        snapshot: SnapshotId,
+    },
+    /// The log begins after `to` from now on: records before it may go, and older snapshots.
+    CleanLog {
+        /// Which; it is on stable storage.
+        to: SnapshotId,
     },
     /// Bring the log to stable storage and say so by [`Event::Flushed`]. Several may be served at once.
     Flush,
@@ -381,6 +463,11 @@ pub enum Refusal {
     TruncationBelowHighWatermark,
     /// The leader names a place to cut that is not within the log.
     UnfitTruncation,
+    /// A snapshot is offered, taken or to be cleaned up to that does not fit the log: it is behind what is
+    /// committed, or not committed, or not on the way that the log went.
+    UnfitSnapshot,
+    /// A chunk of a snapshot is empty or longer than what is missing, or another one than was asked for.
+    UnfitChunk,
     /// Records came from the state machine above when this node did not lead that epoch.
     AppendWithoutLeadership,
 }

@@ -23,8 +23,10 @@ pub mod mutant;
 
 mod election;
 mod event;
+mod log_summary;
 pub mod properties;
 mod replication;
+mod snapshots;
 mod state;
 pub mod trace;
 
@@ -32,12 +34,14 @@ pub mod trace;
 pub(crate) use election::asked_the_same;
 pub use election::{requests, start, step};
 pub use event::{
-    Answer, Batch, BeginQuorumEpoch, Diverging, Effect, EndQuorumEpoch, Error, Event, Fetch,
-    FetchAnswer, NewBatch, Payload, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
+    Answer, Batch, BeginQuorumEpoch, Chunk, Diverging, Effect, EndQuorumEpoch, Error, Event, Fetch,
+    FetchAnswer, FetchSnapshot, NewBatch, Payload, ReadFrom, Refusal, Request, Response,
+    SnapshotAnswer, Timer, Vote, VoteAnswer,
 };
+pub use log_summary::{EpochStart, LogSummary};
+pub use snapshots::snapshot_id;
 pub use state::{
-    Config, ConfigError, Contact, ElectionState, EpochStart, LogSummary, Progress, Restored, Role,
-    State, Timeouts,
+    Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State, Timeouts,
 };
 
 #[cfg(test)]

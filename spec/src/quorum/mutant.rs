@@ -38,7 +38,8 @@ mod switch {
 
     use crate::quorum::election::Step;
     use crate::quorum::event::{Answer, VoteAnswer};
-    use crate::quorum::state::{ElectionState, LogSummary, Role};
+    use crate::quorum::log_summary::LogSummary;
+    use crate::quorum::state::{ElectionState, Role};
     use crate::types::{Epoch, NodeId, Offset};
 
     /// A bug that can be switched on.
@@ -77,11 +78,18 @@ mod switch {
         RecordsPreVotes,
         PreVoteOfNextEpoch,
         FollowsItself,
+        EmptyLogHasNoEpoch,
+        InstallKeepsLog,
+        KeepsLogBesideSnapshot,
+        SnapshotEndInclusive,
+        SnapshotsUncommitted,
+        CleansBeyondSnapshot,
+        ServesForeignStart,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 32] = [
+        pub const ALL: [Self; 39] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -114,6 +122,13 @@ mod switch {
             Self::RecordsPreVotes,
             Self::PreVoteOfNextEpoch,
             Self::FollowsItself,
+            Self::EmptyLogHasNoEpoch,
+            Self::InstallKeepsLog,
+            Self::KeepsLogBesideSnapshot,
+            Self::SnapshotEndInclusive,
+            Self::SnapshotsUncommitted,
+            Self::CleansBeyondSnapshot,
+            Self::ServesForeignStart,
         ];
 
         /// The name by which a command line switches it on.
@@ -246,6 +261,34 @@ mod switch {
                     "follows-itself",
                     "a leader that resigned follows itself when an answer names it as the leader (KAFKA-18379)",
                 ),
+                Self::EmptyLogHasNoEpoch => (
+                    "empty-log-has-no-epoch",
+                    "the last epoch of a log that is empty behind a snapshot is 0, not the snapshot's (KAFKA-10761)",
+                ),
+                Self::InstallKeepsLog => (
+                    "install-keeps-log",
+                    "a log in whose place a snapshot was loaded stays beside it",
+                ),
+                Self::KeepsLogBesideSnapshot => (
+                    "keeps-log-beside-snapshot",
+                    "a restart keeps a log that ends before its snapshot, or is on another way",
+                ),
+                Self::SnapshotEndInclusive => (
+                    "snapshot-end-inclusive",
+                    "a snapshot is named by the last offset in it, not by the one after (KAFKA-14618)",
+                ),
+                Self::SnapshotsUncommitted => (
+                    "snapshots-uncommitted",
+                    "a snapshot is taken of records that are not committed",
+                ),
+                Self::CleansBeyondSnapshot => (
+                    "cleans-beyond-snapshot",
+                    "records go that no snapshot holds",
+                ),
+                Self::ServesForeignStart => (
+                    "serves-foreign-start",
+                    "who stands where the leader's log begins gets records, though its last epoch is another",
+                ),
             }
         }
 
@@ -262,7 +305,7 @@ mod switch {
 
     /// A set of mutants.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct Mutants(u32);
+    pub struct Mutants(u64);
 
     impl Mutants {
         /// The protocol as it should be.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Answer, Event, Request, VoteAnswer};
 use super::state::{Role, State};
-use crate::types::{Epoch, NodeId, Offset};
+use crate::types::{Epoch, NodeId, Offset, SnapshotId};
 
 /// A batch of a log as a property sees it: where it ends, its epoch, and something that differs if its
 /// content differs.
@@ -32,8 +32,12 @@ pub struct NodeView<'a, V> {
     pub epoch: Epoch,
     /// The leader it believes in.
     pub leader: Option<NodeId>,
-    /// Its log.
+    /// Its log, with what snapshots hold of it at its beginning.
     pub log: &'a [Entry<V>],
+    /// Where its log begins without snapshots.
+    pub log_start: Offset,
+    /// The end of its latest snapshot.
+    pub latest_snapshot: Offset,
     /// Everything below would survive a power failure.
     pub flushed: Offset,
     /// Everything below is committed, as far as it knows.
@@ -68,11 +72,15 @@ pub enum Property {
     EpochNotInvented,
     /// A follower follows another node.
     NoSelfFollower,
+    /// A snapshot holds what was committed before its end, no less and no more, and is named after its last epoch.
+    SnapshotEqualsPrefix,
+    /// What a log no longer holds at its beginning is in a snapshot.
+    SnapshotCoversLogStart,
 }
 
 impl Property {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::ElectionSafety,
         Self::LogMatching,
         Self::LeaderCompleteness,
@@ -85,6 +93,8 @@ impl Property {
         Self::CampaignHasPreVotes,
         Self::EpochNotInvented,
         Self::NoSelfFollower,
+        Self::SnapshotEqualsPrefix,
+        Self::SnapshotCoversLogStart,
     ];
 
     /// Its name.
@@ -102,6 +112,8 @@ impl Property {
             Self::CampaignHasPreVotes => "CampaignHasPreVotes",
             Self::EpochNotInvented => "EpochNotInvented",
             Self::NoSelfFollower => "NoSelfFollower",
+            Self::SnapshotEqualsPrefix => "SnapshotEqualsPrefix",
+            Self::SnapshotCoversLogStart => "SnapshotCoversLogStart",
         }
     }
 
@@ -133,6 +145,7 @@ pub fn violations<V: PartialEq>(
         (durability(voters, nodes, committed), Property::Durability),
         (within_log(nodes), Property::HighWatermarkWithinLog),
         (no_self_follower(nodes), Property::NoSelfFollower),
+        (snapshot_covers_start(nodes), Property::SnapshotCoversLogStart),
     ] {
         if !holds {
             found |= property.bit();
@@ -204,6 +217,20 @@ fn within_log<V>(nodes: &[NodeView<'_, V>]) -> bool {
 fn no_self_follower<V>(nodes: &[NodeView<'_, V>]) -> bool {
     let follows = |node: &NodeView<'_, V>| matches!(node.role, Some(Role::Follower { .. }));
     nodes.iter().all(|node| !follows(node) || node.leader.is_some_and(|leader| leader != node.id))
+}
+
+fn snapshot_covers_start<V>(nodes: &[NodeView<'_, V>]) -> bool {
+    nodes.iter().all(|node| node.log_start <= node.latest_snapshot)
+}
+
+/// Whether a snapshot of that name may hold `content` ([`Property::SnapshotEqualsPrefix`]).
+pub fn snapshot_equals_prefix<V: PartialEq>(
+    snapshot: SnapshotId,
+    content: &[Entry<V>],
+    committed: &[Entry<V>],
+) -> bool {
+    let last = content.last().map(|entry| SnapshotId { end: entry.end, epoch: entry.epoch });
+    last == Some(snapshot) && committed.starts_with(content)
 }
 
 /// Whether a step of a node that was `before` and is `after` made no epoch that it had no right to

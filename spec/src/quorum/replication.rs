@@ -1,15 +1,17 @@
 //! Appending, fetching, truncating, and what of it all is committed.
 
+use std::cmp::Ordering;
+
 use super::election::Step;
 use super::event::{
     Batch, Diverging, Effect, Error, Fetch, FetchAnswer, NewBatch, Payload, ReadFrom, Refusal,
     Timer,
 };
 use super::state::{Contact, Progress, Role, State};
-use crate::types::{Epoch, NodeId, Offset};
+use crate::types::{Epoch, NodeId, Offset, ReplicaKey};
 
 const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
-    FetchAnswer { high_watermark: None, diverging: None, records: None };
+    FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
 
 impl<P> Step<'_, P> {
     pub(super) fn append(&mut self, epoch: Epoch, batches: Vec<NewBatch<P>>) {
@@ -46,7 +48,7 @@ impl<P> Step<'_, P> {
     }
 
     pub(super) fn fetch_requested(&mut self, fetch: &Fetch) {
-        let State { election, log, .. } = &*self.state;
+        let log = &self.state.log;
         let malformed = fetch.offset.0 < 0
             || fetch.last_fetched_epoch.0 < 0
             || fetch.last_fetched_epoch > fetch.epoch;
@@ -54,15 +56,14 @@ impl<P> Step<'_, P> {
             self.effects.push(Effect::Refuse { refusal: Refusal::MalformedRequest });
             return self.respond_fetch(Error::InvalidRequest, NOTHING_FETCHED);
         }
-        if fetch.epoch < election.epoch {
-            return self.respond_fetch(Error::FencedLeaderEpoch, NOTHING_FETCHED);
+        if let Some(error) = self.cannot_serve(fetch.epoch) {
+            return self.respond_fetch(error, NOTHING_FETCHED);
         }
-        if fetch.epoch > election.epoch {
-            // It knows more than this node; but only the leader of that epoch may say so.
-            return self.respond_fetch(Error::UnknownLeaderEpoch, NOTHING_FETCHED);
-        }
-        if !self.state.is_leader() {
-            return self.respond_fetch(Error::NotLeaderOrFollower, NOTHING_FETCHED);
+        if self.needs_snapshot(fetch) {
+            let (high_watermark, snapshot) = (self.state.high_watermark, Some(log.latest));
+            self.hear(fetch.replica);
+            let answer = FetchAnswer { high_watermark, snapshot, ..NOTHING_FETCHED };
+            return self.respond_fetch(Error::None, answer);
         }
         let agreed = log.end_of_epoch(fetch.last_fetched_epoch);
         let differs = fetch.offset > Offset::ZERO
@@ -70,6 +71,7 @@ impl<P> Step<'_, P> {
                 || mutant!(DivergenceByEpochOnly: false, else agreed.end < fetch.offset));
         let diverges = mutant!(NoDivergence: false, else differs);
         let end = log.end;
+        self.hear(fetch.replica);
         if !diverges {
             self.note_progress(fetch);
             self.advance_leader_high_watermark();
@@ -82,14 +84,40 @@ impl<P> Step<'_, P> {
             return self.effects.push(Effect::Park);
         }
         let diverging = diverges.then_some(agreed);
-        self.respond_fetch(Error::None, FetchAnswer { high_watermark, diverging, records });
+        let answer = FetchAnswer { high_watermark, diverging, snapshot: None, records };
+        self.respond_fetch(Error::None, answer);
     }
 
-    /// A fetch from an offset says that everything before it is flushed, and that the follower lives.
-    fn note_progress(&mut self, fetch: &Fetch) {
-        let State { config, role: Role::Leader { progress, heard, acknowledged, .. }, .. } =
-            &mut *self.state
+    /// Why this node can tell nothing to who follows a leader in `epoch`.
+    pub(super) fn cannot_serve(&self, epoch: Epoch) -> Option<Error> {
+        match epoch.cmp(&self.state.election.epoch) {
+            Ordering::Less => Some(Error::FencedLeaderEpoch),
+            // It knows more than this node; but only the leader of that epoch may say so.
+            Ordering::Greater => Some(Error::UnknownLeaderEpoch),
+            Ordering::Equal => (!self.state.is_leader()).then_some(Error::NotLeaderOrFollower),
+        }
+    }
+
+    /// A voter that asks for anything lives, and knows its leader.
+    pub(super) fn hear(&mut self, replica: ReplicaKey) {
+        let State { config, role: Role::Leader { heard, acknowledged, .. }, .. } = &mut *self.state
         else {
+            return;
+        };
+        if replica.id == config.local.id || !config.voters.contains(&replica.id) {
+            return;
+        }
+        acknowledged.insert(replica.id);
+        heard.insert(replica.id);
+        if config.is_majority(heard.len() + 1) {
+            heard.clear();
+            self.set_timer(Timer::CheckQuorum);
+        }
+    }
+
+    /// A fetch from an offset says that everything before it is flushed.
+    fn note_progress(&mut self, fetch: &Fetch) {
+        let State { config, role: Role::Leader { progress, .. }, .. } = &mut *self.state else {
             return;
         };
         let Fetch { replica, offset, .. } = *fetch;
@@ -103,12 +131,6 @@ impl<P> Step<'_, P> {
         }
         let vouched = mutant!(CountsNextOffset: offset.plus(1), else offset);
         known.end = mutant!(EndsOverwritten: vouched, else known.end.max(vouched));
-        acknowledged.insert(replica.id);
-        heard.insert(replica.id);
-        if config.is_majority(heard.len() + 1) {
-            heard.clear();
-            self.set_timer(Timer::CheckQuorum);
-        }
     }
 
     /// What a majority has flushed is committed, once an entry of the leader's own epoch is among it.
@@ -144,7 +166,7 @@ impl<P> Step<'_, P> {
     }
 
     pub(super) fn fetch_answered(&mut self, from: NodeId, answer: FetchAnswer<Vec<Batch<P>>>) {
-        let Role::Follower { contact } = &mut self.state.role else { return };
+        let Role::Follower { contact, .. } = &mut self.state.role else { return };
         if self.state.election.leader != Some(from) {
             // An observer asks all voters, and only its leader can tell it anything.
             return;
@@ -154,6 +176,9 @@ impl<P> Step<'_, P> {
         if let Some(diverging) = answer.diverging {
             mutant!(HighWatermarkBeforeTruncation: self.learn_high_watermark(answer.high_watermark));
             return self.truncate(diverging);
+        }
+        if let Some(snapshot) = answer.snapshot {
+            return self.begin_download(snapshot);
         }
         if let Some(batches) = answer.records {
             if !self.fits(&batches) {
@@ -204,7 +229,7 @@ impl<P> Step<'_, P> {
             let refusal = Refusal::TruncationBelowHighWatermark;
             return self.effects.push(Effect::Refuse { refusal });
         }
-        if !(log.start..log.end).contains(&to) {
+        if !(log.start.end..log.end).contains(&to) {
             return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitTruncation });
         }
         mutant!(TruncationDoesNothing: (), else self.cut(to));

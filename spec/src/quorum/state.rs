@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Diverging;
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use super::log_summary::LogSummary;
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// What does not change while a node runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,12 @@ pub enum ConfigError {
     /// `node.id` of a voter is at least 0.
     #[error("voter id {0} is negative")]
     NegativeId(NodeId),
+    /// What is missing can be nowhere else on this disk.
+    #[error("the log begins at offset {start}, and no snapshot reaches as far")]
+    NoSnapshot {
+        /// Offset of the first record.
+        start: Offset,
+    },
 }
 
 impl Config {
@@ -95,63 +101,6 @@ pub struct ElectionState {
     pub voted: Option<ReplicaKey>,
 }
 
-/// Where an epoch begins in a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EpochStart {
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The offset of its first record.
-    pub start: Offset,
-}
-
-/// All that votes, divergence and high watermarks need to know of a log: Kafka's leader-epoch cache
-/// and three offsets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LogSummary {
-    /// Offset of the first record.
-    pub start: Offset,
-    /// Offset after the last record.
-    pub end: Offset,
-    /// Everything below is on stable storage.
-    pub flushed: Offset,
-    /// The epochs that have records, ascending in epoch and start.
-    pub epochs: Vec<EpochStart>,
-}
-
-impl LogSummary {
-    /// Epoch of the last record; 0 for an empty log.
-    pub fn last_epoch(&self) -> Epoch {
-        self.epochs.last().map_or(Epoch(0), |last| last.epoch)
-    }
-
-    /// The largest epoch at or below `epoch` that has records, and where it ends. For an epoch after
-    /// the last: the last and the log's end. For one before the first: that epoch, which ends where the
-    /// log starts. (KIP-101, KIP-279.)
-    pub fn end_of_epoch(&self, epoch: Epoch) -> Diverging {
-        let after = self.epochs.partition_point(|known| known.epoch <= epoch);
-        let end = self.epochs.get(after).map_or(self.end, |next| next.start);
-        match after.checked_sub(1) {
-            Some(floor) => Diverging { epoch: self.epochs[floor].epoch, end },
-            None => Diverging { epoch, end },
-        }
-    }
-
-    pub(crate) fn append(&mut self, epoch: Epoch, end: Offset) {
-        if epoch > self.last_epoch() {
-            self.epochs.push(EpochStart { epoch, start: self.end });
-        }
-        self.end = end;
-    }
-
-    pub(super) fn truncate(&mut self, to: Offset) {
-        self.epochs.retain(|known| known.start < to);
-        self.end = to;
-        self.flushed = self.flushed.min(to);
-    }
-}
-
 /// What a node finds when it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -172,6 +121,8 @@ pub enum Role {
     Follower {
         /// What it heard of the leader.
         contact: Contact,
+        /// The snapshot that it loads, as its log is behind the start of the leader's.
+        download: Option<Download>,
     },
     /// Asks whether it would be elected, before it makes an epoch of its own (KIP-996). Known on no disk.
     Prospective {
@@ -209,7 +160,7 @@ pub enum Role {
 
 impl Role {
     /// Led by a node that is about to be asked for the first time.
-    pub(crate) const FOLLOWER: Self = Self::Follower { contact: Contact::None };
+    pub(crate) const FOLLOWER: Self = Self::Follower { contact: Contact::None, download: None };
 
     /// After a restart, or where who should succeed does not matter.
     pub(crate) fn resigned() -> Self {
@@ -228,6 +179,15 @@ pub enum Contact {
     /// It cannot be reached, or says that it leads no longer. The follower is about to campaign; an observer asks
     /// all voters who leads.
     Lost,
+}
+
+/// A snapshot on its way from the leader, chunk by chunk (KIP-630).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Download {
+    /// Which.
+    pub snapshot: SnapshotId,
+    /// How many of its bytes are here.
+    pub position: i64,
 }
 
 /// How far a voter's flushed log reaches, as its fetches tell.

@@ -281,6 +281,7 @@ fn brings(base: i64, records: u32, epoch: i32, high_watermark: i64) -> FetchAnsw
     FetchAnswer {
         high_watermark: Some(Offset(high_watermark)),
         diverging: None,
+        snapshot: None,
         records: Some(vec![batch]),
     }
 }
@@ -305,6 +306,7 @@ fn a_follower_cuts_what_differs_but_never_what_is_committed() {
     let diverging = |epoch, end| FetchAnswer {
         high_watermark: None,
         diverging: Some(Diverging { epoch: Epoch(epoch), end: Offset(end) }),
+        snapshot: None,
         records: None,
     };
     let follower = || node(3, elected(4, Some(2), None), log(&[(1, 3), (3, 2)]));
@@ -439,7 +441,7 @@ fn pre_votes_are_refused_by_who_hears_from_its_leader_and_change_nothing() {
     let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
     assert!(granted(&mut state, pre_vote(4, 5)), "it has not heard from its leader yet");
     assert!(!granted(&mut state, pre_vote(4, 4)), "a shorter log");
-    let nothing = FetchAnswer { high_watermark: None, diverging: None, records: None };
+    let nothing = FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
     answered(&mut state, nothing);
     assert!(!granted(&mut state, pre_vote(4, 5)));
     step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
@@ -509,7 +511,7 @@ fn a_leader_that_resigns_names_its_successors() {
             EndQuorumEpoch { epoch: Epoch(4), leader: NodeId(2), successors: ids(successors) };
         let effects = ask(&mut state, Request::EndQuorumEpoch(end));
         assert!(effects.contains(&set(Timer::Fetch, ms, ms)), "{successors:?}: {effects:?}");
-        assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost });
+        assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost, download: None });
     }
     // Who has lost its leader already is not put off by one that knows of no successors.
     let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
@@ -547,7 +549,7 @@ fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
     assert_eq!(asked(&state), everybody);
     let (from, request) = requests(&state).remove(0);
     let nothing =
-        || Answer::Fetch(FetchAnswer { high_watermark: None, diverging: None, records: None });
+        || Answer::Fetch(FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None });
     let response = Response {
         epoch: Epoch(4),
         leader: Some(NodeId(2)),

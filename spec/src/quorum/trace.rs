@@ -48,6 +48,8 @@ impl<P> Event<P> {
                 Event::Append { epoch: *epoch, batches: batches.iter().map(digested).collect() }
             }
             Self::Flushed { end } => Event::Flushed { end: *end },
+            Self::SnapshotTaken { snapshot } => Event::SnapshotTaken { snapshot: *snapshot },
+            Self::Clean { to } => Event::Clean { to: *to },
             Self::Resign => Event::Resign,
             Self::Unreachable { node } => Event::Unreachable { node: *node },
         }
@@ -75,6 +77,12 @@ impl<P> Effect<P> {
             }
             Self::WriteElectionState { state } => Effect::WriteElectionState { state: *state },
             Self::Truncate { to } => Effect::Truncate { to: *to },
+            Self::KeepChunk { snapshot, position } => {
+                Effect::KeepChunk { snapshot: *snapshot, position: *position }
+            }
+            Self::InstallSnapshot { snapshot } => Effect::InstallSnapshot { snapshot: *snapshot },
+            Self::ReplaceLog { snapshot } => Effect::ReplaceLog { snapshot: *snapshot },
+            Self::CleanLog { to } => Effect::CleanLog { to: *to },
             Self::Flush => Effect::Flush,
             Self::SetTimer { timer, min_ms, max_ms } => {
                 Effect::SetTimer { timer: *timer, min_ms: *min_ms, max_ms: *max_ms }
@@ -114,8 +122,10 @@ impl<R> Response<R> {
             Answer::Fetch(answer) => Answer::Fetch(FetchAnswer {
                 high_watermark: answer.high_watermark,
                 diverging: answer.diverging,
+                snapshot: answer.snapshot,
                 records: answer.records.as_ref().map(records),
             }),
+            Answer::FetchSnapshot(answer) => Answer::FetchSnapshot(*answer),
         };
         Response { epoch: self.epoch, leader: self.leader, error: self.error, answer }
     }

@@ -330,7 +330,7 @@ impl Peers {
     /// The answer to a fetch that makes no sense before it says anything about the log.
     fn refused_fetch(&self) -> Response<Bytes> {
         let QuorumStatus { epoch, leader, .. } = self.quorum.status();
-        let answer = FetchAnswer { high_watermark: None, diverging: None, records: None };
+        let answer = FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
         Response { epoch, leader, error: Error::InvalidRequest, answer: Answer::Fetch(answer) }
     }
 
@@ -365,7 +365,7 @@ fn fetched(response: Response<Bytes>) -> fetch_response::PartitionData {
         ..PartitionData::default()
     };
     match response.answer {
-        Answer::Fetch(FetchAnswer { high_watermark, diverging, records })
+        Answer::Fetch(FetchAnswer { high_watermark, diverging, records, .. })
             if response.error == Error::None =>
         {
             PartitionData {
@@ -414,6 +414,8 @@ fn code(error: Error) -> ErrorCode {
         Error::InvalidRequest => ErrorCode::INVALID_REQUEST,
         Error::FencedLeaderEpoch => ErrorCode::FENCED_LEADER_EPOCH,
         Error::UnknownLeaderEpoch => ErrorCode::UNKNOWN_LEADER_EPOCH,
+        Error::SnapshotNotFound => ErrorCode::SNAPSHOT_NOT_FOUND,
+        Error::PositionOutOfRange => ErrorCode::POSITION_OUT_OF_RANGE,
         Error::InvalidVoterKey => ErrorCode::INVALID_VOTER_KEY,
     }
 }

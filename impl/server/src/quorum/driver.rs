@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
+use kraftig_log::snapshot::SealedSnapshot;
 use kraftig_spec::quorum::{
-    self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, NewBatch, ReadFrom,
-    Request, Response, Role, State, Timer,
+    self, Answer, Batch, Chunk, Config, Effect, Error, Event, Fetch, FetchAnswer, FetchSnapshot,
+    LogSummary, NewBatch, ReadFrom, Request, Response, Role, SnapshotAnswer, State, Timer,
 };
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 use super::peers::Peers;
 use super::replicas::{QuorumDescription, ReplicaDescription, Replicas};
+use super::snapshots::{Retention, Snapshots};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
 use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
@@ -22,6 +24,8 @@ use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
 const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
 /// Fetches that may wait at once; the next one is answered with what there is.
 const MOST_PARKED: usize = 1024;
+/// How often the log and its snapshots are looked at for what may go, as in Kafka.
+const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
 /// About how much of the log is told to the controller at once.
 const COMMITTED_BYTES: usize = 1 << 20;
 
@@ -43,8 +47,8 @@ pub trait World {
     /// or never.
     fn send(&mut self, to: NodeId, correlation: u32, request: Request);
 
-    /// Sends an answer. Records are the bytes of whole batches.
-    fn answer(&mut self, reply: Self::Reply, response: Response<Bytes>);
+    /// Sends an answer. Records are the bytes of whole batches; `chunk` is that of a snapshot, and empty in other answers.
+    fn answer(&mut self, reply: Self::Reply, response: Response<Bytes>, chunk: Bytes);
 
     /// Tells the controller.
     fn tell(&mut self, event: QuorumEvent);
@@ -61,11 +65,13 @@ pub struct DriverOptions {
     pub directory: PathBuf,
     /// How the log is cut into segments.
     pub log: LogConfig,
+    /// How much of the log and its snapshots is kept.
+    pub retention: Retention,
     /// How long another voter may take to answer.
     pub request_timeout: Duration,
     /// How long to wait before a failed request is sent again.
     pub retry_backoff: Duration,
-    /// About how many bytes of records a fetch is answered with; one batch may be more.
+    /// About how many bytes of records, or of a snapshot, a fetch is answered with; one batch may be more.
     pub fetch_bytes: usize,
     /// Where every event and effect is written down.
     pub trace: Option<Tracer>,
@@ -80,6 +86,11 @@ pub struct Driver<W: World> {
     /// What the start asked for and [`begin`](Self::begin) has yet to carry out.
     first: Vec<Effect<Bytes>>,
     storage: Storage,
+    snapshots: Snapshots,
+    /// The bytes of a snapshot that the answer of this step brought.
+    chunk: Bytes,
+    retention: Retention,
+    clean_at: Duration,
     tracer: Option<Tracer>,
     timers: BTreeMap<Timer, Duration>,
     parked: VecDeque<Parked<W::Reply>>,
@@ -112,20 +123,25 @@ struct Outcome {
 impl<W: World> Driver<W> {
     /// Recovers the metadata log. Nobody hears of the node before it [begins](Self::begin).
     pub fn recover(options: DriverOptions, world: W) -> Result<Self, QuorumError> {
-        let DriverOptions { config, directory, log, trace, .. } = options;
+        let DriverOptions { config, directory, log, retention, trace, .. } = options;
         let voters = config.voters.iter().copied().collect();
         let (storage, restored) = Storage::open(&directory, log, voters, world.unix_ms())?;
         let mut tracer = trace;
         if let Some(tracer) = &mut tracer {
             tracer.start(&config, &restored);
         }
-        let delivered = restored.log.start;
+        let delivered = restored.log.start.end;
         let (state, first) = quorum::start(config, restored)?;
+        let clean_at = world.now() + CLEAN_INTERVAL;
         Ok(Self {
             world,
             state,
             first,
             storage,
+            snapshots: Snapshots::new(&directory),
+            chunk: Bytes::new(),
+            retention,
+            clean_at,
             tracer,
             timers: BTreeMap::new(),
             parked: VecDeque::new(),
@@ -133,13 +149,17 @@ impl<W: World> Driver<W> {
             replicas: Replicas::default(),
             fetch_bytes: options.fetch_bytes,
             flush: false,
-            delivered,
+            delivered: Offset::ZERO,
             refused: 0,
         })
     }
 
     /// Does what the start asks for. Must come before all else.
     pub fn begin(&mut self) -> Result<(), QuorumError> {
+        let latest = self.state.log().latest;
+        if !latest.is_none() {
+            self.tell_snapshot(latest)?;
+        }
         let effects = std::mem::take(&mut self.first);
         self.carry_out(effects)?;
         Ok(())
@@ -172,21 +192,54 @@ impl<W: World> Driver<W> {
         wait: Duration,
         reply: W::Reply,
     ) -> Result<(), QuorumError> {
-        self.ask(request, wait.min(MOST_FETCH_WAIT), reply)
+        match request {
+            Request::FetchSnapshot(fetch) => self.fetch_snapshot(fetch, usize::MAX, reply),
+            request => self.ask(request, wait.min(MOST_FETCH_WAIT), reply),
+        }
     }
 
-    /// Takes the answer of another voter. One to a request that is no longer under way is dropped.
+    /// Takes the request of another node for a part of a snapshot, and answers with at most `max_bytes` of it.
+    pub fn fetch_snapshot(
+        &mut self,
+        fetch: FetchSnapshot,
+        max_bytes: usize,
+        reply: W::Reply,
+    ) -> Result<(), QuorumError> {
+        let request = Request::FetchSnapshot(fetch);
+        let outcome = self.step_alone(Event::Requested { request })?;
+        if let Some(mut response) = outcome.response {
+            let chunk = self.with_chunk(&mut response, max_bytes)?;
+            self.world.answer(reply, response.map(|_| Bytes::new()), chunk);
+        }
+        if outcome.wake { self.wake() } else { Ok(()) }
+    }
+
+    /// Gives a snapshot of what was told to be committed its name, if it is later than the latest.
+    pub fn snapshot(&mut self, snapshot: SealedSnapshot) -> Result<(), QuorumError> {
+        let id = snapshot.id();
+        if quorum::snapshot_id(&self.state, id.end) == Some(id) {
+            snapshot.publish()?;
+            self.step(Event::SnapshotTaken { snapshot: id })?;
+        }
+        Ok(())
+    }
+
+    /// Takes the answer of another voter, with the bytes of a snapshot where it brings some. One to a request that is no longer under way is dropped.
     pub fn answered(
         &mut self,
         from: NodeId,
         correlation: u32,
         response: &Response<Bytes>,
+        chunk: Bytes,
     ) -> Result<(), QuorumError> {
         let Some(request) = self.peers.answered(from, correlation) else { return Ok(()) };
         let mut failed = response.error != Error::None;
-        if let Some(response) = self.checked(response)? {
+        if let Some(mut response) = self.checked(response)? {
+            failed |= self.is_unfit_end(&mut response, &chunk)?;
+            self.chunk = chunk;
             let event = Event::Answered { from, request, response };
             failed |= self.step(event)?.refused;
+            self.chunk = Bytes::new();
         } else {
             tracing::warn!("refused what node {from} sent of its log: no log holds it");
             self.refused += 1;
@@ -274,7 +327,7 @@ impl<W: World> Driver<W> {
     pub fn deadline(&self) -> Option<Duration> {
         let parked = self.parked.iter().map(|parked| parked.until);
         let peers = self.peers.deadline(&quorum::requests(&self.state));
-        self.timers.values().copied().chain(parked).chain(peers).min()
+        self.timers.values().copied().chain(parked).chain(peers).chain([self.clean_at]).min()
     }
 
     /// Does what is due: timers, parked fetches whose time is up, requests that took too long.
@@ -295,6 +348,31 @@ impl<W: World> Driver<W> {
             }
         }
         self.peers.expire(now);
+        if self.clean_at <= now {
+            self.clean_at = now + CLEAN_INTERVAL;
+            self.clean()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the oldest snapshots and the log before the next ones go, as far as the retention has no room for them.
+    fn clean(&mut self) -> Result<(), QuorumError> {
+        let Retention { bytes, ms } = self.retention;
+        let now_ms = self.world.unix_ms();
+        let mut all = VecDeque::from(self.snapshots.all()?);
+        while all.len() > 1 {
+            let size = self.storage.size() + all.iter().map(|snapshot| snapshot.size).sum::<u64>();
+            let is_old = |timestamp| {
+                ms.is_some_and(|ms| now_ms.saturating_sub(timestamp) > ms.cast_signed())
+            };
+            if !(bytes.is_some_and(|bytes| size > bytes) || is_old(all[0].timestamp_ms)) {
+                break;
+            }
+            if self.step(Event::Clean { to: all[1].id })?.refused {
+                break;
+            }
+            all.pop_front();
+        }
         Ok(())
     }
 
@@ -325,7 +403,7 @@ impl<W: World> Driver<W> {
         match (outcome.response, request) {
             (Some(response), _) => {
                 let response = self.with_records(&response)?;
-                self.world.answer(reply, response);
+                self.world.answer(reply, response, Bytes::new());
             }
             (None, Request::Fetch(fetch)) if outcome.parked => {
                 let until = self.world.now() + wait;
@@ -349,6 +427,54 @@ impl<W: World> Driver<W> {
             _ => Bytes::new(),
         };
         Ok(response.map(|_| read))
+    }
+
+    /// Adds the part of a snapshot that the core lets another node have; gives its bytes.
+    fn with_chunk(
+        &mut self,
+        response: &mut Response<ReadFrom>,
+        max_bytes: usize,
+    ) -> Result<Bytes, QuorumError> {
+        let max_bytes = max_bytes.min(self.fetch_bytes);
+        let Answer::FetchSnapshot(answer) = &mut response.answer else { return Ok(Bytes::new()) };
+        if response.error != Error::None {
+            return Ok(Bytes::new());
+        }
+        let position = answer.position.unsigned_abs();
+        match self.snapshots.serve(answer.snapshot)? {
+            None => response.error = Error::SnapshotNotFound,
+            Some(file) if position >= file.len() => response.error = Error::PositionOutOfRange,
+            Some(file) => {
+                let chunk = file.read(position, max_bytes)?;
+                let (size, bytes) = (file.len().cast_signed(), chunk.len() as i64);
+                answer.chunk = Some(Chunk { size, bytes });
+                return Ok(chunk);
+            }
+        }
+        Ok(Bytes::new())
+    }
+
+    /// Whether these would be the last bytes of the snapshot that is being loaded, and it is none with them: then the
+    /// answer becomes that there is none.
+    fn is_unfit_end(
+        &mut self,
+        response: &mut Response<Vec<Batch<Bytes>>>,
+        last: &Bytes,
+    ) -> Result<bool, QuorumError> {
+        let Role::Follower { download: Some(download), .. } = self.state.role() else {
+            return Ok(false);
+        };
+        let Answer::FetchSnapshot(answer) = &mut response.answer else { return Ok(false) };
+        let SnapshotAnswer { snapshot, position, chunk } = *answer;
+        let is_end = response.error == Error::None
+            && (snapshot, position) == (download.snapshot, download.position)
+            && chunk.is_some_and(|Chunk { size, bytes }| bytes > 0 && position + bytes == size);
+        if !is_end || self.snapshots.complete(snapshot, position.unsigned_abs(), last)? {
+            return Ok(false);
+        }
+        answer.chunk = None;
+        response.error = Error::SnapshotNotFound;
+        Ok(true)
     }
 
     /// The answer with its batches told apart. `None` if they are none, or if it names a place to cut that would
@@ -411,6 +537,27 @@ impl<W: World> Driver<W> {
                     self.storage.append(&batches, self.world.unix_ms())?;
                     outcome.appended = batches.first().map(|batch| batch.base_offset);
                 }
+                // Nothing asks for a snapshot yet.
+                Effect::KeepChunk { .. }
+                | Effect::InstallSnapshot { .. }
+                | Effect::ReplaceLog { .. }
+                | Effect::CleanLog { .. } => {}
+                Effect::KeepChunk { snapshot, position } => {
+                    self.snapshots.keep(snapshot, position.unsigned_abs(), &self.chunk)?;
+                }
+                Effect::InstallSnapshot { snapshot } => {
+                    self.snapshots.install(snapshot)?;
+                    tracing::info!("the snapshot {snapshot} of the metadata is loaded");
+                }
+                Effect::ReplaceLog { snapshot } => {
+                    self.storage.restart_after(snapshot, self.world.unix_ms())?;
+                    self.snapshots.remove_before(snapshot)?;
+                }
+                Effect::CleanLog { to } => {
+                    self.storage.clean_to(to)?;
+                    self.snapshots.remove_before(to)?;
+                    tracing::info!("the metadata log begins after the snapshot {to} now");
+                }
                 Effect::Flush => self.flush = true,
                 Effect::SetTimer { timer, min_ms, max_ms } => {
                     let delay = min_ms + self.world.random_below(max_ms - min_ms + 1);
@@ -445,11 +592,27 @@ impl<W: World> Driver<W> {
                 }
             }
         }
+        let download = match self.state.role() {
+            Role::Follower { download: Some(download), .. } => Some(download.snapshot),
+            _ => None,
+        };
+        self.snapshots.only(download);
         self.show_status();
         Ok(outcome)
     }
 
+    fn tell_snapshot(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
+        let file = self.snapshots.open(id)?;
+        self.delivered = id.end;
+        self.world.tell(QuorumEvent::Snapshot { id, file });
+        Ok(())
+    }
+
     fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
+        let LogSummary { start, latest, .. } = *self.state.log();
+        if self.delivered < start.end {
+            self.tell_snapshot(latest)?;
+        }
         while self.delivered < to {
             let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
             let Some(last) = batches.last() else { break };
@@ -465,6 +628,7 @@ impl<W: World> Driver<W> {
             epoch: state.election().epoch,
             leader: state.election().leader,
             high_watermark: state.high_watermark(),
+            start: state.log().start.end,
             end: state.log().end,
             refused: self.refused,
         });

@@ -133,10 +133,11 @@ impl Link {
                 }
             };
             match answer {
-                Ok(response) => {
+                Ok((response, chunk)) => {
                     self.proven = true;
                     self.well();
-                    self.tell(Command::Answered { from: self.peer.id, correlation, response });
+                    let from = self.peer.id;
+                    self.tell(Command::Answered { from, correlation, response, chunk });
                 }
                 Err(error) => {
                     self.failed(error).await;
@@ -248,12 +249,13 @@ async fn closed(connection: Option<&Connection>) -> ClientError {
     }
 }
 
+/// The answer, with the bytes of a snapshot if it brings some.
 async fn exchange(
     connection: &Connection,
     sender: &Sender,
     request: &Request,
-) -> Result<Response<Bytes>, LinkError> {
-    Ok(match request {
+) -> Result<(Response<Bytes>, Bytes), LinkError> {
+    let response = match request {
         Request::Vote(vote) => messages::vote_answer(connection.send(&sender.vote(vote)).await?)?,
         Request::BeginQuorumEpoch(begin) => {
             messages::begin_answer(connection.send(&sender.begin(begin)).await?)?
@@ -264,5 +266,10 @@ async fn exchange(
         Request::Fetch(fetch) => {
             messages::fetch_answer(connection.send(&sender.fetch(fetch)).await?)?
         }
-    })
+        Request::FetchSnapshot(fetch) => {
+            let answer = connection.send(&sender.fetch_snapshot(fetch)).await?;
+            return Ok(messages::snapshot_answer(fetch, answer)?);
+        }
+    };
+    Ok((response, Bytes::new()))
 }

@@ -3,14 +3,15 @@
 use bytes::Bytes;
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::quorum::{
-    Answer, BeginQuorumEpoch, Diverging, EndQuorumEpoch, Error, Fetch, FetchAnswer, Response, Vote,
-    VoteAnswer,
+    Answer, BeginQuorumEpoch, Chunk, Diverging, EndQuorumEpoch, Error, Fetch, FetchAnswer,
+    FetchSnapshot, Response, SnapshotAnswer, Vote, VoteAnswer,
 };
-use kraftig_spec::types::{Epoch, NodeId, Offset, TopicId};
+use kraftig_spec::types::{Epoch, NodeId, Offset, SnapshotId, TopicId};
 use kraftig_wire::messages::{
     begin_quorum_epoch_request as begin_request, begin_quorum_epoch_response as begin_response,
     end_quorum_epoch_request as end_request, end_quorum_epoch_response as end_response,
-    fetch_request, fetch_response, vote_request, vote_response,
+    fetch_request, fetch_response, fetch_snapshot_request, fetch_snapshot_response, vote_request,
+    vote_response,
 };
 use kraftig_wire::{ErrorCode, Str};
 
@@ -20,7 +21,7 @@ pub(crate) const TOPIC: &str = "__cluster_metadata";
 pub(crate) const PARTITION: i32 = 0;
 /// How long a leader may keep a fetch until it has something to give.
 const FETCH_WAIT_MS: i32 = 500;
-/// About how many bytes of records a fetch asks for. Stock leaders have a limit of their own.
+/// About how many bytes of records, or of a snapshot, a fetch asks for. Stock leaders have a limit of their own.
 const FETCH_BYTES: i32 = 8 << 20;
 
 /// Why an answer tells the core nothing.
@@ -32,11 +33,6 @@ pub(super) enum AnswerError {
     /// The answer is not about the metadata log, and about it alone.
     #[error("its answer is not about the metadata log")]
     Topic,
-    /// The log that follows is gone, and the leader has a snapshot in its place.
-    #[error(
-        "what follows this node's metadata log is only in a snapshot, and metadata snapshots are not fetched yet"
-    )]
-    Snapshot,
 }
 
 /// What is the same in all requests of this node.
@@ -140,6 +136,33 @@ impl Sender {
     }
 }
 
+impl Sender {
+    pub(super) fn fetch_snapshot(
+        &self,
+        fetch: &FetchSnapshot,
+    ) -> fetch_snapshot_request::FetchSnapshotRequest {
+        use fetch_snapshot_request::{FetchSnapshotRequest, PartitionSnapshot, SnapshotId, TopicSnapshot};
+        FetchSnapshotRequest {
+            cluster_id: Some(self.cluster_id.clone()),
+            replica_id: fetch.replica.id.0,
+            max_bytes: FETCH_BYTES,
+            topics: vec![TopicSnapshot {
+                name: Str::from_static(TOPIC),
+                partitions: vec![PartitionSnapshot {
+                    partition: PARTITION,
+                    current_leader_epoch: fetch.epoch.0,
+                    snapshot_id: SnapshotId {
+                        end_offset: fetch.snapshot.end.0,
+                        epoch: fetch.snapshot.epoch.0,
+                    },
+                    position: fetch.position,
+                    replica_directory_id: fetch.replica.directory.0,
+                }],
+            }],
+        }
+    }
+}
+
 pub(super) fn vote_answer(
     response: vote_response::VoteResponse,
 ) -> Result<Response<Bytes>, AnswerError> {
@@ -186,9 +209,10 @@ pub(super) fn fetch_answer(
         .and_then(|topic| only(topic.partitions))
         .filter(|part| part.partition_index == PARTITION)
         .ok_or(AnswerError::Topic)?;
-    if part.snapshot_id.end_offset >= 0 {
-        return Err(AnswerError::Snapshot);
-    }
+    let snapshot = SnapshotId {
+        end: Offset(part.snapshot_id.end_offset),
+        epoch: Epoch(part.snapshot_id.epoch),
+    };
     let diverging = Diverging {
         epoch: Epoch(part.diverging_epoch.epoch),
         end: Offset(part.diverging_epoch.end_offset),
@@ -196,10 +220,44 @@ pub(super) fn fetch_answer(
     let answer = Answer::Fetch(FetchAnswer {
         high_watermark: Some(Offset(part.high_watermark)).filter(|to| to.0 >= 0),
         diverging: Some(diverging).filter(|to| to.epoch.0 >= 0),
+        snapshot: Some(snapshot).filter(|id| id.end.0 >= 0 && id.epoch.0 >= 0),
+        snapshot: None,
         records: part.records.filter(|records| !records.is_empty()),
     });
     let leader = part.current_leader;
     answer_of(part.error_code, leader.leader_id, leader.leader_epoch, answer)
+}
+
+/// The answer and the bytes that it brings.
+pub(super) fn snapshot_answer(
+    asked: &FetchSnapshot,
+    response: fetch_snapshot_response::FetchSnapshotResponse,
+) -> Result<(Response<Bytes>, Bytes), AnswerError> {
+    if ErrorCode(response.error_code) == ErrorCode::UNKNOWN_SERVER_ERROR {
+        // All that Kafka 4.2.0 has to say when it has no such snapshot, or leads no longer: its answer has no room for more.
+        let FetchSnapshot { snapshot, position, .. } = *asked;
+        let answer = Answer::FetchSnapshot(SnapshotAnswer { snapshot, position, chunk: None });
+        let error = Error::SnapshotNotFound;
+        return Ok((Response { epoch: asked.epoch, leader: None, error, answer }, Bytes::new()));
+    }
+    whole(response.error_code)?;
+    let part = only(response.topics)
+        .filter(|topic| *topic.name == *TOPIC)
+        .and_then(|topic| only(topic.partitions))
+        .filter(|part| part.index == PARTITION)
+        .ok_or(AnswerError::Topic)?;
+    let chunk = part.unaligned_records;
+    let answer = Answer::FetchSnapshot(SnapshotAnswer {
+        snapshot: SnapshotId {
+            end: Offset(part.snapshot_id.end_offset),
+            epoch: Epoch(part.snapshot_id.epoch),
+        },
+        position: part.position,
+        chunk: (part.error_code == 0).then_some(Chunk { size: part.size, bytes: chunk.len() as i64 }),
+    });
+    let leader = part.current_leader;
+    let response = answer_of(part.error_code, leader.leader_id, leader.leader_epoch, answer)?;
+    Ok((response, chunk))
 }
 
 fn whole(code: i16) -> Result<(), AnswerError> {
@@ -221,6 +279,8 @@ fn answer_of(
         ErrorCode::INVALID_REQUEST => Error::InvalidRequest,
         ErrorCode::FENCED_LEADER_EPOCH => Error::FencedLeaderEpoch,
         ErrorCode::UNKNOWN_LEADER_EPOCH => Error::UnknownLeaderEpoch,
+        ErrorCode::SNAPSHOT_NOT_FOUND => Error::SnapshotNotFound,
+        ErrorCode::POSITION_OUT_OF_RANGE => Error::PositionOutOfRange,
         ErrorCode::INVALID_VOTER_KEY => Error::InvalidVoterKey,
         code => return Err(AnswerError::Code(code)),
     };

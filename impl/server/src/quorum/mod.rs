@@ -10,6 +10,7 @@ pub(crate) mod messages;
 mod peers;
 mod recovery;
 mod replicas;
+mod snapshots;
 mod storage;
 mod thread;
 mod tracer;
@@ -20,14 +21,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogError;
+use kraftig_log::snapshot::{SealedSnapshot, SnapshotError, SnapshotFile};
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{Config, ConfigError, Request, Response};
-use kraftig_spec::types::{Epoch, NodeId, Offset};
+use kraftig_spec::quorum::{Config, ConfigError, FetchSnapshot, Request, Response};
+use kraftig_spec::types::{Epoch, NodeId, Offset, SnapshotId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub use driver::{Driver, DriverOptions, World};
 pub use links::Peer;
 pub use replicas::{QuorumDescription, ReplicaDescription};
+pub use snapshots::Retention;
 pub use thread::start;
 pub use tracer::Tracer;
 
@@ -46,6 +49,8 @@ pub struct QuorumOptions {
     pub directory: PathBuf,
     /// How the log is cut into segments.
     pub log: kraftig_log::LogConfig,
+    /// How much of the log and its snapshots is kept.
+    pub retention: Retention,
     /// How long another voter may take to answer (`controller.quorum.request.timeout.ms`).
     pub request_timeout: Duration,
     /// How long to wait before a failed request is sent again (`controller.quorum.retry.backoff.ms`).
@@ -78,6 +83,9 @@ pub enum QuorumError {
     /// A file could not be read or written.
     #[error(transparent)]
     Disk(#[from] kraftig_log::disk::DiskError),
+    /// A snapshot could not be read or written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The quorum-state file is damaged.
     #[error(transparent)]
     QuorumState(#[from] kraftig_log::quorum_state::QuorumStateError),
@@ -110,9 +118,9 @@ pub enum QuorumError {
         /// The first byte that is not part of a whole batch.
         position: u64,
     },
-    /// The log does not begin at offset 0.
+    /// The log does not begin at offset 0, nor where a snapshot reaches.
     #[error(
-        "the metadata log in {} does not begin at offset 0: logs that begin with a snapshot are not served yet, and without one the directory has lost files",
+        "the metadata log in {} does not begin at offset 0, and no snapshot there holds what was before: the directory has lost files; restore it from a copy, or remove it to have the log fetched anew",
         .directory.display()
     )]
     NoBeginning {
@@ -143,7 +151,15 @@ pub enum QuorumEvent {
         /// The epoch in which it led.
         epoch: Epoch,
     },
-    /// More of the log is committed: every batch once, in order, from the log's start on.
+    /// All that is committed before the end of a snapshot is in the snapshot, and what was told before counts no more.
+    /// Comes when the node starts, and when it was so far behind that it had to load one.
+    Snapshot {
+        /// Which.
+        id: SnapshotId,
+        /// Its file.
+        file: SnapshotFile,
+    },
+    /// More of the log is committed: every batch once, in order, from the log's start or the last snapshot on.
     Committed(Vec<CommittedBatch>),
     /// The thread ended by an error; the node cannot go on.
     Stopped(QuorumError),
@@ -160,6 +176,8 @@ pub struct CommittedBatch {
     pub epoch: Epoch,
     /// When it was written, in milliseconds since 1970.
     pub timestamp_ms: i64,
+    /// How many bytes it takes in the log.
+    pub size: usize,
     /// The framed metadata records; `None` for a control batch.
     pub records: Option<Vec<Bytes>>,
 }
@@ -178,6 +196,8 @@ pub struct QuorumStatus {
     pub leader: Option<NodeId>,
     /// Everything below is committed.
     pub high_watermark: Option<Offset>,
+    /// Where this node's log begins.
+    pub start: Offset,
     /// The end of this node's log.
     pub end: Offset,
     /// How many messages were refused since the start.
@@ -197,10 +217,17 @@ enum Command {
         reply: oneshot::Sender<Response<Bytes>>,
         place: OwnedSemaphorePermit,
     },
+    FetchSnapshot {
+        fetch: FetchSnapshot,
+        max_bytes: usize,
+        reply: oneshot::Sender<(Response<Bytes>, Bytes)>,
+        place: OwnedSemaphorePermit,
+    },
     Answered {
         from: NodeId,
         correlation: u32,
         response: Response<Bytes>,
+        chunk: Bytes,
     },
     /// A request has no answer.
     Failed {
@@ -210,6 +237,7 @@ enum Command {
     Unreachable {
         node: NodeId,
     },
+    Snapshot(SealedSnapshot),
     /// The node cannot go on.
     Fail(QuorumError),
     Describe {
@@ -265,6 +293,25 @@ impl QuorumHandle {
             self.send(Command::Request { request, wait, reply, place });
         }
         answer
+    }
+
+    /// Hands over that another node asks for a part of a snapshot. The answer comes with the part's bytes, at most
+    /// `max_bytes` of them. It has none if too many wait for the thread already.
+    pub fn fetch_snapshot(
+        &self,
+        fetch: FetchSnapshot,
+        max_bytes: usize,
+    ) -> oneshot::Receiver<(Response<Bytes>, Bytes)> {
+        let (reply, answer) = oneshot::channel();
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.send(Command::FetchSnapshot { fetch, max_bytes, reply, place });
+        }
+        answer
+    }
+
+    /// Gives a snapshot of what is committed its name, and lets the log begin after it in time.
+    pub fn snapshot(&self, snapshot: SealedSnapshot) {
+        self.send(Command::Snapshot(snapshot));
     }
 
     /// The quorum as this node sees it if it leads.

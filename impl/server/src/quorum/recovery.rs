@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use kraftig_log::disk::{self, File};
+use kraftig_log::snapshot;
+use kraftig_spec::types::Offset;
 use kraftig_wire::batch::{BatchHeader, HEADER_SIZE, batches, verify_crc};
 
 use super::QuorumError;
@@ -30,11 +32,14 @@ pub(super) fn check(directory: &Path) -> Result<(), QuorumError> {
         .collect();
     segments.sort();
     let first = segments.first().and_then(|path| path.file_stem()?.to_str()?.parse::<i64>().ok());
-    if first != Some(0) {
+    let snapshots = snapshot::list(directory)?;
+    let Some(start) = first.filter(|start| {
+        *start == 0 || snapshots.last().is_some_and(|latest| latest.end >= Offset(*start))
+    }) else {
         return Err(QuorumError::NoBeginning { directory: directory.to_owned() });
-    }
+    };
     let count = segments.len();
-    let (mut end, mut epoch) = (0, 0);
+    let (mut end, mut epoch) = (start, 0);
     for (index, path) in segments.into_iter().enumerate() {
         let file = disk::open(&path)?;
         let position = whole(&file, &mut end, &mut epoch)?;

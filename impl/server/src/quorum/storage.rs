@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kraftig_log::quorum_state::{QuorumState, Version};
-use kraftig_log::{Known, Log, LogConfig, disk};
+use kraftig_log::{Known, Log, LogConfig, disk, snapshot};
 use kraftig_spec::quorum::{
     Batch, Diverging, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
 };
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, TopicId};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId, TopicId};
 use kraftig_wire::batch::{self, BatchBuilder, BatchError, set_base_offset_and_epoch};
 use kraftig_wire::messages::ControlRecord;
 use kraftig_wire::messages::leader_change_message::{LeaderChangeMessage, Voter};
@@ -52,6 +52,7 @@ impl Storage {
             Log::create(directory, TopicId::METADATA, None, config.clone(), now)?
         };
         log.flush(now)?;
+        let snapshots = snapshot::clean(directory, Offset(log.start_offset()))?;
         disk::sync_dir(directory)?;
         if let Some(parent) = directory.parent() {
             disk::sync_dir(parent)?;
@@ -61,15 +62,7 @@ impl Storage {
         if disk::exists(&directory.join(kraftig_log::quorum_state::FILE_NAME))? {
             disk::open(&directory.join(kraftig_log::quorum_state::FILE_NAME))?.sync()?;
         }
-        let epochs = log.epoch_boundaries().iter();
-        let summary = LogSummary {
-            start: Offset(log.start_offset()),
-            end: Offset(log.end_offset()),
-            flushed: Offset(log.end_offset()),
-            epochs: epochs
-                .map(|(epoch, start)| EpochStart { epoch: Epoch(*epoch), start: Offset(*start) })
-                .collect(),
-        };
+        let summary = summary(&mut log, &snapshots)?;
         let storage = Self { directory: directory.to_owned(), voters, config, log };
         Ok((storage, Restored { election, log: summary }))
     }
@@ -128,6 +121,25 @@ impl Storage {
             return Err(QuorumError::Cut { to, end });
         }
         Ok(())
+    }
+
+    /// Drops the log, durably: it goes on, empty, after the snapshot.
+    pub(super) fn restart_after(
+        &mut self,
+        snapshot: SnapshotId,
+        now: i64,
+    ) -> Result<(), QuorumError> {
+        Ok(self.log.restart_at(snapshot.end.0, now)?)
+    }
+
+    /// Lets the log begin after the snapshot.
+    pub(super) fn clean_to(&mut self, snapshot: SnapshotId) -> Result<(), QuorumError> {
+        Ok(self.log.clean_to(snapshot.end.0)?)
+    }
+
+    /// The bytes of all segments.
+    pub(super) fn size(&self) -> u64 {
+        self.log.size()
     }
 
     /// Whether an epoch ends inside of a batch of that epoch, if `diverging` is true: the batch would be in two logs,
@@ -223,11 +235,44 @@ impl Storage {
                 last_offset: Offset(header.last_offset()),
                 epoch: Epoch(header.leader_epoch),
                 timestamp_ms: header.max_timestamp,
+                size: header.size(),
                 records,
             });
         }
         Ok(found)
     }
+}
+
+/// What the log and the snapshots, the oldest first, are for the core.
+///
+/// Which snapshot the log begins after is in no file. If its first records are gone that is the first one on its way: what
+/// is before is in it, and in none that is older. One that is not on its way was about to take the log's place.
+fn summary(log: &mut Log, snapshots: &[SnapshotId]) -> Result<LogSummary, QuorumError> {
+    let base = log.start_offset();
+    let first = snapshots.first().copied().unwrap_or_default();
+    let reached = match first.end.0 {
+        end if end == base => log.epoch_boundaries().first().is_none_or(|(e, _)| *e >= first.epoch.0),
+        end => end <= log.end_offset() && log.epoch_at(end - 1) == Some(first.epoch.0),
+    };
+    let start = match base {
+        0 => SnapshotId::NONE,
+        _ if reached => first,
+        _ => SnapshotId { end: Offset(base), epoch: Epoch(0) },
+    };
+    if reached && base > 0 {
+        log.clean_to(first.end.0)?;
+    }
+    let epochs = log.epoch_boundaries().iter();
+    let summary = LogSummary {
+        start,
+        latest: snapshots.last().copied().unwrap_or_default(),
+        end: Offset(log.end_offset()),
+        flushed: Offset(log.end_offset()),
+        epochs: epochs
+            .map(|(epoch, start)| EpochStart { epoch: Epoch(*epoch), start: Offset(*start) })
+            .collect(),
+    };
+    Ok(summary)
 }
 
 /// The framed metadata records of a batch; `None` for a control batch.

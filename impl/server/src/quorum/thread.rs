@@ -29,8 +29,9 @@ const MOST_LEAVING: Duration = Duration::from_secs(5);
 /// Recovers the metadata log and starts the thread. If there are other voters, the links to them are tasks of the runtime
 /// that this is called on.
 pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEvent>), QuorumError> {
-    let QuorumOptions { config, directory, log, request_timeout, retry_backoff, trace, .. } =
-        options;
+    let QuorumOptions {
+        config, directory, log, retention, request_timeout, retry_backoff, trace, ..
+    } = options;
     let (local, voters) = (config.local.id, config.voters.len());
     let sender = Sender { cluster_id: options.cluster_id.into(), endpoints: options.endpoints };
     let peers = options.peers.into_iter().filter(|peer| peer.id != local).collect();
@@ -39,6 +40,7 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
         config,
         directory,
         log,
+        retention,
         request_timeout,
         retry_backoff,
         fetch_bytes: FETCH_BYTES,
@@ -62,6 +64,12 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
     Ok((QuorumHandle { commands, status: watched, places, thread }, told))
 }
 
+/// Who waits for an answer.
+enum Asker {
+    Plain(oneshot::Sender<Response<Bytes>>),
+    Snapshot(oneshot::Sender<(Response<Bytes>, Bytes)>),
+}
+
 /// The world around a node's driver.
 struct Node {
     began: Instant,
@@ -71,7 +79,7 @@ struct Node {
 }
 
 impl World for Node {
-    type Reply = oneshot::Sender<Response<Bytes>>;
+    type Reply = Asker;
 
     fn now(&self) -> Duration {
         self.began.elapsed()
@@ -93,9 +101,12 @@ impl World for Node {
         self.links.send(to, correlation, request);
     }
 
-    fn answer(&mut self, reply: Self::Reply, response: Response<Bytes>) {
+    fn answer(&mut self, reply: Asker, response: Response<Bytes>, chunk: Bytes) {
         // Whoever asked may be gone.
-        let _ = reply.send(response);
+        match reply {
+            Asker::Plain(reply) => drop(reply.send(response)),
+            Asker::Snapshot(reply) => drop(reply.send((response, chunk))),
+        }
     }
 
     fn tell(&mut self, event: QuorumEvent) {
@@ -151,10 +162,15 @@ fn serve(
                 }
                 Ok(Command::Request { request, wait, reply, place }) => {
                     drop(place);
-                    driver.request(request, wait, reply)?;
+                    driver.request(request, wait, Asker::Plain(reply))?;
                 }
-                Ok(Command::Answered { from, correlation, response }) => {
-                    driver.answered(from, correlation, &response)?;
+                Ok(Command::FetchSnapshot { fetch, max_bytes, reply, place }) => {
+                    drop(place);
+                    driver.fetch_snapshot(fetch, max_bytes, Asker::Snapshot(reply))?;
+                }
+                Ok(Command::Snapshot(snapshot)) => driver.snapshot(snapshot)?,
+                Ok(Command::Answered { from, correlation, response, chunk }) => {
+                    driver.answered(from, correlation, &response, chunk)?;
                 }
                 Ok(Command::Failed { to, correlation }) => driver.failed(to, correlation),
                 Ok(Command::Unreachable { node }) => driver.unreachable(node)?,

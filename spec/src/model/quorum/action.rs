@@ -60,6 +60,10 @@ pub enum Action {
     Propose(NodeId, Option<Cut>),
     /// A flush completes: everything below the offset is on the disk.
     Flush(NodeId, Offset, Option<Cut>),
+    /// A node takes a snapshot of everything before the offset.
+    Snapshot(NodeId, Offset),
+    /// A node drops what its log holds before the offset.
+    Clean(NodeId, Offset, Option<Cut>),
     /// The power goes and comes back; the log keeps that many entries.
     Crash(NodeId, u8),
     /// A leader gives up, by its own will or as no majority fetched from it.
@@ -95,6 +99,11 @@ impl fmt::Display for Action {
             }
             Self::Flush(node, end, cut) => {
                 write!(f, "{node} has flushed up to {end}")?;
+                crash(f, node, cut)
+            }
+            Self::Snapshot(node, end) => write!(f, "{node} takes a snapshot up to {end}"),
+            Self::Clean(node, to, cut) => {
+                write!(f, "{node} lets its log begin at {to}")?;
                 crash(f, node, cut)
             }
             Self::Crash(node, keeps) => write!(f, "{node} crashes, keeps {keeps}, restarts"),

@@ -56,6 +56,10 @@ pub enum Witness {
     BeginQuorumEpoch,
     EndQuorumEpoch,
     Fetch,
+    FetchSnapshot,
+    SnapshotTaken,
+    LogCleaned,
+    SnapshotLoaded,
     AnswerLost,
     PartialFetch,
     Unattached,
@@ -68,7 +72,7 @@ pub enum Witness {
 
 impl Witness {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::LeaderElected,
         Self::ValueCommitted,
         Self::DivergentSuffixTruncated,
@@ -84,6 +88,10 @@ impl Witness {
         Self::BeginQuorumEpoch,
         Self::EndQuorumEpoch,
         Self::Fetch,
+        Self::FetchSnapshot,
+        Self::SnapshotTaken,
+        Self::LogCleaned,
+        Self::SnapshotLoaded,
         Self::AnswerLost,
         Self::PartialFetch,
         Self::Unattached,
@@ -112,6 +120,10 @@ impl Witness {
             Self::BeginQuorumEpoch => "action: BeginQuorumEpoch",
             Self::EndQuorumEpoch => "action: EndQuorumEpoch",
             Self::Fetch => "action: Fetch",
+            Self::FetchSnapshot => "action: FetchSnapshot",
+            Self::SnapshotTaken => "action: snapshot taken",
+            Self::LogCleaned => "action: log cleaned up to a snapshot",
+            Self::SnapshotLoaded => "a snapshot loaded from another node",
             Self::AnswerLost => "action: answer lost",
             Self::PartialFetch => "action: fetch that brings a part",
             Self::Unattached => "role: Unattached",
@@ -125,12 +137,15 @@ impl Witness {
 
     /// Whether a complete search of these bounds must see it.
     pub fn required(self, bounds: Bounds, network: Network) -> bool {
-        let Bounds { nodes, epochs, values, crashes, resign } = bounds;
+        let Bounds { nodes, epochs, values, crashes, resign, snapshots } = bounds;
         let elects = epochs >= 1;
         let several = nodes >= 2;
         // The only voter campaigns anew when it restarts.
         let crash = crashes != Some(0) && (several || epochs >= 2);
         match self {
+            Self::SnapshotTaken | Self::LogCleaned => snapshots && elects,
+            // The leader's entries are committed without the third.
+            Self::FetchSnapshot | Self::SnapshotLoaded => snapshots && elects && nodes >= 3,
             Self::ValueCommitted | Self::Propose => elects && values >= 1,
             // It takes a leader whose entries the next one lacks, and a majority without them.
             Self::DivergentSuffixTruncated => nodes >= 3 && epochs >= 2,
@@ -190,17 +205,24 @@ fn witnessed(successor: &Successor) -> u64 {
             seen |= bit(witness);
         }
     };
-    let Successor { action, world, truncated, lost, partial, .. } = successor;
+    let Successor { action, world, truncated, lost, partial, installed, .. } = successor;
     let inside = match action {
-        Action::Timeout(_, cut) | Action::Propose(_, cut) | Action::Flush(_, _, cut) => {
-            cut.is_some()
-        }
+        Action::Timeout(_, cut)
+        | Action::Propose(_, cut)
+        | Action::Flush(_, _, cut)
+        | Action::Clean(_, _, cut)
+        | Action::Receive(_, cut, _)
+        | Action::Arrive(_, cut, _) => cut.is_some(),
         Action::Rpc(rpc) => rpc.receiver.is_some() || rpc.sender.is_some(),
-        Action::Receive(_, cut, _) | Action::Arrive(_, cut, _) => cut.is_some(),
-        Action::Crash(..) | Action::Resign(_) | Action::Send(_) | Action::Lose(_) => false,
+        Action::Crash(..)
+        | Action::Resign(_)
+        | Action::Snapshot(..)
+        | Action::Send(_)
+        | Action::Lose(_) => false,
     };
     see(inside, Witness::CrashInsideStep);
     see(*partial, Witness::PartialFetch);
+    see(*installed, Witness::SnapshotLoaded);
     see(*truncated, Witness::DivergentSuffixTruncated);
     see(*lost && !world.committed.is_empty(), Witness::UnflushedSuffixLost);
     match action {
@@ -209,6 +231,8 @@ fn witnessed(successor: &Successor) -> u64 {
         Action::Flush(..) => see(true, Witness::Flush),
         Action::Crash(..) => see(true, Witness::Crash),
         Action::Resign(_) => see(true, Witness::LeaderResigned),
+        Action::Snapshot(..) => see(true, Witness::SnapshotTaken),
+        Action::Clean(..) => see(true, Witness::LogCleaned),
         Action::Rpc(Rpc { kind, arrives, .. }) => {
             see(true, asked(kind));
             see(arrives.is_none(), Witness::AnswerLost);
@@ -227,6 +251,7 @@ fn asked(kind: &str) -> Witness {
         "Vote" => Witness::Vote,
         "EndQuorumEpoch" => Witness::EndQuorumEpoch,
         "Fetch" => Witness::Fetch,
+        "FetchSnapshot" => Witness::FetchSnapshot,
         _ => Witness::BeginQuorumEpoch,
     }
 }
@@ -383,6 +408,8 @@ impl stateright::Model for QuorumModel {
             P::always(name(9), holds::<9>),
             P::always(name(10), holds::<10>),
             P::always(name(11), holds::<11>),
+            P::always(name(12), holds::<12>),
+            P::always(name(13), holds::<13>),
         ]
     }
 }

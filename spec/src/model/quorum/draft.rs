@@ -7,7 +7,7 @@ use super::action::Cut;
 use super::world::{Node, Value, World, summary};
 use crate::quorum::properties::{self, Property, Violations};
 use crate::quorum::{
-    Effect, ElectionState, Event, ReadFrom, Response, Restored, Role, State, step,
+    Effect, ElectionState, Event, LogSummary, ReadFrom, Response, Restored, Role, State, step,
 };
 use crate::types::Offset;
 
@@ -19,6 +19,7 @@ pub(super) struct Draft {
     pub(super) truncated: bool,
     pub(super) lost: bool,
     pub(super) partial: bool,
+    pub(super) installed: bool,
     pub(super) answer: Option<Response<ReadFrom>>,
 }
 
@@ -30,6 +31,7 @@ impl Draft {
             truncated: false,
             lost: false,
             partial: false,
+            installed: false,
             answer: None,
         }
     }
@@ -55,6 +57,24 @@ impl Draft {
                         self.violations |= Property::CommittedImmutable.bit();
                     }
                 }
+                Effect::InstallSnapshot { snapshot } => {
+                    // Each chunk followed the one before; what they make is the leader's.
+                    let end = snapshot.end.0 as usize;
+                    let content = committed.get(..end).unwrap_or_default();
+                    if !properties::snapshot_equals_prefix(*snapshot, content, committed) {
+                        self.violations |= Property::SnapshotEqualsPrefix.bit();
+                    }
+                    actor.state.log.latest = *snapshot;
+                    self.installed = true;
+                }
+                Effect::ReplaceLog { snapshot } => {
+                    if !properties::truncation_keeps_committed(&actor.log, snapshot.end, committed) {
+                        self.violations |= Property::NoTruncationBelowHighWatermark.bit();
+                    }
+                    actor.state.log.replace(*snapshot);
+                    actor.log = committed[..snapshot.end.0 as usize].to_vec();
+                }
+                Effect::CleanLog { to } => actor.state.log.clean(*to),
                 Effect::Respond { response } => self.answer = Some(response.clone()),
                 _ => {}
             }
@@ -72,9 +92,11 @@ impl Draft {
         let actor = &self.world.nodes[node];
         self.lost |= keeps < actor.log.len();
         let kept = &actor.log[..keeps];
-        let log = summary(kept, Offset(keeps as i64));
+        let LogSummary { start, latest, .. } = actor.state.log;
+        let log = summary(kept, start, latest, Offset(keeps as i64));
         let config = Arc::clone(&actor.state.config);
-        let restarted = Node::restart(config, Restored { election, log }, kept);
+        let restored = Restored { election, log };
+        let restarted = Node::restart(config, restored, kept, &self.world.committed);
         let id = restarted.id();
         self.world.nodes[node] = Rc::new(restarted);
         self.world.disconnect(id);
@@ -99,6 +121,9 @@ impl Draft {
                     Effect::WriteElectionState { .. }
                         | Effect::Truncate { .. }
                         | Effect::Append { .. }
+                        | Effect::InstallSnapshot { .. }
+                        | Effect::ReplaceLog { .. }
+                        | Effect::CleanLog { .. }
                         | Effect::AdvanceHighWatermark { .. }
                         | Effect::Respond { .. }
                 ) {
@@ -119,7 +144,8 @@ impl Draft {
                     Event::Flushed { end } => old.state.log.flushed.max(*end),
                     _ => old.state.log.flushed,
                 };
-                let flushed = (flushed.0 as usize).min(length);
+                let start = cut.world.nodes[node].state.log.start.end;
+                let flushed = (flushed.max(start).0 as usize).min(length);
                 for keeps in flushed..=length {
                     let mut crashed = cut.clone();
                     crashed.crash(node, election, keeps);

@@ -3,10 +3,10 @@
 use super::pack::{Bits, Renaming};
 use super::world::{OPENS, Value};
 use crate::quorum::{
-    Answer, Batch, BeginQuorumEpoch, Diverging, EndQuorumEpoch, Error, Fetch, FetchAnswer, Request,
-    Response, Vote, VoteAnswer,
+    Answer, Batch, BeginQuorumEpoch, Chunk, Diverging, EndQuorumEpoch, Error, Fetch, FetchAnswer,
+    FetchSnapshot, Request, Response, SnapshotAnswer, Vote, VoteAnswer,
 };
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// The most entries that an answer has room for.
 pub(super) const MOST_ENTRIES: u32 = 9;
@@ -35,24 +35,39 @@ pub(super) fn kind(request: &Request) -> &'static str {
         Request::BeginQuorumEpoch(_) => "BeginQuorumEpoch",
         Request::EndQuorumEpoch(_) => "EndQuorumEpoch",
         Request::Fetch(_) => "Fetch",
+        Request::FetchSnapshot(_) => "FetchSnapshot",
     }
 }
 
-const ERRORS: [Error; 6] = [
+const ERRORS: [Error; 8] = [
     Error::None,
     Error::NotLeaderOrFollower,
     Error::InvalidRequest,
     Error::FencedLeaderEpoch,
     Error::UnknownLeaderEpoch,
     Error::InvalidVoterKey,
+    Error::SnapshotNotFound,
+    Error::PositionOutOfRange,
 ];
 
-// Widths of fields in bits. The longest message, an answer to a fetch, has 52 and 8 for each entry.
+// Widths of fields in bits. The longest message, an answer to a fetch, has 54 and 8 for each entry.
 const ID: u32 = 3;
-const KIND: u32 = 2;
+const KIND: u32 = 3;
 const NUMBER: u32 = 4;
 const ERROR: u32 = 3;
 const CONTENT: u32 = 3;
+
+fn put_snapshot(to: &mut Bits<2>, snapshot: SnapshotId) {
+    to.put(snapshot.end.0 as u64, NUMBER);
+    to.put(snapshot.epoch.0 as u64, NUMBER);
+}
+
+fn snapshot(bits: &mut Bits<2>) -> SnapshotId {
+    SnapshotId {
+        end: Offset(bits.get(NUMBER) as i64),
+        epoch: Epoch(bits.get(NUMBER) as i32),
+    }
+}
 
 fn end(end: Option<Offset>) -> u64 {
     end.map_or(0, |end| end.0 as u64)
@@ -97,6 +112,12 @@ impl Message {
                 to.put(last_fetched_epoch.0 as u64, NUMBER);
                 to.put(high_watermark.0 as u64, NUMBER);
             }
+            Request::FetchSnapshot(FetchSnapshot { epoch, snapshot, position, .. }) => {
+                to.put(4, KIND);
+                to.put(epoch.0 as u64, NUMBER);
+                put_snapshot(&mut to, *snapshot);
+                to.put(*position as u64, NUMBER);
+            }
         }
         to.put(u64::from(self.answer.is_some()), 1);
         if let Some(Response { epoch, leader, error, answer }) = &self.answer {
@@ -107,12 +128,23 @@ impl Message {
             match answer {
                 Answer::Vote(VoteAnswer { granted }) => to.put(u64::from(*granted), 1),
                 Answer::BeginQuorumEpoch | Answer::EndQuorumEpoch => {}
-                Answer::Fetch(FetchAnswer { high_watermark, diverging, records }) => {
+                Answer::FetchSnapshot(SnapshotAnswer { chunk, .. }) => {
+                    to.put(u64::from(chunk.is_some()), 1);
+                    if let Some(chunk) = chunk {
+                        to.put(chunk.size as u64, NUMBER);
+                        to.put(chunk.bytes as u64, NUMBER);
+                    }
+                }
+                Answer::Fetch(FetchAnswer { high_watermark, diverging, snapshot, records }) => {
                     to.put(end(*high_watermark), NUMBER);
                     to.put(u64::from(diverging.is_some()), 1);
                     if let Some(diverging) = diverging {
                         to.put(diverging.epoch.0 as u64, NUMBER);
                         to.put(diverging.end.0 as u64, NUMBER);
+                    }
+                    to.put(u64::from(snapshot.is_some()), 1);
+                    if let Some(snapshot) = snapshot {
+                        put_snapshot(&mut to, *snapshot);
                     }
                     let records = records.as_deref().unwrap_or_default();
                     to.put(records.len() as u64, NUMBER);
@@ -161,6 +193,12 @@ impl Message {
                 leader: from,
                 successors: Vec::new(),
             }),
+            4 => Request::FetchSnapshot(FetchSnapshot {
+                epoch: epoch(&mut bits),
+                replica: key(from),
+                snapshot: snapshot(&mut bits),
+                position: bits.get(NUMBER) as i64,
+            }),
             _ => Request::Fetch(Fetch {
                 epoch: epoch(&mut bits),
                 replica: key(from),
@@ -178,10 +216,21 @@ impl Message {
                 Request::Vote(_) => Answer::Vote(VoteAnswer { granted: bits.get(1) == 1 }),
                 Request::BeginQuorumEpoch(_) => Answer::BeginQuorumEpoch,
                 Request::EndQuorumEpoch(_) => Answer::EndQuorumEpoch,
+                Request::FetchSnapshot(FetchSnapshot { snapshot, position, .. }) => {
+                    Answer::FetchSnapshot(SnapshotAnswer {
+                        snapshot: *snapshot,
+                        position: *position,
+                        chunk: (bits.get(1) == 1).then(|| Chunk {
+                            size: bits.get(NUMBER) as i64,
+                            bytes: bits.get(NUMBER) as i64,
+                        }),
+                    })
+                }
                 Request::Fetch(fetch) => Answer::Fetch(FetchAnswer {
                     high_watermark: some(offset(&mut bits)),
                     diverging: (bits.get(1) == 1)
                         .then(|| Diverging { epoch: epoch(&mut bits), end: offset(&mut bits) }),
+                    snapshot: (bits.get(1) == 1).then(|| snapshot(&mut bits)),
                     records: records(&mut bits, fetch.offset),
                 }),
             },

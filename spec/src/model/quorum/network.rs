@@ -8,10 +8,13 @@ use super::message::{Brought, Message, kind};
 use super::world::{Next, World, batches, index};
 use crate::quorum::properties::{self, Property};
 use crate::quorum::{
-    Answer, Error, Event, Request, Response, Role, State, Vote, VoteAnswer, asked_the_same,
+    Answer, Chunk, Error, Event, Request, Response, Role, State, Vote, VoteAnswer, asked_the_same,
     requests,
 };
 use crate::types::NodeId;
+
+/// The chunks of a snapshot.
+const CHUNKS: i64 = 2;
 
 /// How messages travel. The first form is the one that is searched far; the others are literal, cost much
 /// more, and are there to show that the first loses nothing.
@@ -130,7 +133,7 @@ impl World {
                 !pre_vote && election.voted.is_none() && election.leader.is_none()
             }
             Request::BeginQuorumEpoch(_) | Request::EndQuorumEpoch(_) => election.leader.is_none(),
-            Request::Fetch(_) => receiver.is_leader(),
+            Request::Fetch(_) | Request::FetchSnapshot(_) => receiver.is_leader(),
         };
         acts() || asks(self.state(*from), *to, request)
     }
@@ -153,9 +156,11 @@ impl World {
             | (Role::Resigned { .. }, Request::EndQuorumEpoch(_), _) => false,
             (Role::Follower { .. }, Request::Fetch(fetch), Answer::Fetch(found)) => {
                 found.diverging.is_some()
+                    || found.snapshot.is_some()
                     || found.records.is_some()
                     || found.high_watermark > Some(fetch.high_watermark)
             }
+            (Role::Follower { .. }, Request::FetchSnapshot(_), Answer::FetchSnapshot(_)) => true,
             _ => return false,
         };
         let names_leader = answer.leader.is_some() && election.leader.is_none();
@@ -318,7 +323,16 @@ impl Next<'_> {
         to: usize,
         receiver: Option<Cut>,
     ) -> Vec<(u8, bool, Brought)> {
-        let Some(answer) = draft.answer.take() else { return Vec::new() };
+        let Some(mut answer) = draft.answer.take() else { return Vec::new() };
+        if let (Error::None, Answer::FetchSnapshot(found)) = (answer.error, &mut answer.answer) {
+            // A snapshot has two chunks here. One before the latest may be gone.
+            found.chunk = Some(Chunk { size: CHUNKS, bytes: 1 });
+            let is_latest = found.snapshot == self.world.nodes[to].state.log().latest;
+            let found = answer.map(|_| Vec::new());
+            let gone = Response { error: Error::SnapshotNotFound, ..found.clone() };
+            let either = [found].into_iter().chain((!is_latest).then_some(gone));
+            return either.map(|answer| (0, false, answer)).collect();
+        }
         // The entries are read before the answer leaves, so from the log as it was then.
         let read = match &answer.answer {
             Answer::Fetch(fetch) => fetch.records,

@@ -8,8 +8,8 @@ use super::message::{MOST_ENTRIES, Message};
 use super::network::Network;
 use super::world::{Bounds, BoundsError, MOST_NODES, Node, Value, World, configuration, summary};
 use crate::quorum::properties::{Entry, Violations};
-use crate::quorum::{Contact, ElectionState, Progress, Role, State};
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use crate::quorum::{Contact, Download, ElectionState, LogSummary, Progress, Role, State};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 const WORDS: usize = 8;
 
@@ -39,12 +39,13 @@ const ANY: u64 = 15;
 impl Bounds {
     /// Whether a state has room for such worlds.
     pub fn check(self, network: Network) -> Result<(), BoundsError> {
-        let Self { nodes, epochs, values, crashes, .. } = self;
+        let Self { nodes, epochs, values, crashes, snapshots, .. } = self;
         if !(1..=MOST_NODES).contains(&nodes) {
             return Err(BoundsError::Nodes(nodes));
         }
         let n = u32::from(nodes);
-        let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1);
+        let snapshots = if snapshots { 3 * OFFSET + 2 } else { 0 };
+        let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1) + 1 + snapshots;
         let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + n * node;
         let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (ENTRY * (n + 1))).min(15);
         let room = if network == Network::Rpc { room } else { room.min(MOST_ENTRIES) };
@@ -169,8 +170,8 @@ impl Packed {
         let network = Network::ALL[from.get(NETWORK) as usize];
         let crashes = from.get(CRASHES);
         let used = from.get(OFFSET) as u8;
-        let committed = read_log(&mut from);
-        let nodes = (0..count).map(|index| Rc::new(read_node(&mut from, count, index))).collect();
+        let committed = read_log(&mut from, 0);
+        let nodes = (0..count).map(|index| Rc::new(read_node(&mut from, count, index, &committed))).collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
         let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
         World { nodes, committed, used, crashes_left, network, messages }
@@ -205,6 +206,10 @@ fn signature(node: &Node) -> u64 {
     add(election.epoch.0 as u64);
     add(whom(election.leader) << 2 | whom(election.voted.map(|key| key.id)));
     add(summary.flushed.0 as u64);
+    add((summary.start.end.0 << 8 | summary.latest.end.0) as u64);
+    if let Role::Follower { download: Some(Download { snapshot, position }), .. } = role {
+        add((snapshot.end.0 << 8 | position) as u64 + 1);
+    }
     add(high_watermark.map_or(0, |to| to.0 as u64));
     match role {
         Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
@@ -228,7 +233,7 @@ fn signature(node: &Node) -> u64 {
 fn role_number(role: &Role) -> u64 {
     match role {
         Role::Unattached => 0,
-        Role::Follower { contact: Contact::Fetched } => 1,
+        Role::Follower { contact: Contact::Fetched, .. } => 1,
         Role::Candidate { .. } => 2,
         Role::Leader { .. } => 3,
         Role::Resigned { .. } => 4,
@@ -257,7 +262,8 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
         to.put(names.node(state.election.voted.map(|key| key.id)), ID);
         to.put(state.log.flushed.0 as u64, OFFSET);
         to.put(state.high_watermark.map_or(0, |end| end.0 as u64), OFFSET);
-        names.entries(&mut to, log);
+        put_snapshots(&mut to, state);
+        names.entries(&mut to, &log[state.log.start.end.0 as usize..]);
         let id = |place: &u8| NodeId(i32::from(*place) + 1);
         match &state.role {
             Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
@@ -276,6 +282,44 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
         }
     }
     (to.words(), pack_messages(world, &names))
+}
+
+/// A snapshot's epoch is that of the last committed entry in it.
+fn put_snapshots(to: &mut Bits<WORDS>, state: &State) {
+    let LogSummary { start, latest, .. } = state.log;
+    let download = match state.role {
+        Role::Follower { download, .. } => download,
+        _ => None,
+    };
+    let is_any = !latest.is_none() || download.is_some() || !start.is_none();
+    to.put(u64::from(is_any), 1);
+    if is_any {
+        to.put(start.end.0 as u64, OFFSET);
+        to.put(latest.end.0 as u64, OFFSET);
+        to.put(u64::from(download.is_some()), 1);
+        if let Some(Download { snapshot, position }) = download {
+            to.put(snapshot.end.0 as u64, OFFSET);
+            to.put(position as u64, 1);
+        }
+    }
+}
+
+fn read_snapshots(
+    from: &mut Bits<WORDS>,
+    committed: &[Entry<Value>],
+) -> (SnapshotId, SnapshotId, Option<Download>) {
+    let id = |from: &mut Bits<WORDS>| {
+        let end = Offset(from.get(OFFSET) as i64);
+        let last = committed.iter().find(|entry| entry.end == end);
+        SnapshotId { end, epoch: last.map_or(Epoch(0), |entry| entry.epoch) }
+    };
+    if from.get(1) == 0 {
+        return (SnapshotId::NONE, SnapshotId::NONE, None);
+    }
+    let (start, latest) = (id(from), id(from));
+    let download = (from.get(1) == 1)
+        .then(|| Download { snapshot: id(from), position: from.get(1) as i64 });
+    (start, latest, download)
 }
 
 /// The messages in ascending order. Values that are in no log any more are named in each possible way, and
@@ -306,8 +350,8 @@ fn read_id(from: &mut Bits<WORDS>) -> Option<NodeId> {
     (place > 0).then_some(NodeId(place))
 }
 
-fn read_log(from: &mut Bits<WORDS>) -> Vec<Entry<Value>> {
-    (1..=from.get(OFFSET) as i64)
+fn read_log(from: &mut Bits<WORDS>, start: i64) -> Vec<Entry<Value>> {
+    (start + 1..=start + from.get(OFFSET) as i64)
         .map(|end| {
             let epoch = Epoch(from.get(EPOCH) as i32);
             let opens = from.get(1) == 1;
@@ -318,7 +362,7 @@ fn read_log(from: &mut Bits<WORDS>) -> Vec<Entry<Value>> {
         .collect()
 }
 
-fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
+fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8, committed: &[Entry<Value>]) -> Node {
     let config = configuration(count, index);
     let role = from.get(ROLE);
     let epoch = Epoch(from.get(EPOCH) as i32);
@@ -326,23 +370,24 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
     let voted = read_id(from).map(|id| ReplicaKey { id, directory: DirectoryId::ABSENT });
     let flushed = Offset(from.get(OFFSET) as i64);
     let high_watermark = Offset(from.get(OFFSET) as i64);
-    let log = read_log(from);
+    let (start, latest, download) = read_snapshots(from, committed);
+    let mut log = committed[..start.end.0 as usize].to_vec();
+    log.extend(read_log(from, start.end.0));
     let ids = || (1..=i32::from(count)).map(NodeId);
-    let summary = summary(&log, flushed);
+    let summary = summary(&log, start, latest, flushed);
     let promised = matches!(role, 2 | 5) && from.get(1) == 1;
     let role = match role {
         0 => Role::Unattached,
-        1 => Role::Follower { contact: Contact::Fetched },
+        1 => Role::Follower { contact: Contact::Fetched, download },
         2 => Role::Candidate {
             granted: ids().filter(|_| from.get(1) == 1).collect(),
             refused: BTreeSet::new(),
         },
         3 => Role::Leader {
-            epoch_start: summary
-                .epochs
+            epoch_start: log
                 .iter()
-                .find(|known| known.epoch == epoch)
-                .map_or(summary.end, |known| known.start),
+                .find(|entry| entry.epoch == epoch)
+                .map_or(summary.end, |entry| Offset(entry.end.0 - 1)),
             progress: ids()
                 .filter(|id| *id != config.local.id)
                 .map(|id| {
@@ -359,7 +404,7 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8) -> Node {
             granted: ids().filter(|_| from.get(1) == 1).collect(),
             refused: BTreeSet::new(),
         },
-        _ => Role::FOLLOWER,
+        _ => Role::Follower { contact: Contact::None, download },
     };
     let state = State {
         config,
@@ -437,6 +482,12 @@ impl fmt::Display for Node {
         write!(f, " log {}|{}", safe.trim_end_matches(']'), rest.trim_start_matches('['))?;
         if let Some(high_watermark) = high_watermark {
             write!(f, " hw {high_watermark}")?;
+        }
+        if !log.latest.is_none() {
+            write!(f, " from {} snapshot {}", log.start.end, log.latest.end)?;
+        }
+        if let Role::Follower { download: Some(download), .. } = role {
+            write!(f, " loads {}@{}", download.snapshot.end, download.position)?;
         }
         match role {
             Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {

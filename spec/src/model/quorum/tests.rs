@@ -11,7 +11,7 @@ use crate::quorum::{Answer, FetchAnswer, Request, Role};
 use crate::types::{NodeId, ReplicaKey};
 
 fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) -> Bounds {
-    Bounds { nodes, epochs, values, crashes, resign }
+    Bounds { nodes, epochs, values, crashes, resign, snapshots: false }
 }
 
 /// Every state that can be reached.
@@ -158,6 +158,7 @@ fn renamed(world: &World, names: [i32; 3]) -> World {
             }
             Request::EndQuorumEpoch(end) => end.leader = name(end.leader),
             Request::Fetch(fetch) => fetch.replica = key(fetch.replica),
+            Request::FetchSnapshot(fetch) => fetch.replica = key(fetch.replica),
         }
         if let Some(answer) = answer {
             answer.leader = answer.leader.map(name);

@@ -7,12 +7,12 @@ use super::action::{Action, Cut};
 use super::draft::Draft;
 use super::message::Message;
 use super::network::Network;
-use crate::quorum::properties::{self, Entry, NodeView, Violations};
+use crate::quorum::properties::{self, Entry, NodeView, Property, Violations};
 use crate::quorum::{
     Batch, Config, Contact, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Restored, Role,
-    State, Timeouts, Timer, start,
+    State, Timeouts, Timer, snapshot_id, start,
 };
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// The largest world: the id of a node must fit in 3 bits beside "nobody".
 pub(super) const MOST_NODES: u8 = 7;
@@ -33,6 +33,8 @@ pub struct Bounds {
     pub crashes: Option<u8>,
     /// Whether leaders may resign at any time.
     pub resign: bool,
+    /// Whether nodes may take snapshots of what is committed, at any point, and drop what they hold from their logs.
+    pub snapshots: bool,
 }
 
 /// Why a model cannot be built with these bounds.
@@ -66,7 +68,8 @@ pub enum BoundsError {
 pub struct Node {
     /// As [`step`] left it, without what only paces messages (who was heard from lately, who refused).
     pub state: State,
-    /// Its log; the part from `state.log().flushed` on may be lost in a crash.
+    /// Its log; the part from `state.log().flushed` on may be lost in a crash. What the log no longer holds at its beginning
+    /// stands here as the snapshot holds it: like all snapshots, what was committed (`SnapshotEqualsPrefix`).
     pub log: Vec<Entry<Value>>,
     /// The pre-vote that completes a majority is on its way, where requests are whole RPCs. Nobody records a pre-vote: when
     /// it arrives, whoever gave it may long have given it to another, or campaign itself.
@@ -105,12 +108,14 @@ pub struct Successor {
     pub lost: bool,
     /// A fetch brought less than it could.
     pub partial: bool,
+    /// A snapshot was loaded.
+    pub installed: bool,
 }
 
 impl World {
     /// Nodes that never ran.
     pub fn initial(bounds: Bounds) -> Self {
-        let node = |id| Node::restart(configuration(bounds.nodes, id), Restored::default(), &[]);
+        let node = |id| Node::restart(configuration(bounds.nodes, id), Restored::default(), &[], &[]);
         Self {
             nodes: (0..bounds.nodes).map(node).map(Rc::new).collect(),
             committed: Vec::new(),
@@ -127,6 +132,9 @@ impl World {
         for node in 0..self.nodes.len() {
             next.local_actions(node);
             next.crashes(node);
+            if bounds.snapshots {
+                next.snapshots(node);
+            }
             next.requests(node);
         }
         next.messages();
@@ -159,9 +167,14 @@ pub(super) fn configuration(nodes: u8, node: u8) -> Arc<Config> {
     Arc::clone(&all[usize::from(nodes)][usize::from(node)])
 }
 
-pub(super) fn summary(log: &[Entry<Value>], flushed: Offset) -> LogSummary {
-    let mut summary = LogSummary::default();
-    for entry in log {
+pub(super) fn summary(
+    log: &[Entry<Value>],
+    start: SnapshotId,
+    latest: SnapshotId,
+    flushed: Offset,
+) -> LogSummary {
+    let mut summary = LogSummary { start, latest, end: start.end, ..LogSummary::default() };
+    for entry in log.iter().filter(|entry| entry.end > start.end) {
         summary.append(entry.epoch, entry.end);
     }
     summary.flushed = flushed;
@@ -169,9 +182,14 @@ pub(super) fn summary(log: &[Entry<Value>], flushed: Offset) -> LogSummary {
 }
 
 impl Node {
-    pub(super) fn restart(config: Arc<Config>, restored: Restored, log: &[Entry<Value>]) -> Self {
+    pub(super) fn restart(
+        config: Arc<Config>,
+        restored: Restored,
+        log: &[Entry<Value>],
+        committed: &[Entry<Value>],
+    ) -> Self {
         let (state, effects) = start(config, restored).expect("the model's nodes are voters");
-        // What a start does nobody sees before a flush. So a crash in the middle of it leaves what a crash
+        // What a start does nobody sees before a flush, and a log is replaced anew if it has to be. So a crash in the middle of it leaves what a crash
         // after it can leave, and needs no cuts of its own.
         let seen = |effect: &Effect<Value>| {
             matches!(
@@ -183,6 +201,9 @@ impl Node {
         };
         assert!(!effects.iter().any(seen), "a start is seen from outside");
         let mut node = Self { state, log: log.to_vec(), promised: false };
+        if effects.iter().any(|effect| matches!(effect, Effect::ReplaceLog { .. })) {
+            node.log = committed[..node.state.log.start.end.0 as usize].to_vec();
+        }
         node.carry_out(&effects);
         node.forget_idle();
         node
@@ -209,6 +230,8 @@ impl Node {
             epoch: election.epoch,
             leader: election.leader,
             log: &self.log,
+            log_start: log.start.end,
+            latest_snapshot: log.latest.end,
             flushed: log.flushed,
             high_watermark: *high_watermark,
         }
@@ -238,7 +261,7 @@ impl Node {
             Role::Prospective { refused, .. } | Role::Candidate { refused, .. } => refused.clear(),
             // The vote for another is kept on disk beside the leader, but once there is a leader no
             // rule reads it: votes are refused in this epoch, and a restart follows the leader.
-            Role::Follower { contact } => {
+            Role::Follower { contact, .. } => {
                 // Timers fire at any time here, so all that it decides is whether a pre-vote is refused. The model's
                 // followers never refuse one for that: each may have lost its leader, rightly or not, at any moment.
                 *contact = Contact::None;
@@ -292,13 +315,13 @@ pub(super) struct Next<'a> {
 impl Next<'_> {
     pub(super) fn keep(&mut self, mut draft: Draft, action: Action) {
         draft.world.settle();
-        let Draft { world, violations, truncated, lost, partial, .. } = draft;
+        let Draft { world, violations, truncated, lost, partial, installed, .. } = draft;
         let beyond = |node: &Node| node.state.election.epoch > Epoch(i32::from(self.bounds.epochs));
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
         }
         let violations = violations | world.violations();
-        self.found.push(Successor { action, world, violations, truncated, lost, partial });
+        self.found.push(Successor { action, world, violations, truncated, lost, partial, installed });
     }
 
     fn act(&mut self, node: usize, event: &Event<Value>, action: impl Fn(Option<Cut>) -> Action) {
@@ -341,6 +364,30 @@ impl Next<'_> {
         for end in next..=log.end.0 {
             let event = Event::Flushed { end: Offset(end) };
             self.act(node, &event, |cut| Action::Flush(id, Offset(end), cut));
+        }
+    }
+
+    /// A snapshot of any committed part of the log, and a log that begins after any snapshot.
+    fn snapshots(&mut self, node: usize) {
+        let Node { state, log, .. } = &*self.world.nodes[node];
+        let id = state.config.local.id;
+        for end in 1..=log.len() {
+            let Some(snapshot) = snapshot_id(state, Offset(end as i64)) else { continue };
+            let event = Event::SnapshotTaken { snapshot };
+            let first = self.found.len();
+            self.act(node, &event, |_| Action::Snapshot(id, snapshot.end));
+            let committed = &self.world.committed;
+            if !properties::snapshot_equals_prefix(snapshot, &log[..end], committed) {
+                for successor in &mut self.found[first..] {
+                    successor.violations |= Property::SnapshotEqualsPrefix.bit();
+                }
+            }
+        }
+        // Of the snapshots before the latest one the core does not know whether they are there.
+        for end in state.log.latest.end.0.max(1)..=log.len() as i64 {
+            let to = SnapshotId { end: Offset(end), epoch: log[end as usize - 1].epoch };
+            let event = Event::Clean { to };
+            self.act(node, &event, |cut| Action::Clean(id, to.end, cut));
         }
     }
 

@@ -90,7 +90,7 @@ fn fetch(driver: &mut Driver<Test>, from: Offset) -> u32 {
 }
 
 fn answer(records: Option<Bytes>, diverging: Option<Diverging>) -> Response<Bytes> {
-    let answer = Answer::Fetch(FetchAnswer { high_watermark: None, diverging, records });
+    let answer = Answer::Fetch(FetchAnswer { high_watermark: None, diverging, snapshot: None, records });
     Response { epoch: EPOCH, leader: Some(LEADER), error: Error::None, answer }
 }
 

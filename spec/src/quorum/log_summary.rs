@@ -1,0 +1,102 @@
+//! What elections and replication need to know of a log.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Diverging;
+use crate::types::{Epoch, Offset, SnapshotId};
+
+/// Where an epoch begins in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EpochStart {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The offset of its first record.
+    pub start: Offset,
+}
+
+/// All that votes, divergence and high watermarks need to know of a log: Kafka's leader-epoch cache
+/// and three offsets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogSummary {
+    /// The snapshot after which it begins; none if it begins with the first record.
+    pub start: SnapshotId,
+    /// The latest snapshot that is on the disk.
+    pub latest: SnapshotId,
+    /// Offset after the last record.
+    pub end: Offset,
+    /// Everything below is on stable storage.
+    pub flushed: Offset,
+    /// The epochs after that of `start` that have records, ascending in epoch and start.
+    pub epochs: Vec<EpochStart>,
+}
+
+impl LogSummary {
+    /// Epoch of the last record, be it in the snapshot that the log begins after; 0 if there never was any.
+    pub fn last_epoch(&self) -> Epoch {
+        let before = mutant!(EmptyLogHasNoEpoch: Epoch(0), else self.start.epoch);
+        self.epochs.last().map_or(before, |last| last.epoch)
+    }
+
+    /// Epoch of the last record before `end`, which is not before the log's start.
+    pub(super) fn epoch_before(&self, end: Offset) -> Epoch {
+        let before = self.epochs.partition_point(|known| known.start < end);
+        before.checked_sub(1).map_or(self.start.epoch, |last| self.epochs[last].epoch)
+    }
+
+    /// Whether the log has been where the snapshot ends. Then it holds the same records (log matching).
+    pub(super) fn contains(&self, snapshot: SnapshotId) -> bool {
+        (self.start.end..=self.end).contains(&snapshot.end)
+            && self.epoch_before(snapshot.end) == snapshot.epoch
+    }
+
+    /// The largest epoch at or below `epoch` that has records, and where it ends. For an epoch after
+    /// the last: the last and the log's end. For one before all: that epoch, which ends where the
+    /// log starts. (KIP-101, KIP-279.)
+    pub fn end_of_epoch(&self, epoch: Epoch) -> Diverging {
+        let after = self.epochs.partition_point(|known| known.epoch <= epoch);
+        let end = self.epochs.get(after).map_or(self.end, |next| next.start);
+        match after.checked_sub(1) {
+            Some(floor) => Diverging { epoch: self.epochs[floor].epoch, end },
+            None if self.start.epoch <= epoch => Diverging { epoch: self.start.epoch, end },
+            None => Diverging { epoch, end },
+        }
+    }
+
+    pub(crate) fn append(&mut self, epoch: Epoch, end: Offset) {
+        if epoch > self.last_epoch() {
+            self.epochs.push(EpochStart { epoch, start: self.end });
+        }
+        self.end = end;
+    }
+
+    pub(super) fn truncate(&mut self, to: Offset) {
+        self.epochs.retain(|known| known.start < to);
+        self.end = to;
+        self.flushed = self.flushed.min(to);
+    }
+
+    /// The records before the end of `to` go.
+    pub(crate) fn clean(&mut self, to: SnapshotId) {
+        self.start = to;
+        self.forget_early_epochs();
+    }
+
+    /// Where the epoch of `start` goes on is known by `start`.
+    pub(super) fn forget_early_epochs(&mut self) {
+        let start = self.start;
+        self.epochs.retain(|known| known.epoch > start.epoch);
+    }
+
+    /// All records go, and the log goes on after `snapshot`.
+    pub(crate) fn replace(&mut self, snapshot: SnapshotId) {
+        *self = Self {
+            start: snapshot,
+            latest: snapshot,
+            end: snapshot.end,
+            flushed: snapshot.end,
+            epochs: Vec::new(),
+        };
+    }
+}
