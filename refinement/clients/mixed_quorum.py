@@ -25,13 +25,14 @@ a = arguments(__doc__, quorums={"nargs": "+", "default": ["ssk+kraftig", "skk+st
 check = Checks()
 KINDS = {"s": "stock", "k": "kraftig"}
 HOWS = ("killed", "stopped")
+HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)|because the return value of \"kafka\.server\.ControllerServer"
 
 
 class Load:
     """Creates one topic after the other, and knows which were acknowledged."""
 
     def __init__(self, bootstrap):
-        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 60000, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50})
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": (LIMIT_S + 10) * 1000, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50})
         self.acknowledged, self.failures, self.tried = [], [], 0
         self.changed, self.stopping = threading.Condition(), threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -42,7 +43,7 @@ class Load:
             self.tried += 1
             name = f"t-{self.tried}"
             try:
-                self.admin.create_topics([NewTopic(name, 1, 1)], operation_timeout=30, request_timeout=40)[name].result()
+                self.admin.create_topics([NewTopic(name, 1, 1)], operation_timeout=LIMIT_S, request_timeout=LIMIT_S + 10)[name].result()
             except Exception as e:
                 if "already exists" not in str(e):  # a retry inside the broker may meet its own first try
                     self.failures.append(str(e))
@@ -216,12 +217,20 @@ class Quorum:
         print(f"   {len(logs[1])} batches, {committed} records", flush=True)
 
     def complaints(self):
-        """Stock nodes log no error but that a leader is not active yet, that the machine is slow, and that one that starts is asked too soon."""
+        """Stock nodes log no error but that a leader is not active yet, that one that starts is asked too soon, and that something took
+        too long, as on a slow machine. A leader that resigned and saw no successor within its 5 s is counted aloud."""
+        in_vain = 0
         for node in (*self.voters.values(), self.broker):
             lines = node.said().splitlines()
             for line, why in zip(lines, (*lines[1:], "")):
-                if re.search(r"\] (ERROR|FATAL) ", line) and not re.search("NotControllerException|EventPerformanceMonitor|because the return value of \"kafka.server.ControllerServer", line + why):
+                if not re.search(r"\] (ERROR|FATAL) ", line):
+                    continue
+                if "Graceful shutdown of RaftClient failed" in line and "TimeoutException" in why:
+                    in_vain += 1
+                elif not re.search(HARMLESS, line + why):
                     raise AssertionError(f"node {node.node_id}: {one_line(line[:300])} ... {one_line(why)}")
+        if in_vain:
+            print(f"   a stock leader that was stopped saw no successor within 5 s: {in_vain}", flush=True)
 
 
 def asked(node):
