@@ -72,6 +72,27 @@ impl fmt::Display for SnapshotId {
     }
 }
 
+/// A file name that is no snapshot's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a snapshot: <end offset, 20 digits>-<epoch, 10 digits>.checkpoint expected")]
+pub struct SnapshotIdError(pub String);
+
+impl FromStr for SnapshotId {
+    type Err = SnapshotIdError;
+
+    fn from_str(name: &str) -> Result<Self, SnapshotIdError> {
+        let parse = || {
+            let (offset, epoch) = name.strip_suffix(".checkpoint")?.split_once('-')?;
+            let digits =
+                |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
+            let plain = digits(offset, 20) && digits(epoch, 10);
+            let (end, epoch) = (offset.parse().ok()?, epoch.parse().ok()?);
+            plain.then_some(Self { end: Offset(end), epoch: Epoch(epoch) })
+        };
+        parse().ok_or_else(|| SnapshotIdError(name.to_owned()))
+    }
+}
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -235,6 +256,23 @@ pub struct ReplicaKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_snapshots() {
+        let id = SnapshotId { end: Offset(1569), epoch: Epoch(1) };
+        assert_eq!(id.to_string(), "00000000000000001569-0000000001.checkpoint");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for name in [
+            "00000000000000001569-0000000001.checkpoint.part",
+            "00000000000000001569-0000000001.checkpoint.deleted",
+            "1569-1.checkpoint",
+            "99999999999999999999-0000000001.checkpoint",
+            "00000000000000001569-9999999999.checkpoint",
+            "bootstrap.checkpoint",
+        ] {
+            assert!(name.parse::<SnapshotId>().is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn uuid_text_is_kafkas() {

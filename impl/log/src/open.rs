@@ -98,7 +98,10 @@ impl Log {
             if !loaded {
                 // The epochs from here on come from the batches, so all of these have to be read.
                 trusted = 0;
-                if segment.size > 0 || known.contiguous {
+                if known.contiguous && index == 0 {
+                    // What is before the log's start is in a snapshot, or was of the log that this one replaced.
+                    *epochs = Epochs::default();
+                } else if segment.size > 0 || known.contiguous {
                     epochs.truncate_from_end(base);
                 }
                 end = base;
@@ -192,7 +195,8 @@ impl Log {
         self.producers.clear();
         self.snapshot = None;
         let mut from = self.start;
-        for offset in offsets_of(&disk::list(&self.directory)?, ".snapshot").into_iter().rev() {
+        for offset in offsets_of(&disk::list(&self.directory)?, producers::SUFFIX).into_iter().rev()
+        {
             let path = self.directory.join(producers::snapshot_name(offset));
             if offset > self.end {
                 disk::remove(&path)?;
@@ -220,19 +224,6 @@ impl Log {
             }
         }
         Ok(())
-    }
-
-    /// Drops everything and begins anew at `offset`.
-    fn restart_at(&mut self, offset: i64, now: i64) -> Result<(), LogError> {
-        for segment in std::mem::take(&mut self.segments).iter().rev() {
-            segment.remove(&self.directory)?;
-        }
-        self.segments.push(Segment::create(&self.directory, offset, &self.config, now)?);
-        self.epochs = Epochs::default();
-        self.start = offset;
-        self.end = offset;
-        self.flushed = offset;
-        self.load_producers()
     }
 }
 

@@ -98,9 +98,12 @@ fn last_sequence(base: i32, delta: i32) -> i32 {
     ((i64::from(base) + i64::from(delta)) & i64::from(i32::MAX)) as i32
 }
 
+/// How the name of a snapshot of the producers' state ends.
+pub(crate) const SUFFIX: &str = ".snapshot";
+
 /// The name of the snapshot of the state before `offset`.
 pub(crate) fn snapshot_name(offset: i64) -> String {
-    format!("{offset:020}.snapshot")
+    format!("{offset:020}{SUFFIX}")
 }
 
 /// The bytes of a `.snapshot` file.

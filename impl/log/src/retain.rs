@@ -1,6 +1,7 @@
 //! Making a log shorter: at its end to follow another leader, at its start when records have had their time.
 
 use crate::disk;
+use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::log::Log;
 use crate::producers;
@@ -53,6 +54,50 @@ impl Log {
         self.start = offset;
         let gone = self.segment_at(offset);
         self.remove_first(gone)
+    }
+
+    /// Lets the metadata log begin at `offset`, where a snapshot ends (KIP-630), and removes the segments that are wholly
+    /// before it. A power cut leaves no gap: what follows one would be lost. The start itself is in no file: the next
+    /// time the log is opened it begins with its first segment.
+    pub fn clean_to(&mut self, offset: i64) -> Result<(), LogError> {
+        if offset > self.end {
+            return Err(LogError::OutOfRange { offset, start: self.start, end: self.end });
+        }
+        self.start = self.start.max(offset);
+        for _ in 0..self.segment_at(self.start) {
+            self.remove_first(1)?;
+            disk::sync_dir(&self.directory)?;
+        }
+        self.remove_first(0)
+    }
+
+    /// Replaces the log by an empty one that begins at `offset`, durably. A power cut meanwhile leaves a beginning of the
+    /// old log, or no segment at all.
+    pub fn restart_at(&mut self, offset: i64, now: i64) -> Result<(), LogError> {
+        self.truncations += 1;
+        if self.made {
+            for segment in self.segments.iter().rev() {
+                segment.remove(&self.directory)?;
+                disk::sync_dir(&self.directory)?;
+            }
+            for name in disk::list(&self.directory)? {
+                if name.ends_with(producers::SUFFIX) {
+                    disk::remove(&self.directory.join(name))?;
+                }
+            }
+        }
+        self.segments = vec![Segment::new_active(offset, now)];
+        self.epochs = Epochs::default();
+        self.producers.clear();
+        self.snapshot = None;
+        (self.start, self.end, self.flushed) = (offset, offset, offset);
+        if self.made {
+            self.write_epochs()?;
+            self.active().make(&self.directory, &self.config)?;
+        }
+        self.directory_unflushed = true;
+        self.flush(now)?;
+        Ok(())
     }
 
     /// Removes the oldest segments that are older than `retention.ms`, or that `retention.bytes` has no room

@@ -45,7 +45,7 @@ fn run(root: &Path, sent: &[u8], done: &mut Acknowledged) -> Result<(), Snapshot
     for chunk in sent.chunks(20_000) {
         receiver.append(receiver.position(), chunk)?;
     }
-    receiver.freeze()?;
+    receiver.seal()?.publish()?;
     done.there.push(id(30));
     done.there.retain(|other| *other != id(10));
     snapshot::retire(directory, id(10))?;

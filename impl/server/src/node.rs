@@ -30,10 +30,11 @@ use crate::broker::lifecycle::{self, RegistrationError};
 use crate::broker::replica::{LogDir, OpenError, ReplicaManager};
 use crate::config::{Config, ConfigError, Voter};
 use crate::controller::{
-    self, ControllerFailure, ControllerHandle, ControllerOptions, DecisionOptions, records,
+    self, ControllerFailure, ControllerHandle, ControllerOptions, DecisionOptions, SnapshotOptions,
+    records,
 };
 use crate::net::{BindError, Bound, Limits};
-use crate::quorum::{Peer, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions};
+use crate::quorum::{Peer, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, Retention};
 
 use announced::{endpoints, features, registration};
 use locks::Locks;
@@ -451,6 +452,10 @@ fn quorum_options(
             u32::try_from(config.metadata.segment_bytes).unwrap_or_default(),
             config.metadata.segment_ms,
         ),
+        retention: Retention {
+            bytes: u64::try_from(config.metadata.max_retention_bytes).ok(),
+            ms: u64::try_from(config.metadata.max_retention_ms).ok(),
+        },
         request_timeout: Duration::from_millis(ms(config.quorum.request_timeout_ms)),
         retry_backoff: Duration::from_millis(ms(config.quorum.retry_backoff_ms)),
         trace: options.trace,
@@ -479,6 +484,15 @@ fn decisions(
     })
 }
 
+fn snapshot_options(config: &Config) -> SnapshotOptions {
+    let interval_ms = config.metadata.max_snapshot_interval_ms.unsigned_abs();
+    SnapshotOptions {
+        directory: config.metadata_log_dir.join(METADATA_DIR_NAME),
+        between_bytes: config.metadata.max_record_bytes_between_snapshots.unsigned_abs(),
+        interval: (interval_ms > 0).then(|| Duration::from_millis(interval_ms)),
+    }
+}
+
 fn start_controller(
     config: &Config,
     decisions: DecisionOptions,
@@ -497,6 +511,7 @@ fn start_controller(
                 replicas.apply(old, new);
             }
         }),
+        snapshots: snapshot_options(config),
         is_broker,
     };
     controller::start(options, quorum.clone(), events)

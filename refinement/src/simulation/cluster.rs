@@ -27,7 +27,7 @@ enum Happening {
     /// A request arrives.
     Request { asker: Asker, to: usize, request: Request },
     /// An answer arrives.
-    Answer { asker: Asker, from: usize, response: Response<Bytes> },
+    Answer { asker: Asker, from: usize, response: Response<Bytes>, chunk: Bytes },
     /// A node has done what came in, and flushes.
     Settle { node: usize, life: u64 },
     /// A node's deadline.
@@ -167,10 +167,12 @@ impl Cluster {
                     })?;
                 }
             }
-            Happening::Answer { asker, from, response } => {
+            Happening::Answer { asker, from, response, chunk } => {
                 let Asker { node, life, correlation } = asker;
                 if self.network.passes(from, node) && self.nodes[node].life == life {
-                    self.drive(node, |driver| driver.answered(id(from), correlation, &response))?;
+                    self.drive(node, |driver| {
+                        driver.answered(id(from), correlation, &response, chunk)
+                    })?;
                 }
             }
             Happening::Settle { node, life } if self.nodes[node].life == life => {
@@ -306,11 +308,14 @@ impl Cluster {
                 self.after(delay, Happening::Request { asker, to, request });
             }
         }
-        for (asker, response) in answers {
+        for (asker, response, chunk) in answers {
             for delay in self.network.delays(&mut self.random, node, asker.node) {
                 let sent = self.network.wear(&mut self.random, response.clone());
                 self.counts.damaged += u64::from(sent != response);
-                self.after(delay, Happening::Answer { asker, from: node, response: sent });
+                self.after(
+                    delay,
+                    Happening::Answer { asker, from: node, response: sent, chunk: chunk.clone() },
+                );
             }
         }
         told.into_iter().try_for_each(|event| self.told(node, event))
@@ -337,6 +342,8 @@ impl Cluster {
                     }
                 }
             }
+            // The simulation takes none.
+            QuorumEvent::Snapshot { .. } => {}
             // The node's thread says so, and there is none.
             QuorumEvent::Stopped(error) => return Err(Failure::Ended(id(node), error)),
         }

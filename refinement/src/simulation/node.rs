@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_log::disk::simulated::Disk;
 use kraftig_server::quorum::{
-    Driver, DriverOptions, QuorumError, QuorumEvent, QuorumStatus, Tracer, World,
+    Driver, DriverOptions, QuorumError, QuorumEvent, QuorumStatus, Retention, Tracer, World,
 };
 use kraftig_spec::quorum::{Config, Request, Response, Timeouts};
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, Uuid};
@@ -29,7 +29,7 @@ pub(super) struct Surroundings {
     pub(super) now: Duration,
     random: Random,
     pub(super) requests: Vec<(NodeId, u32, Request)>,
-    pub(super) answers: Vec<(Asker, Response<Bytes>)>,
+    pub(super) answers: Vec<(Asker, Response<Bytes>, Bytes)>,
     pub(super) told: Vec<QuorumEvent>,
 }
 
@@ -55,8 +55,8 @@ impl World for Surroundings {
         self.requests.push((to, correlation, request));
     }
 
-    fn answer(&mut self, reply: Asker, response: Response<Bytes>) {
-        self.answers.push((reply, response));
+    fn answer(&mut self, reply: Asker, response: Response<Bytes>, chunk: Bytes) {
+        self.answers.push((reply, response, chunk));
     }
 
     fn tell(&mut self, event: QuorumEvent) {
@@ -181,6 +181,7 @@ impl Node {
             },
             directory: self.directory(),
             log: settings.log.clone(),
+            retention: Retention::default(),
             request_timeout: settings.request_timeout,
             retry_backoff: Duration::from_millis(20),
             fetch_bytes: settings.fetch_bytes,

@@ -5,7 +5,6 @@
 //! meanwhile reads on.
 
 mod format;
-mod id;
 mod part;
 mod read;
 mod receive;
@@ -14,12 +13,13 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use kraftig_spec::types::Offset;
+pub use kraftig_spec::types::SnapshotId;
 
 use crate::disk::{self, DiskError};
 
 pub(crate) use format::{Decoder, Encoder};
 pub use format::{MAX_BATCH, SnapshotFault, SnapshotHeader};
-pub use id::{SnapshotId, SnapshotIdError};
+pub use part::SealedSnapshot;
 pub use read::{Contents, SnapshotFile};
 pub use receive::SnapshotReceiver;
 pub use write::SnapshotWriter;

@@ -18,7 +18,28 @@ pub(super) struct Part {
     id: SnapshotId,
     file: File,
     len: u64,
-    frozen: bool,
+    named: bool,
+}
+
+/// A snapshot that is whole and on the disk, and has yet to get its name. Dropped before, it leaves nothing.
+#[derive(Debug)]
+pub struct SealedSnapshot {
+    part: Part,
+}
+
+impl SealedSnapshot {
+    /// Which one it is.
+    pub fn id(&self) -> SnapshotId {
+        self.part.id
+    }
+
+    /// Gives the file its name, durably.
+    pub fn publish(mut self) -> Result<(), DiskError> {
+        let Part { directory, id, file, named, .. } = &mut self.part;
+        disk::rename(file.path(), &super::path(directory, *id))?;
+        *named = true;
+        disk::sync_dir(directory)
+    }
 }
 
 impl Part {
@@ -33,7 +54,11 @@ impl Part {
         let path = directory.join(name);
         disk::remove(&path)?;
         let file = disk::create(&path)?;
-        Ok(Self { directory: directory.to_path_buf(), id, file, len: 0, frozen: false })
+        Ok(Self { directory: directory.to_path_buf(), id, file, len: 0, named: false })
+    }
+
+    pub(super) fn id(&self) -> SnapshotId {
+        self.id
     }
 
     pub(super) fn file(&self) -> &File {
@@ -50,19 +75,17 @@ impl Part {
         Ok(())
     }
 
-    /// Gives the file its name, durably. In this order: the name is seen only once all of the file is safe.
-    pub(super) fn freeze(mut self) -> Result<(), DiskError> {
+    /// Brings it to the disk. Only then may it have its name.
+    pub(super) fn seal(self) -> Result<SealedSnapshot, DiskError> {
         self.file.set_read_only()?;
         self.file.sync()?;
-        disk::rename(self.file.path(), &super::path(&self.directory, self.id))?;
-        self.frozen = true;
-        disk::sync_dir(&self.directory)
+        Ok(SealedSnapshot { part: self })
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.frozen {
+        if !self.named {
             // What cannot be removed now is removed at the next start.
             let _ = disk::remove(self.file.path());
         }

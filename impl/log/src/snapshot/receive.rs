@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::part::{Maker, Part};
+use super::part::{Maker, Part, SealedSnapshot};
 use super::read::read_to_end;
 use super::{SnapshotError, SnapshotId};
 
-/// A snapshot that comes in chunks. Dropped before [`freeze`](Self::freeze), it leaves nothing.
+/// A snapshot that comes in chunks. Dropped before it has its name, it leaves nothing.
 #[derive(Debug)]
 pub struct SnapshotReceiver {
     part: Part,
@@ -16,6 +16,11 @@ impl SnapshotReceiver {
     /// Begins to receive a snapshot into the directory of the metadata log.
     pub fn create(directory: &Path, id: SnapshotId) -> Result<Self, SnapshotError> {
         Ok(Self { part: Part::create(directory, id, Maker::Receiver)? })
+    }
+
+    /// Which one is received.
+    pub fn id(&self) -> SnapshotId {
+        self.part.id()
     }
 
     /// How many bytes are there; the next chunk begins here.
@@ -36,8 +41,8 @@ impl SnapshotReceiver {
     }
 
     /// Ends the snapshot once all of it is there. What is damaged or cut off is refused, and leaves nothing.
-    pub fn freeze(self) -> Result<(), SnapshotError> {
+    pub fn seal(self) -> Result<SealedSnapshot, SnapshotError> {
         read_to_end(self.part.file())?;
-        Ok(self.part.freeze()?)
+        Ok(self.part.seal()?)
     }
 }

@@ -113,7 +113,7 @@ fn chunks_arrive_in_order() {
     assert!(sent.read(sent.len(), 10).unwrap().is_empty());
     assert!(sent.read(u64::MAX, 10).unwrap().is_empty());
     assert!(list(to.path()).unwrap().is_empty(), "it has its name when it is whole");
-    receiver.freeze().unwrap();
+    receiver.seal().unwrap().publish().unwrap();
     let [one, other] = [&from, &to].map(|dir| std::fs::read(path(dir.path(), ID)).unwrap());
     assert!(one == other);
 }
@@ -128,7 +128,7 @@ fn what_is_not_whole_is_refused() {
         let id = SnapshotId { end: Offset(9), ..ID };
         let mut receiver = SnapshotReceiver::create(directory, id).unwrap();
         receiver.append(0, bytes).unwrap();
-        let result = receiver.freeze();
+        let result = receiver.seal().map(drop);
         assert_eq!(list(directory).unwrap().contains(&id), result.is_ok());
         if result.is_ok() {
             std::fs::remove_file(path(directory, id)).unwrap();

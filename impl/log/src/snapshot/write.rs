@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::part::{Maker, Part};
+use super::part::{Maker, Part, SealedSnapshot};
 use super::{Encoder, SnapshotError, SnapshotHeader, SnapshotId};
 use crate::disk;
 
-/// Writes a snapshot, record by record. Dropped before [`freeze`](Self::freeze), it leaves nothing.
+/// Writes a snapshot, record by record. Dropped before it has its name, it leaves nothing.
 #[derive(Debug)]
 pub struct SnapshotWriter {
     part: Part,
@@ -41,14 +41,19 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Ends the snapshot at `now` (ms). When this returns it is there, whole and durable.
-    pub fn freeze(mut self, now: i64) -> Result<(), SnapshotError> {
+    /// Ends the snapshot at `now` (ms): it is whole and durable, and has yet to get its name.
+    pub fn seal(mut self, now: i64) -> Result<SealedSnapshot, SnapshotError> {
         if let Some(batch) = self.encoder.flush() {
             self.part.append(&batch)?;
         }
         let footer = self.encoder.footer(now);
         let footer = footer.map_err(SnapshotError::content(self.part.file().path()))?;
         self.part.append(&footer)?;
-        Ok(self.part.freeze()?)
+        Ok(self.part.seal()?)
+    }
+
+    /// Ends the snapshot at `now` (ms). When this returns it is there, whole and durable.
+    pub fn freeze(self, now: i64) -> Result<(), SnapshotError> {
+        Ok(self.seal(now)?.publish()?)
     }
 }

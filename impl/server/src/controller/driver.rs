@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use kraftig_log::snapshot::SnapshotError;
 use kraftig_spec::controller::{
     self, ActivationError, ApiError, Decision, MAX_RECORDS_PER_BATCH, Metadata, MetadataVersion,
     Now, Record, ReplayError, Sessions,
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::loader::{Begins, Loader};
+use super::snapshots::Snapshots;
 use super::{
     ControllerError, ControllerHandle, ControllerOptions, DecisionOptions, QUEUE, Reply, Request,
     records,
@@ -41,6 +43,9 @@ pub enum ControllerFailure {
         /// What is wrong with it.
         source: DecodeError,
     },
+    /// A snapshot cannot be read.
+    #[error("the metadata cannot be loaded: {0}")]
+    Snapshot(#[from] SnapshotError),
     /// A committed record contradicts those before it, or is not understood.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -60,13 +65,16 @@ pub fn start(
     let (shown_sender, shown) = watch::channel(Offset::ZERO);
     let (registered, registration) = watch::channel(None);
     let stop = Arc::new(Notify::new());
-    let ControllerOptions { decisions, published, apply, is_broker } = options;
+    let ControllerOptions { decisions, published, apply, snapshots, is_broker } = options;
+    let publisher = quorum.clone();
+    let publish = Arc::new(move |snapshot| publisher.snapshot(snapshot));
+    let snapshots = Snapshots::new(snapshots, publish, Instant::now());
     let begins = if is_broker { Begins::At(registration) } else { Begins::Known };
     let controller = Controller {
         options: decisions,
         quorum,
         started: Instant::now(),
-        loader: Loader::new(begins, published, apply, shown_sender),
+        loader: Loader::new(begins, published, apply, shown_sender, snapshots),
         claim: None,
         active: None,
         is_active: active_sender,
@@ -178,6 +186,11 @@ impl Controller {
             QuorumEvent::LostLeader { epoch } => {
                 tracing::info!("the controller is no longer active (epoch {epoch})");
                 self.renounce();
+            }
+            QuorumEvent::Snapshot { id, file } => {
+                // It takes a while, and reads from the disk.
+                tokio::task::block_in_place(|| self.loader.load(id, &file))?;
+                self.loader.show(&self.quorum.status());
             }
             QuorumEvent::Committed(batches) => self.replay(batches)?,
             QuorumEvent::Stopped(error) => return Err(ControllerFailure::Quorum(error)),

@@ -1,12 +1,15 @@
 //! The committed metadata of a node, whatever its roles: replayed as it comes, published once it may be seen.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use kraftig_log::snapshot::{SnapshotError, SnapshotFile};
 use kraftig_spec::controller::{Image, Metadata};
-use kraftig_spec::types::Offset;
+use kraftig_spec::types::{Offset, SnapshotId};
 use tokio::sync::watch;
 
+use super::snapshots::Snapshots;
 use super::{Apply, ControllerFailure, records};
 use crate::quorum::{CommittedBatch, QuorumStatus};
 
@@ -22,6 +25,7 @@ pub(super) struct Loader {
     published: Arc<ArcSwap<Image>>,
     apply: Apply,
     shown: watch::Sender<Offset>,
+    snapshots: Snapshots,
 }
 
 /// From where on a node shows the metadata.
@@ -40,6 +44,7 @@ impl Loader {
         published: Arc<ArcSwap<Image>>,
         apply: Apply,
         shown: watch::Sender<Offset>,
+        snapshots: Snapshots,
     ) -> Self {
         Self {
             committed: Metadata::default(),
@@ -49,6 +54,7 @@ impl Loader {
             published,
             apply,
             shown,
+            snapshots,
         }
     }
 
@@ -61,7 +67,38 @@ impl Loader {
                 self.committed.replay(&record, offset, batch.epoch)?;
             }
             self.end = batch.last_offset.plus(1);
+            self.snapshots.applied(batch.size);
+            // What an open transaction says does not count yet, so that no offset has a state of its own.
+            if self.is_loaded && self.committed.transaction_begin().is_none() {
+                let id = SnapshotId { end: self.end, epoch: batch.epoch };
+                let (image, time) = (self.committed.image(), batch.timestamp_ms);
+                self.snapshots.take_if_due(Instant::now(), image, id, time);
+            }
         }
+        Ok(())
+    }
+
+    /// Replaces what is replayed by what a snapshot holds. Nothing changes on an error.
+    pub(super) fn load(
+        &mut self,
+        id: SnapshotId,
+        file: &SnapshotFile,
+    ) -> Result<(), ControllerFailure> {
+        let mut committed = Metadata::default();
+        let offset = id.end.plus(-1);
+        for batch in file.contents()?.1 {
+            for record in &batch? {
+                let record = record.map_err(|fault| SnapshotError::Content {
+                    path: id.to_string().into(),
+                    fault: fault.into(),
+                })?;
+                let record = records::decode(record.value.unwrap_or_default())
+                    .map_err(|source| ControllerFailure::Record { offset, source })?;
+                committed.replay(&record, offset, id.epoch)?;
+            }
+        }
+        (self.committed, self.end) = (committed, id.end);
+        self.snapshots.loaded(Instant::now());
         Ok(())
     }
 

@@ -14,6 +14,7 @@ pub mod messages;
 pub mod raft;
 pub mod records;
 pub(crate) mod registration;
+mod snapshots;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 pub use channel::{ControllerChannel, NoAnswer};
 pub use driver::{ControllerFailure, start};
 pub use forward::Forward;
+pub use snapshots::SnapshotOptions;
 
 /// Requests that wait for the controller before a sender has to wait.
 const QUEUE: usize = 1024;
@@ -48,6 +50,8 @@ pub struct ControllerOptions {
     pub published: Arc<ArcSwap<Image>>,
     /// What happens before an image is published.
     pub apply: Apply,
+    /// When it takes snapshots of the metadata.
+    pub snapshots: SnapshotOptions,
     /// Whether the node is a broker: then it shows the metadata from its own registration on.
     pub is_broker: bool,
 }

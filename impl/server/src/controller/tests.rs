@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use kraftig_log::snapshot::{self, SnapshotFile};
 use kraftig_spec::controller::{
     CreatableTopic, FEATURES, METADATA_VERSION, MetadataVersion, bootstrap_records,
     record::SupportedFeature,
@@ -38,6 +39,7 @@ impl Running {
             endpoints: Vec::new(),
             directory: dir.join("__cluster_metadata-0"),
             log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
+            retention: quorum::Retention::default(),
             request_timeout: Duration::from_secs(2),
             retry_backoff: Duration::from_millis(20),
             trace: None,
@@ -72,6 +74,11 @@ impl Running {
             decisions,
             published: published.clone(),
             apply: Box::new(move |_, new| topics.store(new.topics.len(), Ordering::Release)),
+            snapshots: SnapshotOptions {
+                directory: dir.join("__cluster_metadata-0"),
+                between_bytes: 1000,
+                interval: None,
+            },
             is_broker: false,
         };
         let (controller, task) = start(options, quorum.clone(), events);
@@ -188,4 +195,37 @@ async fn time_passes() {
         tokio::task::yield_now().await;
     }
     node.stop().await;
+}
+
+/// A snapshot that was taken meanwhile holds what is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), 60_000, 1).await;
+    running.serve().await;
+    running.create("topic", "*").await.unwrap();
+    let shown = running.published.load_full();
+    let directory = dir.path().join("__cluster_metadata-0");
+    // There is always another NoOp, so there is always another snapshot.
+    let id = loop {
+        match snapshot::list(&directory).unwrap().last() {
+            Some(id) if id.end > shown.end => break *id,
+            _ => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    };
+    let file = SnapshotFile::open(&directory, id).unwrap().unwrap();
+    let mut restored = Image::default();
+    for batch in file.contents().unwrap().1 {
+        for record in &batch.unwrap() {
+            let record = records::decode(record.unwrap().value.unwrap()).unwrap();
+            restored.replay(&record, id.end.plus(-1), id.epoch).unwrap();
+        }
+    }
+    assert_eq!((restored.end, restored.epoch), (id.end, id.epoch));
+    assert_eq!(restored.topics, shown.topics);
+    assert_eq!(restored.configs, shown.configs);
+    assert_eq!(restored.features, shown.features);
+    assert_eq!(restored.controllers, shown.controllers);
+    assert_eq!(restored.brokers[&BROKER].epoch, shown.brokers[&BROKER].epoch);
+    running.stop().await;
 }

@@ -1,24 +1,25 @@
 //! The state machine with its log, its timers and what is under way: all but the thread.
 
+mod snapshots;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
-use kraftig_log::snapshot::SealedSnapshot;
 use kraftig_spec::quorum::{
-    self, Answer, Batch, Chunk, Config, Effect, Error, Event, Fetch, FetchAnswer, FetchSnapshot,
-    LogSummary, NewBatch, ReadFrom, Request, Response, Role, SnapshotAnswer, State, Timer,
+    self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, LogSummary, NewBatch,
+    ReadFrom, Request, Response, Role, State, Timer,
 };
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
 use super::peers::Peers;
 use super::replicas::{QuorumDescription, ReplicaDescription, Replicas};
 use super::snapshots::{Retention, Snapshots};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
-use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
+use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus, role_name};
 
 /// How long a fetch may wait for something to fetch. Whoever would wait longer asks again.
 const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
@@ -130,7 +131,6 @@ impl<W: World> Driver<W> {
         if let Some(tracer) = &mut tracer {
             tracer.start(&config, &restored);
         }
-        let delivered = restored.log.start.end;
         let (state, first) = quorum::start(config, restored)?;
         let clean_at = world.now() + CLEAN_INTERVAL;
         Ok(Self {
@@ -196,32 +196,6 @@ impl<W: World> Driver<W> {
             Request::FetchSnapshot(fetch) => self.fetch_snapshot(fetch, usize::MAX, reply),
             request => self.ask(request, wait.min(MOST_FETCH_WAIT), reply),
         }
-    }
-
-    /// Takes the request of another node for a part of a snapshot, and answers with at most `max_bytes` of it.
-    pub fn fetch_snapshot(
-        &mut self,
-        fetch: FetchSnapshot,
-        max_bytes: usize,
-        reply: W::Reply,
-    ) -> Result<(), QuorumError> {
-        let request = Request::FetchSnapshot(fetch);
-        let outcome = self.step_alone(Event::Requested { request })?;
-        if let Some(mut response) = outcome.response {
-            let chunk = self.with_chunk(&mut response, max_bytes)?;
-            self.world.answer(reply, response.map(|_| Bytes::new()), chunk);
-        }
-        if outcome.wake { self.wake() } else { Ok(()) }
-    }
-
-    /// Gives a snapshot of what was told to be committed its name, if it is later than the latest.
-    pub fn snapshot(&mut self, snapshot: SealedSnapshot) -> Result<(), QuorumError> {
-        let id = snapshot.id();
-        if quorum::snapshot_id(&self.state, id.end) == Some(id) {
-            snapshot.publish()?;
-            self.step(Event::SnapshotTaken { snapshot: id })?;
-        }
-        Ok(())
     }
 
     /// Takes the answer of another voter, with the bytes of a snapshot where it brings some. One to a request that is no longer under way is dropped.
@@ -355,27 +329,6 @@ impl<W: World> Driver<W> {
         Ok(())
     }
 
-    /// Lets the oldest snapshots and the log before the next ones go, as far as the retention has no room for them.
-    fn clean(&mut self) -> Result<(), QuorumError> {
-        let Retention { bytes, ms } = self.retention;
-        let now_ms = self.world.unix_ms();
-        let mut all = VecDeque::from(self.snapshots.all()?);
-        while all.len() > 1 {
-            let size = self.storage.size() + all.iter().map(|snapshot| snapshot.size).sum::<u64>();
-            let is_old = |timestamp| {
-                ms.is_some_and(|ms| now_ms.saturating_sub(timestamp) > ms.cast_signed())
-            };
-            if !(bytes.is_some_and(|bytes| size > bytes) || is_old(all[0].timestamp_ms)) {
-                break;
-            }
-            if self.step(Event::Clean { to: all[1].id })?.refused {
-                break;
-            }
-            all.pop_front();
-        }
-        Ok(())
-    }
-
     /// Stops cleanly. What is not flushed yet is.
     pub fn close(mut self) -> Result<(), QuorumError> {
         if let Some(tracer) = &mut self.tracer {
@@ -427,54 +380,6 @@ impl<W: World> Driver<W> {
             _ => Bytes::new(),
         };
         Ok(response.map(|_| read))
-    }
-
-    /// Adds the part of a snapshot that the core lets another node have; gives its bytes.
-    fn with_chunk(
-        &mut self,
-        response: &mut Response<ReadFrom>,
-        max_bytes: usize,
-    ) -> Result<Bytes, QuorumError> {
-        let max_bytes = max_bytes.min(self.fetch_bytes);
-        let Answer::FetchSnapshot(answer) = &mut response.answer else { return Ok(Bytes::new()) };
-        if response.error != Error::None {
-            return Ok(Bytes::new());
-        }
-        let position = answer.position.unsigned_abs();
-        match self.snapshots.serve(answer.snapshot)? {
-            None => response.error = Error::SnapshotNotFound,
-            Some(file) if position >= file.len() => response.error = Error::PositionOutOfRange,
-            Some(file) => {
-                let chunk = file.read(position, max_bytes)?;
-                let (size, bytes) = (file.len().cast_signed(), chunk.len() as i64);
-                answer.chunk = Some(Chunk { size, bytes });
-                return Ok(chunk);
-            }
-        }
-        Ok(Bytes::new())
-    }
-
-    /// Whether these would be the last bytes of the snapshot that is being loaded, and it is none with them: then the
-    /// answer becomes that there is none.
-    fn is_unfit_end(
-        &mut self,
-        response: &mut Response<Vec<Batch<Bytes>>>,
-        last: &Bytes,
-    ) -> Result<bool, QuorumError> {
-        let Role::Follower { download: Some(download), .. } = self.state.role() else {
-            return Ok(false);
-        };
-        let Answer::FetchSnapshot(answer) = &mut response.answer else { return Ok(false) };
-        let SnapshotAnswer { snapshot, position, chunk } = *answer;
-        let is_end = response.error == Error::None
-            && (snapshot, position) == (download.snapshot, download.position)
-            && chunk.is_some_and(|Chunk { size, bytes }| bytes > 0 && position + bytes == size);
-        if !is_end || self.snapshots.complete(snapshot, position.unsigned_abs(), last)? {
-            return Ok(false);
-        }
-        answer.chunk = None;
-        response.error = Error::SnapshotNotFound;
-        Ok(true)
     }
 
     /// The answer with its batches told apart. `None` if they are none, or if it names a place to cut that would
@@ -538,10 +443,6 @@ impl<W: World> Driver<W> {
                     outcome.appended = batches.first().map(|batch| batch.base_offset);
                 }
                 // Nothing asks for a snapshot yet.
-                Effect::KeepChunk { .. }
-                | Effect::InstallSnapshot { .. }
-                | Effect::ReplaceLog { .. }
-                | Effect::CleanLog { .. } => {}
                 Effect::KeepChunk { snapshot, position } => {
                     self.snapshots.keep(snapshot, position.unsigned_abs(), &self.chunk)?;
                 }
@@ -601,13 +502,6 @@ impl<W: World> Driver<W> {
         Ok(outcome)
     }
 
-    fn tell_snapshot(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
-        let file = self.snapshots.open(id)?;
-        self.delivered = id.end;
-        self.world.tell(QuorumEvent::Snapshot { id, file });
-        Ok(())
-    }
-
     fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
         let LogSummary { start, latest, .. } = *self.state.log();
         if self.delivered < start.end {
@@ -631,6 +525,10 @@ impl<W: World> Driver<W> {
             start: state.log().start.end,
             end: state.log().end,
             refused: self.refused,
+            role: role_name(state.role()),
+            local: Some(state.config().local),
+            voted: state.election().voted,
+            flushed: state.log().flushed,
         });
     }
 }

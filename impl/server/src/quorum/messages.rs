@@ -141,7 +141,9 @@ impl Sender {
         &self,
         fetch: &FetchSnapshot,
     ) -> fetch_snapshot_request::FetchSnapshotRequest {
-        use fetch_snapshot_request::{FetchSnapshotRequest, PartitionSnapshot, SnapshotId, TopicSnapshot};
+        use fetch_snapshot_request::{
+            FetchSnapshotRequest, PartitionSnapshot, SnapshotId, TopicSnapshot,
+        };
         FetchSnapshotRequest {
             cluster_id: Some(self.cluster_id.clone()),
             replica_id: fetch.replica.id.0,
@@ -221,7 +223,6 @@ pub(super) fn fetch_answer(
         high_watermark: Some(Offset(part.high_watermark)).filter(|to| to.0 >= 0),
         diverging: Some(diverging).filter(|to| to.epoch.0 >= 0),
         snapshot: Some(snapshot).filter(|id| id.end.0 >= 0 && id.epoch.0 >= 0),
-        snapshot: None,
         records: part.records.filter(|records| !records.is_empty()),
     });
     let leader = part.current_leader;
@@ -253,7 +254,8 @@ pub(super) fn snapshot_answer(
             epoch: Epoch(part.snapshot_id.epoch),
         },
         position: part.position,
-        chunk: (part.error_code == 0).then_some(Chunk { size: part.size, bytes: chunk.len() as i64 }),
+        chunk: (part.error_code == 0)
+            .then_some(Chunk { size: part.size, bytes: chunk.len() as i64 }),
     });
     let leader = part.current_leader;
     let response = answer_of(part.error_code, leader.leader_id, leader.leader_epoch, answer)?;

@@ -23,8 +23,8 @@ use bytes::Bytes;
 use kraftig_log::LogError;
 use kraftig_log::snapshot::{SealedSnapshot, SnapshotError, SnapshotFile};
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{Config, ConfigError, FetchSnapshot, Request, Response};
-use kraftig_spec::types::{Epoch, NodeId, Offset, SnapshotId};
+use kraftig_spec::quorum::{Config, ConfigError, FetchSnapshot, Request, Response, Role};
+use kraftig_spec::types::{Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub use driver::{Driver, DriverOptions, World};
@@ -202,6 +202,25 @@ pub struct QuorumStatus {
     pub end: Offset,
     /// How many messages were refused since the start.
     pub refused: u64,
+    /// The part that this node plays, by Kafka's name of it.
+    pub role: &'static str,
+    /// This replica; `None` before the quorum has begun.
+    pub local: Option<ReplicaKey>,
+    /// Whom it voted for in the epoch.
+    pub voted: Option<ReplicaKey>,
+    /// Everything below is on this node's disk.
+    pub flushed: Offset,
+}
+
+fn role_name(role: &Role) -> &'static str {
+    match role {
+        Role::Unattached => "Unattached",
+        Role::Follower { .. } => "Follower",
+        Role::Prospective { .. } => "Prospective",
+        Role::Candidate { .. } => "Candidate",
+        Role::Leader { .. } => "Leader",
+        Role::Resigned { .. } => "Resigned",
+    }
 }
 
 /// What the thread is asked to do.

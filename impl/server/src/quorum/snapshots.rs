@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kraftig_log::snapshot::{
-    self, SealedSnapshot, SnapshotError, SnapshotFile, SnapshotReceiver,
-};
+use kraftig_log::snapshot::{self, SealedSnapshot, SnapshotError, SnapshotFile, SnapshotReceiver};
 use kraftig_spec::types::SnapshotId;
 
 use super::QuorumError;
@@ -105,8 +103,12 @@ impl Snapshots {
                 self.incoming = Some(Incoming::Whole(whole));
                 Ok(true)
             }
-            Err(QuorumError::Snapshot(error @ (SnapshotError::Content { .. } | SnapshotError::OutOfPlace { .. }))) => {
-                tracing::warn!("a snapshot of the metadata came damaged, and is fetched anew: {error}");
+            Err(QuorumError::Snapshot(
+                error @ (SnapshotError::Content { .. } | SnapshotError::OutOfPlace { .. }),
+            )) => {
+                tracing::warn!(
+                    "a snapshot of the metadata came damaged, and is fetched anew: {error}"
+                );
                 self.incoming = None;
                 Ok(false)
             }

@@ -251,7 +251,9 @@ fn summary(log: &mut Log, snapshots: &[SnapshotId]) -> Result<LogSummary, Quorum
     let base = log.start_offset();
     let first = snapshots.first().copied().unwrap_or_default();
     let reached = match first.end.0 {
-        end if end == base => log.epoch_boundaries().first().is_none_or(|(e, _)| *e >= first.epoch.0),
+        end if end == base => {
+            log.epoch_boundaries().first().is_none_or(|(e, _)| *e >= first.epoch.0)
+        }
         end => end <= log.end_offset() && log.epoch_at(end - 1) == Some(first.epoch.0),
     };
     let start = match base {

@@ -30,7 +30,14 @@ const MOST_LEAVING: Duration = Duration::from_secs(5);
 /// that this is called on.
 pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEvent>), QuorumError> {
     let QuorumOptions {
-        config, directory, log, retention, request_timeout, retry_backoff, trace, ..
+        config,
+        directory,
+        log,
+        retention,
+        request_timeout,
+        retry_backoff,
+        trace,
+        ..
     } = options;
     let (local, voters) = (config.local.id, config.voters.len());
     let sender = Sender { cluster_id: options.cluster_id.into(), endpoints: options.endpoints };

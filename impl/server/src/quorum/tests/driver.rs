@@ -12,7 +12,7 @@ use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 use kraftig_wire::batch::{batches, set_base_offset_and_epoch};
 
 use super::super::storage::data_batch;
-use super::super::{Driver, DriverOptions, QuorumEvent, QuorumStatus, World};
+use super::super::{Driver, DriverOptions, QuorumEvent, QuorumStatus, Retention, World};
 
 /// The test's clock, and what the driver said last.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl World for Test {
         self.sent.push((to, correlation, request));
     }
 
-    fn answer(&mut self, (): (), response: Response<Bytes>) {
+    fn answer(&mut self, (): (), response: Response<Bytes>, _chunk: Bytes) {
         self.answers.push(response);
     }
 
@@ -66,6 +66,7 @@ fn follower(directory: &Path) -> (Driver<Test>, u32) {
         },
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 20, i64::MAX),
+        retention: Retention::default(),
         request_timeout: Duration::from_secs(2),
         retry_backoff: Duration::from_millis(20),
         fetch_bytes: 1 << 20,
@@ -90,7 +91,8 @@ fn fetch(driver: &mut Driver<Test>, from: Offset) -> u32 {
 }
 
 fn answer(records: Option<Bytes>, diverging: Option<Diverging>) -> Response<Bytes> {
-    let answer = Answer::Fetch(FetchAnswer { high_watermark: None, diverging, snapshot: None, records });
+    let answer =
+        Answer::Fetch(FetchAnswer { high_watermark: None, diverging, snapshot: None, records });
     Response { epoch: EPOCH, leader: Some(LEADER), error: Error::None, answer }
 }
 
@@ -126,7 +128,9 @@ fn records_that_are_no_batches_are_refused_and_asked_for_again() {
         whole[..half - 1].to_vec(),
     ];
     for (count, bytes) in (1..).zip(bad) {
-        driver.answered(LEADER, correlation, &answer(Some(bytes.into()), None)).unwrap();
+        driver
+            .answered(LEADER, correlation, &answer(Some(bytes.into()), None), Bytes::new())
+            .unwrap();
         let status = driver.world().status;
         assert_eq!((status.refused, status.end), (count, Offset::ZERO));
         // Not at once.
@@ -137,7 +141,7 @@ fn records_that_are_no_batches_are_refused_and_asked_for_again() {
     }
     // A last batch that is cut is left out, as a leader may send it so.
     let cut = Bytes::copy_from_slice(&whole[..whole.len() - 1]);
-    driver.answered(LEADER, correlation, &answer(Some(cut), None)).unwrap();
+    driver.answered(LEADER, correlation, &answer(Some(cut), None), Bytes::new()).unwrap();
     assert_eq!(driver.world().status.end, Offset(2));
     fetch(&mut driver, Offset(2));
 }
@@ -150,11 +154,11 @@ fn a_stale_answer_is_dropped() {
     // Follows on, but too slowly for the first request.
     driver.world().now = Duration::from_millis(1_999);
     driver.fire().unwrap();
-    driver.answered(NodeId(3), first, &answer(Some(records.clone()), None)).unwrap();
+    driver.answered(NodeId(3), first, &answer(Some(records.clone()), None), Bytes::new()).unwrap();
     assert_eq!(driver.world().status.end, Offset::ZERO, "from a node that was not asked");
-    driver.answered(LEADER, first, &answer(Some(records.clone()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records.clone()), None), Bytes::new()).unwrap();
     assert_eq!(driver.world().status.end, Offset(4));
-    driver.answered(LEADER, first, &answer(Some(records), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records), None), Bytes::new()).unwrap();
     let status = driver.world().status;
     assert_eq!((status.refused, status.end), (0, Offset(4)), "a second time");
     fetch(&mut driver, Offset(4));
@@ -164,11 +168,11 @@ fn a_stale_answer_is_dropped() {
 fn a_log_is_cut_between_batches_only() {
     let directory = tempfile::tempdir().unwrap();
     let (mut driver, first) = follower(directory.path());
-    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records().into()), None), Bytes::new()).unwrap();
     let mut correlation = fetch(&mut driver, Offset(4));
     for (end, refused, left) in [(3, 1, 4), (1, 2, 4), (2, 2, 2)] {
         let diverging = Diverging { epoch: EPOCH, end: Offset(end) };
-        driver.answered(LEADER, correlation, &answer(None, Some(diverging))).unwrap();
+        driver.answered(LEADER, correlation, &answer(None, Some(diverging)), Bytes::new()).unwrap();
         let status = driver.world().status;
         assert_eq!((status.refused, status.end), (refused, Offset(left)), "cut at {end}");
         driver.world().now += Duration::from_millis(20);
@@ -194,7 +198,7 @@ fn elect(driver: &mut Driver<Test>) -> Epoch {
         let correlation;
         (correlation, epoch) = driver.world().sent.drain(..).find_map(asks).expect("it campaigns");
         let vote = Response { epoch, leader: None, error: Error::None, answer: granted.clone() };
-        driver.answered(NodeId(3), correlation, &vote).unwrap();
+        driver.answered(NodeId(3), correlation, &vote, Bytes::new()).unwrap();
         driver.settle().unwrap();
     }
     epoch
@@ -216,7 +220,7 @@ fn fetch_of_three(epoch: Epoch, offset: Offset, last_fetched_epoch: Epoch) -> Re
 fn a_fetch_is_answered_with_whole_batches() {
     let directory = tempfile::tempdir().unwrap();
     let (mut driver, first) = follower(directory.path());
-    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records().into()), None), Bytes::new()).unwrap();
     driver.settle().unwrap();
     let epoch = elect(&mut driver);
     driver.world().answers.clear();
@@ -236,7 +240,7 @@ fn a_fetch_is_answered_with_whole_batches() {
 fn a_fetch_waits_as_long_as_it_says_and_half_a_second_at_most() {
     let directory = tempfile::tempdir().unwrap();
     let (mut driver, first) = follower(directory.path());
-    driver.answered(LEADER, first, &answer(Some(records().into()), None)).unwrap();
+    driver.answered(LEADER, first, &answer(Some(records().into()), None), Bytes::new()).unwrap();
     driver.settle().unwrap();
     let epoch = elect(&mut driver);
     driver.world().answers.clear();
@@ -272,7 +276,7 @@ fn who_has_resigned_leaves_when_all_know_or_another_leads() {
             other => panic!("{other:?}"),
         };
         let response = Response { epoch, leader: Some(NodeId(1)), error: Error::None, answer };
-        driver.answered(NodeId(3), sent.1, &response).unwrap();
+        driver.answered(NodeId(3), sent.1, &response, Bytes::new()).unwrap();
     };
     to_three(&mut driver);
     driver.resign().unwrap();

@@ -13,7 +13,9 @@ use kraftig_spec::quorum::{Answer, BeginQuorumEpoch, Config, Error, Fetch, Reque
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, Uuid};
 use tokio::sync::mpsc::Receiver;
 
-use super::{CommittedBatch, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, start};
+use super::{
+    CommittedBatch, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, Retention, start,
+};
 
 fn options(directory: &Path) -> QuorumOptions {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
@@ -24,6 +26,7 @@ fn options(directory: &Path) -> QuorumOptions {
         endpoints: Vec::new(),
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 30, i64::MAX),
+        retention: Retention::default(),
         request_timeout: Duration::from_secs(2),
         retry_backoff: Duration::from_millis(20),
         trace: Some(directory.join("trace")),

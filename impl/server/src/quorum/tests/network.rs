@@ -89,7 +89,9 @@ impl Quorum {
                 match event {
                     QuorumEvent::Committed(batches) => committed.extend(batches),
                     QuorumEvent::Stopped(error) => return (committed, Some(error)),
-                    QuorumEvent::BecameLeader { .. } | QuorumEvent::LostLeader { .. } => {}
+                    QuorumEvent::BecameLeader { .. }
+                    | QuorumEvent::LostLeader { .. }
+                    | QuorumEvent::Snapshot { .. } => {}
                 }
             }
             (committed, None)
