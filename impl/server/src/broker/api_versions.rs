@@ -19,6 +19,7 @@ use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPart
 use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
 use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
+use kraftig_wire::messages::fetch_snapshot_request::FetchSnapshotRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
@@ -59,6 +60,7 @@ const CONTROLLER: &[i16] = &[
     EndQuorumEpochRequest::KEY,
     DescribeQuorumRequest::KEY,
     EnvelopeRequest::KEY,
+    FetchSnapshotRequest::KEY,
     DescribeClusterRequest::KEY,
     BrokerRegistrationRequest::KEY,
     BrokerHeartbeatRequest::KEY,

@@ -1,7 +1,9 @@
 //! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, `EndQuorumEpoch`, `UpdateRaftVoter`,
-//! and Fetch of the metadata log (KIP-595, KIP-853, KIP-996).
+//! and Fetch of the metadata log (KIP-595, KIP-853, KIP-996); FetchSnapshot in `snapshot` (KIP-630).
 //!
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
+
+mod snapshot;
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -30,8 +32,6 @@ const ANY_VOTER: i32 = -1;
 const MOST_ASKED: usize = 64;
 /// Fetches that may wait for records at once, beside those questions; further ones are answered with what there is.
 const MOST_WAITING: usize = 512;
-/// Where the metadata log begins: logs that begin with a snapshot are not served.
-const LOG_START: i64 = 0;
 /// From this version on a replica says who it is in a structure of its own (KIP-903).
 const REPLICA_STATE_VERSION: i16 = 15;
 /// From this version on an answer has room for the leader's endpoint, as stock nodes fill it.
@@ -319,7 +319,7 @@ impl Peers {
         FetchResponse {
             responses: vec![fetch_response::FetchableTopicResponse {
                 topic_id: TopicId::METADATA.0,
-                partitions: vec![fetched(response)],
+                partitions: vec![fetched(response, self.quorum.status().start)],
                 ..fetch_response::FetchableTopicResponse::default()
             }],
             node_endpoints: leader.and_then(node_endpoint).into_iter().collect(),
@@ -330,7 +330,8 @@ impl Peers {
     /// The answer to a fetch that makes no sense before it says anything about the log.
     fn refused_fetch(&self) -> Response<Bytes> {
         let QuorumStatus { epoch, leader, .. } = self.quorum.status();
-        let answer = FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
+        let answer =
+            FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
         Response { epoch, leader, error: Error::InvalidRequest, answer: Answer::Fetch(answer) }
     }
 
@@ -351,8 +352,8 @@ impl Peers {
     }
 }
 
-fn fetched(response: Response<Bytes>) -> fetch_response::PartitionData {
-    use fetch_response::{EpochEndOffset, LeaderIdAndEpoch, PartitionData};
+fn fetched(response: Response<Bytes>, log_start: Offset) -> fetch_response::PartitionData {
+    use fetch_response::{EpochEndOffset, LeaderIdAndEpoch, PartitionData, SnapshotId};
     let current_leader =
         LeaderIdAndEpoch { leader_id: leader_id(&response), leader_epoch: response.epoch.0 };
     let data = PartitionData {
@@ -362,28 +363,27 @@ fn fetched(response: Response<Bytes>) -> fetch_response::PartitionData {
         preferred_read_replica: -1,
         aborted_transactions: Some(Vec::new()),
         current_leader,
+        log_start_offset: log_start.0,
         ..PartitionData::default()
     };
     match response.answer {
-        Answer::Fetch(FetchAnswer { high_watermark, diverging, records, .. })
+        Answer::Fetch(FetchAnswer { high_watermark, diverging, snapshot, records })
             if response.error == Error::None =>
         {
             PartitionData {
                 high_watermark: high_watermark.map_or(-1, |to| to.0),
-                log_start_offset: LOG_START,
                 diverging_epoch: diverging.map_or_else(EpochEndOffset::default, |at| {
                     EpochEndOffset { epoch: at.epoch.0, end_offset: at.end.0 }
+                }),
+                snapshot_id: snapshot.map_or_else(SnapshotId::default, |id| SnapshotId {
+                    end_offset: id.end.0,
+                    epoch: id.epoch.0,
                 }),
                 records: Some(records.unwrap_or_default()),
                 ..data
             }
         }
-        _ => PartitionData {
-            high_watermark: -1,
-            log_start_offset: LOG_START,
-            records: Some(Bytes::new()),
-            ..data
-        },
+        _ => PartitionData { high_watermark: -1, records: Some(Bytes::new()), ..data },
     }
 }
 

@@ -18,6 +18,7 @@ use kraftig_wire::messages::describe_topic_partitions_request::DescribeTopicPart
 use kraftig_wire::messages::end_quorum_epoch_request::EndQuorumEpochRequest;
 use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::fetch_request::FetchRequest;
+use kraftig_wire::messages::fetch_snapshot_request::FetchSnapshotRequest;
 use kraftig_wire::messages::find_coordinator_request::FindCoordinatorRequest;
 use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
@@ -231,6 +232,10 @@ pub(super) async fn answer(
         EndQuorumEpochRequest::KEY => answer!(EndQuorumEpochRequest, |request| {
             let endpoint = |id| controller(broker, context, id);
             broker.peers.end_quorum_epoch(version, &request, endpoint).await
+        }),
+        FetchSnapshotRequest::KEY => answer!(FetchSnapshotRequest, |request| {
+            let endpoint = |id| controller(broker, context, id);
+            broker.peers.fetch_snapshot(version, &request, endpoint).await
         }),
         UpdateRaftVoterRequest::KEY => answer!(UpdateRaftVoterRequest, |request| {
             let endpoint = |id| controller(broker, context, id);
