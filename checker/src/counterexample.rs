@@ -92,7 +92,14 @@ mod tests {
 
     #[test]
     fn every_path_can_be_walked_again() {
-        let bounds = Bounds { nodes: 3, epochs: 2, values: 1, crashes: Some(1), resign: true, snapshots: false };
+        let bounds = Bounds {
+            nodes: 3,
+            epochs: 2,
+            values: 1,
+            crashes: Some(1),
+            resign: true,
+            snapshots: false,
+        };
         let model = QuorumModel::new(bounds).unwrap();
         let found = search(&model, 1, Some(12), |_| {});
         let path = found.path(found.unique() - 1);

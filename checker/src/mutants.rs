@@ -56,7 +56,7 @@ use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
 use Mutant as M;
 use Property as P;
 
-const ROWS: [Row; 34] = [
+const ROWS: [Row; 40] = [
     row(&[M::RestartForgetsVote], (3, 1, 0), None, Killed(P::ElectionSafety, 9)),
     row(&[M::RestartResumesLeading], (3, 1, 0), None, Killed(P::LeaderCompleteness, 10)),
     row(&[M::RestartResumesLeading], (3, 2, 1), Some(1), Killed(P::LogMatching, 8)),
@@ -123,6 +123,42 @@ const ROWS: [Row; 34] = [
     row(&[M::RecordsPreVotes], (3, 2, 0), None, Killed(P::ElectionSafety, 11)),
     row(&[M::PreVoteOfNextEpoch], (3, 2, 0), None, KilledByNothingElse(P::EpochNotInvented, 2)),
     row(&[M::FollowsItself], (3, 1, 0), None, KilledByNothingElse(P::NoSelfFollower, 5)),
+    with_snapshots(row(
+        &[M::EmptyLogHasNoEpoch],
+        (3, 2, 1),
+        Some(0),
+        Killed(P::LeaderCompleteness, 20),
+    )),
+    with_snapshots(row(
+        &[M::InstallKeepsLog],
+        (3, 1, 1),
+        None,
+        Killed(P::HighWatermarkWithinLog, 13),
+    )),
+    with_snapshots(row(
+        &[M::KeepsLogBesideSnapshot],
+        (3, 1, 1),
+        None,
+        Killed(P::HighWatermarkWithinLog, 12),
+    )),
+    with_snapshots(row(
+        &[M::SnapshotEndInclusive],
+        (3, 1, 1),
+        None,
+        KilledByNothingElse(P::SnapshotEqualsPrefix, 9),
+    )),
+    with_snapshots(row(
+        &[M::SnapshotsUncommitted],
+        (3, 1, 1),
+        None,
+        Killed(P::SnapshotEqualsPrefix, 5),
+    )),
+    with_snapshots(row(
+        &[M::CleansBeyondSnapshot],
+        (3, 1, 1),
+        Some(0),
+        KilledByNothingElse(P::SnapshotCoversLogStart, 5),
+    )),
     row(
         &[M::TruncationDoesNothing],
         (3, 2, 1),
@@ -203,13 +239,14 @@ pub(crate) fn list() -> Result<ExitCode, String> {
     for mutant in Mutant::ALL {
         let _ = writeln!(text, "{}\n    {}", mutant.name(), mutant.bug());
         for row in ROWS.iter().filter(|row| row.mutants.contains(&mutant)) {
-            let Row { nodes, epochs, values, crashes, .. } = *row;
+            let Row { nodes, epochs, values, crashes, snapshots, .. } = *row;
+            let snapshots = if snapshots { " --snapshots" } else { "" };
             let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
             let mutants: Vec<_> = row.mutants.iter().map(|mutant| mutant.name()).collect();
             let _ = writeln!(
                 text,
                 "    kraftig-check check quorum --nodes {nodes} --epochs {epochs} --values {values} \
-                 --crashes {crashes} --mutant {}",
+                 --crashes {crashes}{snapshots} --mutant {}",
                 mutants.join(" --mutant ")
             );
         }

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::{
-    Answer, BeginQuorumEpoch, Effect, EndQuorumEpoch, Error, Event, Fetch, FetchAnswer, Payload,
-    FetchSnapshot, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
+    Answer, BeginQuorumEpoch, Effect, EndQuorumEpoch, Error, Event, Fetch, FetchAnswer,
+    FetchSnapshot, Payload, ReadFrom, Refusal, Request, Response, Timer, Vote, VoteAnswer,
 };
 #[cfg(feature = "mutants")]
 use super::mutant;
-use super::state::{
-    Config, ConfigError, Contact, Download, ElectionState, Restored, Role, State,
-};
+use super::state::{Config, ConfigError, Contact, Download, ElectionState, Restored, Role, State};
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
 /// How long a voter that cannot reach its leader waits at most before it campaigns, for each voter: as little as gives
@@ -65,7 +63,7 @@ pub fn start<P>(
     };
     // What a snapshot holds was committed.
     let high_watermark = (!snapshot.is_none()).then_some(snapshot.end);
-    let mut state = State { config, election, role, log, high_watermark };
+    let mut state = State { config, election, role, log, high_watermark, disk_full: false };
     let mut step = Step { state: &mut state, found: None, effects: Vec::new() };
     if !keeps_log {
         step.effects.push(Effect::ReplaceLog { snapshot });
@@ -104,6 +102,7 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
         Event::SnapshotTaken { snapshot } => step.snapshot_taken(snapshot),
         Event::Clean { to } => step.clean(to),
         Event::Resign => step.resign(),
+        Event::DiskFull { full } => step.disk_full(full),
         Event::Unreachable { node } => step.doubt(node),
     }
     step.finish()
@@ -112,13 +111,13 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
 /// What the node has to say now, and to whom. A pure function of its state: an answer is current as
 /// long as its request is among these.
 pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
-    let State { config, election, role, log, .. } = state;
+    let State { config, election, role, log, disk_full, .. } = state;
     let anyone = |id| ReplicaKey { id, directory: DirectoryId::ABSENT };
     // What a node says of its own log must outlive a crash: a candidate would else be granted a vote
     // for entries that it loses, and a leader would count them.
     let all_flushed = log.flushed == log.end;
-    let may_claim = mutant!(VoteClaimsUnflushed: true, else all_flushed);
-    let may_fetch = mutant!(FetchesUnflushed: true, else all_flushed);
+    let may_claim = !disk_full && mutant!(VoteClaimsUnflushed: true, else all_flushed);
+    let may_fetch = !disk_full && mutant!(FetchesUnflushed: true, else all_flushed);
     match role {
         Role::Prospective { granted, refused } | Role::Candidate { granted, refused }
             if may_claim =>
@@ -164,14 +163,18 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 .map(|id| (id, Request::EndQuorumEpoch(end.clone())))
                 .collect()
         }
-        Role::Follower { download: Some(Download { snapshot, position }), .. } => {
+        Role::Follower { download: Some(Download { snapshot, position }), .. } if !disk_full => {
             let fetch = FetchSnapshot {
                 epoch: election.epoch,
                 replica: config.local,
                 snapshot: *snapshot,
                 position: *position,
             };
-            election.leader.map(|leader| (leader, Request::FetchSnapshot(fetch))).into_iter().collect()
+            election
+                .leader
+                .map(|leader| (leader, Request::FetchSnapshot(fetch)))
+                .into_iter()
+                .collect()
         }
         Role::Follower { .. } | Role::Unattached if may_fetch => {
             let fetch = Fetch {
@@ -224,6 +227,14 @@ impl<P> Step<'_, P> {
             (Timer::Fetch, Role::Follower { contact, download }) if !is_voter => {
                 (*contact, *download) = (Contact::Lost, None);
                 self.set_timer(Timer::Fetch);
+            }
+            (Timer::Election, Role::Unattached | Role::Candidate { .. })
+            | (Timer::Fetch, Role::Follower { .. })
+                if self.state.disk_full =>
+            {
+                // It asks its leader for nothing, so it does not know whether it lives.
+                self.lose_contact();
+                self.set_timer(timer);
             }
             (Timer::Election, Role::Unattached | Role::Candidate { .. })
             | (Timer::Fetch, Role::Follower { .. }) => {
@@ -503,7 +514,29 @@ impl<P> Step<'_, P> {
         self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
     }
 
+    /// A leader that cannot write makes room for one that can.
+    fn disk_full(&mut self, full: bool) {
+        self.state.disk_full = full;
+        if full {
+            self.resign();
+        } else if matches!(self.state.role, Role::Unattached) {
+            match self.state.config.others().next() {
+                Some(_) => self.set_timer(Timer::Election),
+                None => self.become_prospective(),
+            }
+        }
+    }
+
+    fn lose_contact(&mut self) {
+        if let Role::Follower { contact, .. } = &mut self.state.role {
+            *contact = Contact::Lost;
+        }
+    }
+
     fn go_on_if_elected(&mut self) {
+        if self.state.disk_full {
+            return;
+        }
         let config = &self.state.config;
         match &self.state.role {
             Role::Prospective { granted, .. } if config.is_majority(granted.len()) => {

@@ -56,6 +56,12 @@ pub enum Event<P> {
     },
     /// Give up leadership, for example before a shutdown.
     Resign,
+    /// There is hardly room left on the disk of the log, or there is room again. Without it the node leads nothing,
+    /// campaigns for nothing and asks for no records, but goes on voting and answering.
+    DiskFull {
+        /// Whether there is no room.
+        full: bool,
+    },
     /// A hint: the connection to `node` was closed, and the attempt to connect anew was refused or closed again. It
     /// makes a failover faster; safety does not rest on it.
     Unreachable {

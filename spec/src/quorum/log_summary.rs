@@ -77,9 +77,10 @@ impl LogSummary {
         self.flushed = self.flushed.min(to);
     }
 
-    /// The records before the end of `to` go.
+    /// The records before the end of `to` go. They are as safe as the snapshot is.
     pub(crate) fn clean(&mut self, to: SnapshotId) {
         self.start = to;
+        self.flushed = self.flushed.max(to.end);
         self.forget_early_epochs();
     }
 

@@ -41,7 +41,8 @@ pub use event::{
 pub use log_summary::{EpochStart, LogSummary};
 pub use snapshots::snapshot_id;
 pub use state::{
-    Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State, Timeouts,
+    Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State,
+    Timeouts,
 };
 
 #[cfg(test)]

@@ -84,12 +84,11 @@ mod switch {
         SnapshotEndInclusive,
         SnapshotsUncommitted,
         CleansBeyondSnapshot,
-        ServesForeignStart,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 39] = [
+        pub const ALL: [Self; 38] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -128,7 +127,6 @@ mod switch {
             Self::SnapshotEndInclusive,
             Self::SnapshotsUncommitted,
             Self::CleansBeyondSnapshot,
-            Self::ServesForeignStart,
         ];
 
         /// The name by which a command line switches it on.
@@ -281,14 +279,9 @@ mod switch {
                     "snapshots-uncommitted",
                     "a snapshot is taken of records that are not committed",
                 ),
-                Self::CleansBeyondSnapshot => (
-                    "cleans-beyond-snapshot",
-                    "records go that no snapshot holds",
-                ),
-                Self::ServesForeignStart => (
-                    "serves-foreign-start",
-                    "who stands where the leader's log begins gets records, though its last epoch is another",
-                ),
+                Self::CleansBeyondSnapshot => {
+                    ("cleans-beyond-snapshot", "records go that no snapshot holds")
+                }
             }
         }
 

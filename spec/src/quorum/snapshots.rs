@@ -31,7 +31,8 @@ fn is_ahead(state: &State, snapshot: SnapshotId) -> bool {
 
 impl<P> Step<'_, P> {
     pub(super) fn snapshot_taken(&mut self, snapshot: SnapshotId) {
-        if mutant!(SnapshotEndInclusive: false, else snapshot_id(self.state, snapshot.end) != Some(snapshot)) {
+        if mutant!(SnapshotEndInclusive: false, else snapshot_id(self.state, snapshot.end) != Some(snapshot))
+        {
             return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitSnapshot });
         }
         self.state.log.latest = snapshot;
@@ -49,14 +50,14 @@ impl<P> Step<'_, P> {
         self.effects.push(Effect::CleanLog { to });
     }
 
-    /// Whether this leader's log lacks what follows the follower's, or a snapshot spares it the whole log.
+    /// Whether this leader's log lacks what follows the follower's, or a snapshot spares it the whole log. Who has records
+    /// of an epoch that this log never had cuts them first, for a stock node takes no snapshot of an earlier epoch.
     pub(super) fn needs_snapshot(&self, fetch: &Fetch) -> bool {
         let log = &self.state.log;
-        let is_behind = fetch.offset < log.start.end
-            || mutant!(ServesForeignStart: false, else
-                fetch.offset == log.start.end && fetch.last_fetched_epoch != log.start.epoch)
-            || fetch.last_fetched_epoch < log.start.epoch;
-        !log.latest.is_none() && (is_behind || fetch.offset == Offset::ZERO)
+        let epoch = fetch.last_fetched_epoch;
+        let is_behind = fetch.offset < log.start.end || epoch < log.start.epoch;
+        let strays = epoch > log.start.epoch && log.end_of_epoch(epoch).epoch != epoch;
+        !log.latest.is_none() && !strays && (is_behind || fetch.offset == Offset::ZERO)
     }
 
     pub(super) fn snapshot_requested(&mut self, fetch: &FetchSnapshot) {
@@ -67,13 +68,14 @@ impl<P> Step<'_, P> {
         }
         self.hear(replica);
         let log = &self.state.log;
-        let error = if snapshot.is_none() || snapshot.end > log.latest.end || !log.contains(snapshot) {
-            Error::SnapshotNotFound
-        } else if position < 0 {
-            Error::PositionOutOfRange
-        } else {
-            Error::None
-        };
+        let error =
+            if snapshot.is_none() || snapshot.end > log.latest.end || !log.contains(snapshot) {
+                Error::SnapshotNotFound
+            } else if position < 0 {
+                Error::PositionOutOfRange
+            } else {
+                Error::None
+            };
         self.respond(error, answer);
     }
 

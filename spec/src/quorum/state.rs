@@ -208,6 +208,8 @@ pub struct State {
     pub(crate) role: Role,
     pub(crate) log: LogSummary,
     pub(crate) high_watermark: Option<Offset>,
+    /// The disk has no room for records: the node takes no part in which it would have to write any.
+    pub(crate) disk_full: bool,
 }
 
 impl State {

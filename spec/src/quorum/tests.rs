@@ -441,7 +441,8 @@ fn pre_votes_are_refused_by_who_hears_from_its_leader_and_change_nothing() {
     let mut state = node(3, elected(4, Some(2), None), log(&[(3, 5)]));
     assert!(granted(&mut state, pre_vote(4, 5)), "it has not heard from its leader yet");
     assert!(!granted(&mut state, pre_vote(4, 4)), "a shorter log");
-    let nothing = FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
+    let nothing =
+        FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
     answered(&mut state, nothing);
     assert!(!granted(&mut state, pre_vote(4, 5)));
     step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
@@ -548,8 +549,14 @@ fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
     let everybody = [(1, false), (2, false), (3, false)];
     assert_eq!(asked(&state), everybody);
     let (from, request) = requests(&state).remove(0);
-    let nothing =
-        || Answer::Fetch(FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None });
+    let nothing = || {
+        Answer::Fetch(FetchAnswer {
+            high_watermark: None,
+            diverging: None,
+            snapshot: None,
+            records: None,
+        })
+    };
     let response = Response {
         epoch: Epoch(4),
         leader: Some(NodeId(2)),

@@ -51,6 +51,7 @@ impl<P> Event<P> {
             Self::SnapshotTaken { snapshot } => Event::SnapshotTaken { snapshot: *snapshot },
             Self::Clean { to } => Event::Clean { to: *to },
             Self::Resign => Event::Resign,
+            Self::DiskFull { full } => Event::DiskFull { full: *full },
             Self::Unreachable { node } => Event::Unreachable { node: *node },
         }
     }

@@ -68,7 +68,8 @@ impl Draft {
                     self.installed = true;
                 }
                 Effect::ReplaceLog { snapshot } => {
-                    if !properties::truncation_keeps_committed(&actor.log, snapshot.end, committed) {
+                    if !properties::truncation_keeps_committed(&actor.log, snapshot.end, committed)
+                    {
                         self.violations |= Property::NoTruncationBelowHighWatermark.bit();
                     }
                     actor.state.log.replace(*snapshot);

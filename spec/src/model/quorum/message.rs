@@ -63,10 +63,7 @@ fn put_snapshot(to: &mut Bits<2>, snapshot: SnapshotId) {
 }
 
 fn snapshot(bits: &mut Bits<2>) -> SnapshotId {
-    SnapshotId {
-        end: Offset(bits.get(NUMBER) as i64),
-        epoch: Epoch(bits.get(NUMBER) as i32),
-    }
+    SnapshotId { end: Offset(bits.get(NUMBER) as i64), epoch: Epoch(bits.get(NUMBER) as i32) }
 }
 
 fn end(end: Option<Offset>) -> u64 {

@@ -171,7 +171,9 @@ impl Packed {
         let crashes = from.get(CRASHES);
         let used = from.get(OFFSET) as u8;
         let committed = read_log(&mut from, 0);
-        let nodes = (0..count).map(|index| Rc::new(read_node(&mut from, count, index, &committed))).collect();
+        let nodes = (0..count)
+            .map(|index| Rc::new(read_node(&mut from, count, index, &committed)))
+            .collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
         let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
         World { nodes, committed, used, crashes_left, network, messages }
@@ -198,7 +200,7 @@ fn permute_ties(order: &mut [u8], signatures: &[u64], from: usize, visit: &mut i
 /// signatures; that others might have them too costs time and no more.
 fn signature(node: &Node) -> u64 {
     let Node { state, log, promised } = node;
-    let State { config, election, role, log: summary, high_watermark } = state;
+    let State { config, election, role, log: summary, high_watermark, .. } = state;
     let mut mix = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |value: u64| mix = (mix ^ value).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
     let whom = |id: Option<NodeId>| id.map_or(0, |id| if id == config.local.id { 1 } else { 2 });
@@ -317,8 +319,8 @@ fn read_snapshots(
         return (SnapshotId::NONE, SnapshotId::NONE, None);
     }
     let (start, latest) = (id(from), id(from));
-    let download = (from.get(1) == 1)
-        .then(|| Download { snapshot: id(from), position: from.get(1) as i64 });
+    let download =
+        (from.get(1) == 1).then(|| Download { snapshot: id(from), position: from.get(1) as i64 });
     (start, latest, download)
 }
 
@@ -412,6 +414,7 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8, committed: &[Entry<Va
         role,
         log: summary,
         high_watermark: (high_watermark > Offset::ZERO).then_some(high_watermark),
+        disk_full: false,
     };
     Node { state, log, promised }
 }

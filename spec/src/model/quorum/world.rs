@@ -115,7 +115,8 @@ pub struct Successor {
 impl World {
     /// Nodes that never ran.
     pub fn initial(bounds: Bounds) -> Self {
-        let node = |id| Node::restart(configuration(bounds.nodes, id), Restored::default(), &[], &[]);
+        let node =
+            |id| Node::restart(configuration(bounds.nodes, id), Restored::default(), &[], &[]);
         Self {
             nodes: (0..bounds.nodes).map(node).map(Rc::new).collect(),
             committed: Vec::new(),
@@ -321,7 +322,15 @@ impl Next<'_> {
             return;
         }
         let violations = violations | world.violations();
-        self.found.push(Successor { action, world, violations, truncated, lost, partial, installed });
+        self.found.push(Successor {
+            action,
+            world,
+            violations,
+            truncated,
+            lost,
+            partial,
+            installed,
+        });
     }
 
     fn act(&mut self, node: usize, event: &Event<Value>, action: impl Fn(Option<Cut>) -> Action) {
