@@ -520,9 +520,10 @@ impl<P> Step<'_, P> {
         if full {
             self.resign();
         } else if matches!(self.state.role, Role::Unattached) {
-            match self.state.config.others().next() {
-                Some(_) => self.set_timer(Timer::Election),
-                None => self.become_prospective(),
+            if self.state.config.others().next().is_none() {
+                self.become_prospective();
+            } else {
+                self.set_timer(Timer::Election);
             }
         }
     }
