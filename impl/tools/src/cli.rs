@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Failure, Output};
-use crate::{dump_log, metadata_quorum, quickstart, server, storage};
+use crate::{dump_log, metadata_quorum, quickstart, quorum, server, storage};
 
 /// An Apache Kafka 4.2 node: broker, controller, or both.
 #[derive(Parser)]
@@ -36,10 +36,13 @@ enum Command {
     /// The output is that of Kafka's tool. A file that does not fit its log is no failure: what does not fit is said on
     /// standard error.
     DumpLog(dump_log::DumpLog),
-    /// Describe the metadata quorum (kafka-metadata-quorum.sh)
+    /// Describe and change the metadata quorum (kafka-metadata-quorum.sh)
     ///
     /// The output is that of Kafka's tool.
     MetadataQuorum(metadata_quorum::MetadataQuorum),
+    /// Find out why the metadata quorum has no leader
+    #[command(subcommand)]
+    Quorum(quorum::Quorum),
     /// Format a new directory and run a node in it, for a first look
     ///
     /// The node is broker and controller of a cluster of its own. A directory that quickstart made before is started again
@@ -54,6 +57,7 @@ impl Cli {
             Command::Server(command) => command.run(out),
             Command::DumpLog(command) => command.run(out),
             Command::MetadataQuorum(command) => command.run(out),
+            Command::Quorum(command) => command.run(out),
             Command::Quickstart(command) => command.run(out),
         }
     }

@@ -5,6 +5,7 @@ mod dump_log;
 mod metadata_quorum;
 mod output;
 mod quickstart;
+mod quorum;
 mod server;
 mod storage;
 

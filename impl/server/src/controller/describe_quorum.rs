@@ -1,10 +1,11 @@
 //! `DescribeQuorum`: who leads the metadata quorum, who votes and fetches, and how far each has come (KIP-595, KIP-836,
 //! KIP-853).
 
-use kraftig_spec::types::Offset;
+use kraftig_spec::types::{NodeId, Offset, ReplicaKey};
 use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::describe_quorum_response::{
-    DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
+    DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, Standing, StandingVoter,
+    TopicData,
 };
 use kraftig_wire::{ErrorCode, Message, Str, Uuid};
 
@@ -13,7 +14,7 @@ use super::channel::{ControllerChannel, Question};
 use crate::config::{Config, Voter};
 use crate::net::client::{ClientError, Connection};
 use crate::quorum::messages::{PARTITION, TOPIC};
-use crate::quorum::{QuorumDescription, QuorumHandle, ReplicaDescription};
+use crate::quorum::{QuorumDescription, QuorumHandle, QuorumStatus, ReplicaDescription};
 
 /// From this version on there is room for directories, for texts, and for where voters listen.
 const NODES_VERSION: i16 = 2;
@@ -45,9 +46,13 @@ pub async fn handle(
         });
         DescribeQuorumResponse { topics: topics.collect(), ..DescribeQuorumResponse::default() }
     } else if let Some(description) = quorum.describe().await {
-        described(&description, config)
+        described(&description, standing(&quorum.status(), config), config)
     } else {
-        of_the_log(refused(ErrorCode::NOT_LEADER_OR_FOLLOWER, NOT_LEADER))
+        let standing = standing(&quorum.status(), config);
+        of_the_log(PartitionData {
+            standing,
+            ..refused(ErrorCode::NOT_LEADER_OR_FOLLOWER, NOT_LEADER)
+        })
     };
     in_version(response, version)
 }
@@ -117,8 +122,11 @@ fn of_the_log(partition: PartitionData) -> DescribeQuorumResponse {
     }
 }
 
-fn described(description: &QuorumDescription, config: &Config) -> DescribeQuorumResponse {
-    let offset = |offset: Option<Offset>| offset.map_or(-1, |offset| offset.0);
+fn described(
+    description: &QuorumDescription,
+    standing: Standing,
+    config: &Config,
+) -> DescribeQuorumResponse {
     let replica = |replica: &ReplicaDescription| ReplicaState {
         replica_id: replica.replica.id.0,
         replica_directory_id: replica.replica.directory.0,
@@ -143,9 +151,40 @@ fn described(description: &QuorumDescription, config: &Config) -> DescribeQuorum
             high_watermark: offset(description.high_watermark),
             current_voters: description.voters.iter().map(replica).collect(),
             observers: description.observers.iter().map(replica).collect(),
+            standing,
             ..PartitionData::default()
         })
     }
+}
+
+/// What this node tells of itself whether it leads or not, for `kraftig quorum explain`; Kafka's tools skip it.
+fn standing(status: &QuorumStatus, config: &Config) -> Standing {
+    let node = |id: Option<NodeId>| id.map_or(-1, |id| id.0);
+    let directory = |replica: Option<ReplicaKey>| replica.map_or(Uuid::ZERO, |it| it.directory.0);
+    let voter = |voter: &Voter| StandingVoter {
+        voter_id: voter.id.0,
+        voter_directory_id: Uuid::ZERO,
+        host: Str::from(&voter.address.host),
+        port: voter.address.port,
+    };
+    Standing {
+        role: Str::from_static(status.role),
+        node_id: config.node_id.0,
+        directory_id: directory(status.local),
+        epoch: status.epoch.0,
+        leader_id: node(status.leader),
+        voted_id: node(status.voted.map(|voted| voted.id)),
+        voted_directory_id: directory(status.voted),
+        log_start_offset: status.start.0,
+        log_end_offset: status.end.0,
+        flushed_offset: status.flushed.0,
+        high_watermark: offset(status.high_watermark),
+        voters: config.voters.iter().map(voter).collect(),
+    }
+}
+
+fn offset(offset: Option<Offset>) -> i64 {
+    offset.map_or(-1, |offset| offset.0)
 }
 
 /// Without what the version has no room for and may not leave out silently.

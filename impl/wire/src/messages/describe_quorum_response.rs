@@ -128,6 +128,8 @@ pub struct PartitionData {
     pub current_voters: Vec<ReplicaState>,
     /// `Observers`, versions 0+.
     pub observers: Vec<ReplicaState>,
+    /// `Standing`, versions 0+, tag 10000.
+    pub standing: Standing,
 }
 
 impl Default for PartitionData {
@@ -141,6 +143,7 @@ impl Default for PartitionData {
             high_watermark: 0,
             current_voters: Vec::new(),
             observers: Vec::new(),
+            standing: Standing::default(),
         }
     }
 }
@@ -161,7 +164,16 @@ impl PartitionData {
             r.array(true, |r| ReplicaState::read(r, message_version)).at("CurrentVoters")?;
         let observers =
             r.array(true, |r| ReplicaState::read(r, message_version)).at("Observers")?;
-        r.tags(|_, _| Ok(false))?;
+        let mut standing = None;
+        r.tags(|r, tag| {
+            match tag {
+                10000 => {
+                    r.once(&mut standing, |r| Standing::read(r, message_version).at("Standing"))?;
+                }
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
         Ok(Self {
             partition_index,
             error_code,
@@ -171,6 +183,7 @@ impl PartitionData {
             high_watermark,
             current_voters,
             observers,
+            standing: standing.unwrap_or_default(),
         })
     }
 
@@ -201,6 +214,152 @@ impl PartitionData {
         .at("CurrentVoters")?;
         crate::write::array(buf, true, &self.observers, |buf, v| v.write(buf, message_version))
             .at("Observers")?;
+        let tag_standing = self.standing != Standing::default();
+        crate::write::uvarint(buf, u32::from(tag_standing));
+        if tag_standing {
+            crate::write::tag(buf, 10000, |buf| self.standing.write(buf, message_version))
+                .at("Standing")?;
+        }
+
+        Ok(())
+    }
+}
+
+/// `Standing` of Kafka's protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// `Role`, versions 0+.
+    pub role: crate::Str,
+    /// `NodeId`, versions 0+.
+    pub node_id: i32,
+    /// `DirectoryId`, versions 0+.
+    pub directory_id: crate::Uuid,
+    /// `Epoch`, versions 0+.
+    pub epoch: i32,
+    /// `LeaderId`, versions 0+.
+    pub leader_id: i32,
+    /// `VotedId`, versions 0+.
+    pub voted_id: i32,
+    /// `VotedDirectoryId`, versions 0+.
+    pub voted_directory_id: crate::Uuid,
+    /// `LogStartOffset`, versions 0+.
+    pub log_start_offset: i64,
+    /// `LogEndOffset`, versions 0+.
+    pub log_end_offset: i64,
+    /// `FlushedOffset`, versions 0+.
+    pub flushed_offset: i64,
+    /// `HighWatermark`, versions 0+.
+    pub high_watermark: i64,
+    /// `Voters`, versions 0+.
+    pub voters: Vec<StandingVoter>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            role: crate::Str::default(),
+            node_id: -1,
+            directory_id: crate::Uuid::ZERO,
+            epoch: -1,
+            leader_id: -1,
+            voted_id: -1,
+            voted_directory_id: crate::Uuid::ZERO,
+            log_start_offset: -1,
+            log_end_offset: -1,
+            flushed_offset: -1,
+            high_watermark: -1,
+            voters: Vec::new(),
+        }
+    }
+}
+
+impl Standing {
+    fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
+        let role = r.string(true).at("Role")?;
+        let node_id = r.i32().at("NodeId")?;
+        let directory_id = r.uuid().at("DirectoryId")?;
+        let epoch = r.i32().at("Epoch")?;
+        let leader_id = r.i32().at("LeaderId")?;
+        let voted_id = r.i32().at("VotedId")?;
+        let voted_directory_id = r.uuid().at("VotedDirectoryId")?;
+        let log_start_offset = r.i64().at("LogStartOffset")?;
+        let log_end_offset = r.i64().at("LogEndOffset")?;
+        let flushed_offset = r.i64().at("FlushedOffset")?;
+        let high_watermark = r.i64().at("HighWatermark")?;
+        let voters = r.array(true, |r| StandingVoter::read(r, message_version)).at("Voters")?;
+        r.tags(|_, _| Ok(false))?;
+        Ok(Self {
+            role,
+            node_id,
+            directory_id,
+            epoch,
+            leader_id,
+            voted_id,
+            voted_directory_id,
+            log_start_offset,
+            log_end_offset,
+            flushed_offset,
+            high_watermark,
+            voters,
+        })
+    }
+
+    fn write(
+        &self,
+        buf: &mut bytes::BytesMut,
+        message_version: i16,
+    ) -> Result<(), crate::EncodeError> {
+        crate::write::string(buf, true, &self.role).at("Role")?;
+        buf.put_i32(self.node_id);
+        buf.put_slice(&self.directory_id.0);
+        buf.put_i32(self.epoch);
+        buf.put_i32(self.leader_id);
+        buf.put_i32(self.voted_id);
+        buf.put_slice(&self.voted_directory_id.0);
+        buf.put_i64(self.log_start_offset);
+        buf.put_i64(self.log_end_offset);
+        buf.put_i64(self.flushed_offset);
+        buf.put_i64(self.high_watermark);
+        crate::write::array(buf, true, &self.voters, |buf, v| v.write(buf, message_version))
+            .at("Voters")?;
+        crate::write::uvarint(buf, 0);
+
+        Ok(())
+    }
+}
+
+/// `StandingVoter` of Kafka's protocol.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct StandingVoter {
+    /// `VoterId`, versions 0+.
+    pub voter_id: i32,
+    /// `VoterDirectoryId`, versions 0+.
+    pub voter_directory_id: crate::Uuid,
+    /// `Host`, versions 0+.
+    pub host: crate::Str,
+    /// `Port`, versions 0+.
+    pub port: u16,
+}
+
+impl StandingVoter {
+    fn read(r: &mut crate::Reader, _message_version: i16) -> Result<Self, crate::DecodeError> {
+        let voter_id = r.i32().at("VoterId")?;
+        let voter_directory_id = r.uuid().at("VoterDirectoryId")?;
+        let host = r.string(true).at("Host")?;
+        let port = r.u16().at("Port")?;
+        r.tags(|_, _| Ok(false))?;
+        Ok(Self { voter_id, voter_directory_id, host, port })
+    }
+
+    fn write(
+        &self,
+        buf: &mut bytes::BytesMut,
+        _message_version: i16,
+    ) -> Result<(), crate::EncodeError> {
+        buf.put_i32(self.voter_id);
+        buf.put_slice(&self.voter_directory_id.0);
+        crate::write::string(buf, true, &self.host).at("Host")?;
+        buf.put_u16(self.port);
         crate::write::uvarint(buf, 0);
 
         Ok(())
