@@ -2,6 +2,7 @@
 
 mod driver;
 mod network;
+mod snapshots;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""Snapshots of the metadata (KIP-630): taken, read by stock, started from, fetched from a leader whose log begins later, cleaned.
+
+    metadata_snapshots.py [--quorums VOTERS ...]     (default: kkk kks ssk; s is a stock voter, k is ours)
+
+First a single node: stock decodes its snapshots, starts from them and sees the same cluster, and ours again after it. Then quorums of
+three with static voters: the last voter is killed while the other two go on, take snapshots, and clean their logs so far that what it
+lacks is gone (Kafka looks every 60 s); back again, it has to load a snapshot from whoever leads. So has an observer that is new. In the
+end all logs hold the same bytes where they hold the same offsets, everything acknowledged is there, and stays there after a kill -9 of all.
+
+Needs confluent-kafka, Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
+"""
+import json
+import re
+import struct
+import threading
+import time
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from failover import describe_quorum
+from node import LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, one_line
+
+a = arguments(__doc__, quorums={"nargs": "+", "default": ["kkk", "kks", "ssk"], "metavar": "VOTERS"})
+check = Checks()
+KINDS = {"s": "stock", "k": "kraftig"}
+SMALL = {
+    "metadata_log_max_record_bytes_between_snapshots": 5000,
+    "metadata_max_retention_bytes": 20000,
+    # Stock has this key for tests. All partitions change in one batch when a broker is fenced, and a batch lies in one segment.
+    "internal_metadata_log_segment_bytes": 32768,
+}
+# A stock controller says this while another node starts or stops.
+HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)"
+
+
+def admin(node):
+    return AdminClient({"bootstrap.servers": node.bootstrap, "log_level": 0, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100})
+
+
+def create(client, name, **config):
+    client.create_topics([NewTopic(name, 1, 1, config=config)], operation_timeout=LIMIT_S, request_timeout=LIMIT_S)[name].result()
+
+
+def directory(node):
+    return node.metadata_log.parent
+
+
+def snapshots(node):
+    """(end, epoch) of each, the oldest first."""
+    found = (re.fullmatch(r"(\d{20})-(\d{10})\.checkpoint", path.name) for path in directory(node).iterdir())
+    return sorted((int(m[1]), int(m[2])) for m in found if m and int(m[1]))
+
+
+def snapshot_file(node, end, epoch):
+    return directory(node) / f"{end:020}-{epoch:010}.checkpoint"
+
+
+def log(node):
+    """Base offset and bytes of each batch of all segments."""
+    found = {}
+    for file in sorted(directory(node).glob("*.log")):
+        data, at = file.read_bytes(), 0
+        while at + 12 <= len(data):
+            offset, size = struct.unpack_from(">qi", data, at)
+            if size <= 0:
+                break
+            found[offset] = data[at:at + 12 + size]
+            at += 12 + size
+    return found
+
+
+def until(what, test, limit=LIMIT_S):
+    end = time.monotonic() + limit
+    while not (found := test()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not {what} within {limit} s")
+        time.sleep(0.05)
+    return found
+
+
+# One node
+
+
+def cluster(client):
+    """What clients see: partitions, leaders, topic configurations."""
+    topics = client.list_topics(timeout=30).topics
+    configs = {}
+    for t in topics:
+        for f in client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, t)]).values():
+            configs[t] = f.result(30)["retention.ms"].value
+    return {name: (configs[name], {p.id: (p.leader, p.replicas, p.isrs) for p in t.partitions.values()}) for name, t in topics.items()}
+
+
+def live(node, write=False):
+    """One start to stop; gives what clients saw."""
+    node.start()
+    client = admin(node)
+    if write:
+        for i in range(60):
+            for f in client.create_topics([NewTopic(f"t{i}", 1 + i % 7, 1, config={"retention.ms": str(1000000 + i)})]).values():
+                f.result(30)
+        for i in range(0, 60, 3):
+            for f in client.delete_topics([f"t{i}"]).values():
+                f.result(30)
+        p = Producer({"bootstrap.servers": node.bootstrap, "enable.idempotence": True, "log_level": 0})
+        p.produce("t1", b"x")
+        eq(p.flush(30), 0, "records that are not acknowledged")
+    seen = cluster(client)
+    node.stop()
+    return seen
+
+
+def decoded(node):
+    """Stock reads the latest snapshot."""
+    latest = snapshots(node)[-1]
+    file = snapshot_file(node, *latest)
+    eq(oct(file.stat().st_mode)[-3:], "400", "mode")
+    said = kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout
+    assert "isvalid: false" not in said, said[-500:]
+    has(said, f"Snapshot end offset: {latest[0]}, epoch: {latest[1]}", "SnapshotHeader", "SnapshotFooter")
+    records = [json.loads(r) for r in re.findall(r" payload: (\{.*\})$", said, re.M)]
+    eq(records[0]["data"]["name"], "metadata.version", "the first record")
+    topics = [r["data"]["name"] for r in records if r["type"] == "TOPIC_RECORD"]
+    assert len(topics) > 20, topics
+
+
+def without_the_log(node):
+    """The same directory, of which only the latest snapshot is left: a start has nothing else to begin from."""
+    latest = snapshots(node)[-1]
+    for file in [*directory(node).glob("*.log"), *directory(node).glob("*.index"), *directory(node).glob("*.timeindex")]:
+        file.unlink()
+    for old in snapshots(node)[:-1]:
+        snapshot_file(node, *old).unlink()
+    seen = live(node)
+    eq(min(log(node)), latest[0], "the first offset of the log")
+    return seen
+
+
+def one_node():
+    node = Node(a.server, a.dir / "node", **SMALL)
+    node.format()
+    seen = check(f"{a.server}: a life with snapshots", live, node, True)
+    if not seen:
+        return
+    check(f"{a.server}: stock decodes the latest snapshot", decoded, node)
+    for kind in ("stock", a.server):
+        node.kind = kind
+        check(f"{kind} starts on the directory", lambda: eq(live(node), seen, "the cluster"))
+    check(f"{a.server} starts from the snapshot alone", lambda: eq(without_the_log(node), seen, "the cluster"))
+    node.kind = "stock"
+    check("stock starts on what that left", lambda: eq(live(node), seen, "the cluster"))
+
+
+# Three voters
+
+
+class Quorum:
+    def __init__(self, name):
+        self.name = name
+        port, fresh, *ports = free_ports(5)
+        voters = dict(enumerate(ports, 1))
+        common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items()), **SMALL}
+        self.voters = {}
+        for (i, p), kind in zip(voters.items(), name):
+            node = Node(KINDS[kind], a.dir / name / str(i), i, ports=(port, p), process_roles="controller", listeners=f"CONTROLLER://127.0.0.1:{p}", **common)
+            del node.properties["advertised.listeners"]
+            node.configure()
+            self.voters[i] = node
+        self.late = self.voters[3]
+        self.broker, self.fresh = (
+            Node("kraftig", a.dir / name / str(i), i, ports=(p, ports[0]), process_roles="broker", listeners=f"PLAINTEXT://127.0.0.1:{p}", **common) for i, p in ((4, port), (5, fresh))
+        )
+        self.created, self.tried = [], 0
+
+    def check(self):
+        def step(text, function, *args):
+            return check(f"{self.name}: {text}", function, *args)
+
+        leader, late = KINDS[self.name[0]], KINDS[self.name[2]]
+        if step("start, and load", self.start) and step(f"what a {late} voter lacks is cleaned away by a {leader} leader", self.clean):
+            step(f"the {late} voter fetches a snapshot from the {leader} leader", self.comes_back)
+            step("an observer begins with a snapshot", self.begins)
+            step("the logs and the snapshots are the same", self.same)
+            step("all is there after a kill -9 of all", self.after_kill)
+            step("nobody complains", self.complaints)
+        for node in (*self.voters.values(), self.broker, self.fresh):
+            if node.alive():
+                node.kill()
+
+    def load(self, n):
+        client = admin(self.broker)
+        for _ in range(n):
+            self.tried += 1
+            name = f"t-{self.tried}"
+            create(client, name, **{"retention.ms": str(1000000 + self.tried)})
+            self.created.append(name)
+            if len(self.created) > 40:
+                client.delete_topics([gone := self.created.pop(10)], operation_timeout=LIMIT_S, request_timeout=LIMIT_S)[gone].result()
+
+    def described(self):
+        found = [asked(node) for node in self.voters.values()]
+        return max((d for d in found if d), key=lambda d: d[1], default=None)
+
+    def leader(self):
+        return self.voters[until("a leader", self.described)[0]]
+
+    def caught_up(self):
+        now = until("a high watermark", lambda: (d := self.described()) and d[2] > 0 and d)[2]
+        until("all voters caught up", lambda: (d := self.described()) and len(d[3]) == 3 and min(d[3].values()) >= now)
+
+    def start(self):
+        cluster_id = self.broker.format()
+        self.fresh.format(cluster_id)
+        for node in self.voters.values():
+            node.format(cluster_id)
+            node.spawn()
+        self.broker.start()
+        self.load(5)
+        self.caught_up()
+        self.late.kill()
+        self.end = max(log(self.late))
+
+    def clean(self):
+        """Goes on until the others' logs, whoever leads, begin after what the late one has."""
+        begun = time.monotonic()
+
+        def gone(node):
+            kept = snapshots(node)
+            return len(kept) and kept[0][0] > self.end + 1 and min(log(node)) > self.end + 1
+        others = [node for node in self.voters.values() if node is not self.late]
+        while not all(map(gone, others)):
+            assert time.monotonic() - begun < 2 * LIMIT_S, f"not cleaned: {[(snapshots(n), min(log(n))) for n in others]}"
+            self.load(5)
+            time.sleep(0.1)
+        print(f"   after {time.monotonic() - begun:.0f} s and {self.tried} topics; logs begin at {[min(log(n)) for n in others]}, snapshots {[len(snapshots(n)) for n in others]}", flush=True)
+
+    def comes_back(self):
+        leader = self.leader()
+        assert leader is not self.late
+        self.late.spawn()
+        self.caught_up()
+        kept = until("a snapshot there", lambda: snapshots(self.late))
+        first = min(log(self.late))
+        assert first > self.end + 1, f"its log begins at {first}"
+        # What was loaded is the leader's, byte for byte, if the leader has it still.
+        file = snapshot_file(leader, *kept[0])
+        if file.exists():
+            assert file.read_bytes() == snapshot_file(self.late, *kept[0]).read_bytes(), f"{file.name} differs"
+        print(f"   {self.late.kind}: its log ended at {self.end} and begins at {first}", flush=True)
+        self.load(2)
+
+    def begins(self):
+        self.fresh.start()
+        client = admin(self.fresh)
+        until("all topics at the observer", lambda: set(self.created) <= set(client.list_topics(timeout=30).topics))
+        assert min(log(self.fresh)) > 0, "its log begins at 0"
+
+    def same(self):
+        self.load(3)
+        self.caught_up()
+        end = self.described()[2]
+        logs = {node.node_id: log(node) for node in (*self.voters.values(), self.broker, self.fresh)}
+        for i, one in logs.items():
+            for j, other in logs.items():
+                for offset in sorted(o for o in one.keys() & other.keys() if o < end):
+                    assert one[offset] == other[offset], f"nodes {i} and {j} differ at offset {offset}"
+        shared = set.intersection(*({o for o in found if o < end} for found in logs.values()))
+        assert len(shared) > 3, f"only {len(shared)} batches in common"
+        for node in self.voters.values():
+            has(kafka("dump-log", "--cluster-metadata-decoder", "--files", snapshot_file(node, *snapshots(node)[-1])).stdout, "SnapshotFooter")
+        print(f"   {len(shared)} batches in common; first offsets {[min(found) for found in logs.values()]}", flush=True)
+
+    def after_kill(self):
+        nodes = (*self.voters.values(), self.broker, self.fresh)
+        for node in nodes:
+            node.kill()
+        for node in nodes:
+            node.spawn()
+        for node in (self.broker, self.fresh):
+            until("a broker that serves", node.names_a_broker)
+            client = admin(node)
+            until("all topics", lambda client=client: set(self.created) <= set(client.list_topics(timeout=30).topics))
+        self.load(2)
+        self.caught_up()
+
+    def complaints(self):
+        for node in (*self.voters.values(), self.broker, self.fresh):
+            lines = node.said().splitlines()
+            for line, why in zip(lines, (*lines[1:], "")):
+                wrong = re.search(r"\] (ERROR|FATAL) " if node.kind == "stock" else r" ERROR ", line)
+                if wrong and not re.search(HARMLESS, line + why):
+                    raise AssertionError(f"node {node.node_id}: {one_line(line[:300])} ... {one_line(why)}")
+
+
+def asked(node):
+    """What a node that leads says of the quorum; nothing from another."""
+    try:
+        return describe_quorum(node.controller_port) if node.alive() else None
+    except (IndexError, OSError):
+        return None
+
+
+one_node()
+# They wait for Kafka's 60 s most of the time.
+quorums = [threading.Thread(target=Quorum(name).check) for name in a.quorums]
+for thread in quorums:
+    thread.start()
+for thread in quorums:
+    thread.join()
+check.finish()
