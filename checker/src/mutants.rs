@@ -127,7 +127,7 @@ const ROWS: [Row; 40] = [
         &[M::EmptyLogHasNoEpoch],
         (3, 2, 1),
         Some(0),
-        Killed(P::LeaderCompleteness, 20),
+        Killed(P::LeaderCompleteness, 19),
     )),
     with_snapshots(row(
         &[M::InstallKeepsLog],

@@ -53,13 +53,15 @@ impl LogSummary {
 
     /// The largest epoch at or below `epoch` that has records, and where it ends. For an epoch after
     /// the last: the last and the log's end. For one before all: that epoch, which ends where the
-    /// log starts. (KIP-101, KIP-279.)
+    /// log starts. What a snapshot holds counts as its last epoch. (KIP-101, KIP-279.)
     pub fn end_of_epoch(&self, epoch: Epoch) -> Diverging {
         let after = self.epochs.partition_point(|known| known.epoch <= epoch);
         let end = self.epochs.get(after).map_or(self.end, |next| next.start);
         match after.checked_sub(1) {
             Some(floor) => Diverging { epoch: self.epochs[floor].epoch, end },
-            None if self.start.epoch <= epoch => Diverging { epoch: self.start.epoch, end },
+            None if (1..=epoch.0).contains(&self.start.epoch.0) => {
+                Diverging { epoch: self.start.epoch, end }
+            }
             None => Diverging { epoch, end },
         }
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
+mod snapshots;
+
 type Effects = Vec<Effect<u8>>;
 
 fn key(id: i32) -> ReplicaKey {

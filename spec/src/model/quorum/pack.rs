@@ -265,7 +265,7 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
         to.put(state.log.flushed.0 as u64, OFFSET);
         to.put(state.high_watermark.map_or(0, |end| end.0 as u64), OFFSET);
         put_snapshots(&mut to, state);
-        names.entries(&mut to, &log[state.log.start.end.0 as usize..]);
+        names.entries(&mut to, &log[held(state.log.start, &world.committed)..]);
         let id = |place: &u8| NodeId(i32::from(*place) + 1);
         match &state.role {
             Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
@@ -284,6 +284,11 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
         }
     }
     (to.words(), pack_messages(world, &names))
+}
+
+/// How many entries need not be told, as they are in a snapshot. All of them are committed, unless a mutant is at work.
+fn held(start: SnapshotId, committed: &[Entry<Value>]) -> usize {
+    committed.len().min(start.end.0 as usize)
 }
 
 /// A snapshot's epoch is that of the last committed entry in it.
@@ -373,8 +378,8 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8, committed: &[Entry<Va
     let flushed = Offset(from.get(OFFSET) as i64);
     let high_watermark = Offset(from.get(OFFSET) as i64);
     let (start, latest, download) = read_snapshots(from, committed);
-    let mut log = committed[..start.end.0 as usize].to_vec();
-    log.extend(read_log(from, start.end.0));
+    let mut log = committed[..held(start, committed)].to_vec();
+    log.extend(read_log(from, log.len() as i64));
     let ids = || (1..=i32::from(count)).map(NodeId);
     let summary = summary(&log, start, latest, flushed);
     let promised = matches!(role, 2 | 5) && from.get(1) == 1;
