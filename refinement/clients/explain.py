@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""`kraftig quorum explain` on quorums of processes: what it says when controllers are up, down, paused, or of another cluster.
+
+    explain.py
+
+Three controllers of ours, then three of stock Kafka, with static voters. What is said is compared word by word; where a quorum needs time
+to get where it must, the question is asked again until the sentence is there. Needs Java and Maven for stock. One line a check, "ok NAME"
+or "FAILED NAME why"; the last line counts them.
+"""
+import json
+import re
+import signal
+import time
+
+from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, run
+
+a = arguments(__doc__)
+check = Checks()
+
+
+class Quorum:
+    def __init__(self, name, kind="kraftig", foreign=()):
+        self.ports = dict(zip((1, 2, 3), free_ports(3)))
+        voters = ",".join(f"{i}@127.0.0.1:{p}" for i, p in self.ports.items())
+        self.nodes = {}
+        for i, port in self.ports.items():
+            node = Node(kind, a.dir / name / str(i), i, ports=(port, port), process_roles="controller", listeners=f"CONTROLLER://127.0.0.1:{port}",
+                        advertised_listeners=f"CONTROLLER://127.0.0.1:{port}", controller_quorum_voters=voters)
+            self.nodes[i] = node
+        self.cluster = self.nodes[1].random_uuid()
+        self.other = self.nodes[1].random_uuid()
+        for i, node in self.nodes.items():
+            node.format(self.other if i in foreign else self.cluster)
+
+    def spawn(self, *ids):
+        for i in ids:
+            self.nodes[i].spawn()
+
+    def kill(self, *ids):
+        for i in ids:
+            self.nodes[i].kill()
+
+    def ask(self, *args, at=(1, 2, 3)):
+        """(status, what it says)"""
+        r = run(KRAFTIG, "quorum", "explain", "--bootstrap-controller", ",".join(f"127.0.0.1:{self.ports[i]}" for i in at), *args, ok=False)
+        eq(r.stderr, "", "standard error")
+        return r.returncode, r.stdout
+
+    def until(self, pattern, at=(1, 2, 3), others=()):
+        """Asks until the sentence matches; before that it has to be one of the others, if there are any. Gives the match."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            status, text = self.ask(at=at)
+            sentence = text.splitlines()[-1]
+            if found := re.fullmatch(pattern, sentence):
+                eq(status, 0 if sentence.startswith("Node ") else 1, f"status of {sentence!r}")
+                print(f"   {sentence}", flush=True)
+                return found
+            if others and not any(re.fullmatch(other, sentence) for other in others):
+                raise AssertionError(f"it says {sentence!r}")
+            if time.monotonic() > end:
+                raise AssertionError(f"it still says {sentence!r}, not {pattern!r}")
+
+    def leader(self):
+        found = self.until(ALL)
+        return int(found[1]), int(found[2])
+
+
+ALL = r"Node (\d) leads epoch (\d+), and all 3 voters are with it\."
+ELECTION = [
+    r"No leader: node \d, who led epoch \d+, (refuses connections|does not answer|leads no more); .* are a majority and elect another\.",
+    r"No leader: \d(, \d)? asks whether an election after epoch \d+ would be won, and has no majority for it yet\.",
+    r"No leader: an election is under way in epoch \d+; \d(, \d)? asks for votes\.",
+    r"No leader: \d, \d(, \d)? are a majority and know no leader of epoch \d+, so an election is due\.",
+    r"No leader: the votes of epoch \d+ are split \(.*\), so another election follows\.",
+    r"No leader: node \d leads epoch \d+ and does not know yet that .*",
+    r"No leader that can commit: only 1 of 3 voters are with node .*",
+    r"Node \d leads epoch \d+; .*",
+]
+
+
+def refuses(*ids):
+    return ", ".join(f"{i} refuses connections" for i in sorted(ids))
+
+
+def all_up():
+    ours.spawn(1, 2, 3)
+    lead, epoch = ours.leader()
+    for at in ((1,), (2,), (3,), (1, 2, 3)):  # any of them leads to all
+        eq(ours.leader() if len(at) == 3 else int(ours.until(ALL, at)[1]), (lead, epoch) if len(at) == 3 else lead, f"the leader, asked at {at}")
+    status = run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{ours.ports[1]}", "describe", "--status").stdout
+    has(status, f"LeaderId:               {lead}\n", f"LeaderEpoch:            {epoch}\n")
+    status, text = ours.ask("--json")
+    said = json.loads(text)
+    eq((status, said["leaderId"], said["leaderEpoch"]), (0, lead, epoch), "the leader in JSON")
+    for one in said["controllers"]:
+        i = one["id"]
+        directory = ours.nodes[i].meta_properties()["directory.id"]
+        eq((one["role"], one["reachable"], one["voter"]), ("Leader" if i == lead else "Follower", "answers", True), f"node {i}")
+        eq((one["epoch"], one["leaderId"], one["clusterId"], one["directoryId"]), (epoch, lead, ours.cluster, directory), f"node {i}")
+        eq(0 <= one["highWatermark"] <= one["logEndOffset"] and one["flushedOffset"] <= one["logEndOffset"], True, f"the offsets of node {i}: {one}")
+    voted = [one["votedId"] for one in said["controllers"] if one["id"] != lead]
+    eq(lead in voted, True, f"that a follower voted for {lead}: {voted}")
+
+
+def stock_skips_it():
+    """Stock's tool reads what ours answers."""
+    lead, epoch = ours.leader()
+    text = kafka("metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{ours.ports[1]}", "describe", "--status").stdout
+    has(text, f"LeaderId:               {lead}\n", f"LeaderEpoch:            {epoch}\n")
+
+
+def one_down(quorum):
+    lead, epoch = quorum.leader()
+    gone, stays = [i for i in quorum.nodes if i != lead]
+    quorum.kill(gone)
+    quorum.until(rf"Node {lead} leads epoch {epoch}; {refuses(gone)}\.")
+    return lead, gone, stays
+
+
+def two_down(quorum):
+    lead, gone, stays = one_down(quorum)
+    quorum.kill(lead)
+    want = rf"No leader: 2 of 3 voters cannot be reached \({refuses(gone, lead)}\), so there is no majority\."
+    quorum.until(want, at=(stays,))
+    quorum.until(want)
+    eq(json.loads(quorum.ask("--json")[1])["leaderId"], None, "the leader in JSON")
+    return lead, gone, stays
+
+
+def nobody_up(quorum):
+    stays = next(i for i, node in quorum.nodes.items() if node.alive())
+    quorum.kill(stays)
+    at = ", ".join(f"127.0.0.1:{p} refuses connections" for p in sorted(quorum.ports.values()))
+    quorum.until(re.escape(f"No leader can be seen: nobody answers ({at})."))
+    quorum.spawn(*quorum.nodes)
+    quorum.leader()
+
+
+def leader_killed():
+    lead, epoch = ours.leader()
+    ours.kill(lead)
+    found = ours.until(rf"Node (\d) leads epoch (\d+); {refuses(lead)}\.", others=ELECTION)
+    eq(int(found[1]) != lead and int(found[2]) > epoch, True, f"that another leads a later epoch than {epoch}: {found[0]}")
+    ours.spawn(lead)
+    ours.leader()
+
+
+def paused(which):
+    lead, epoch = ours.leader()
+    others = [i for i in ours.nodes if i != lead]
+    stopped = {"follower": others[:1], "leader": [lead], "two": [lead, others[0]]}[which]
+    for i in stopped:
+        ours.nodes[i].process.send_signal(signal.SIGSTOP)
+    silent = ", ".join(f"{i} does not answer" for i in sorted(stopped))
+    if which == "two":
+        ours.until(rf"No leader: 2 of 3 voters cannot be reached \({silent}\), so there is no majority\.")
+    else:
+        found = ours.until(rf"Node (\d) leads epoch (\d+); {silent}\.", others=ELECTION)
+        eq(int(found[1]) == lead, which == "follower", "that the leader is the same")
+    for i in stopped:
+        ours.nodes[i].process.send_signal(signal.SIGCONT)
+    ours.leader()
+
+
+def another_cluster():
+    """Node 3 is of another cluster, and node 1 is down: nobody has a majority of its own."""
+    mixed = Quorum("mixed", foreign=(3,))
+    mixed.spawn(2, 3)
+    mixed.until(re.escape(f"No leader: 2 of 3 voters cannot take part (1 refuses connections, 3 is of another cluster, {mixed.other}), so there is no majority."))
+    mixed.kill(2, 3)
+
+
+def stock_all_up():
+    stock.spawn(1, 2, 3)
+    lead, epoch = stock.leader()
+    said = {one["id"]: one for one in json.loads(stock.ask("--json")[1])["controllers"]}
+    eq(sorted(said), [1, 2, 3], "who votes")
+    for i, one in said.items():
+        eq((one["role"], one["epoch"], one["leaderId"], one["clusterId"]), ("Leader" if i == lead else None, epoch, lead, stock.cluster), f"node {i}")
+
+
+ours = Quorum("ours")
+check("all are up", all_up)
+check("stock's tool skips what ours tells beside", stock_skips_it)
+check("one is down, then two", two_down, ours)
+check("all are down", nobody_up, ours)
+check("the leader is killed", leader_killed)
+for who in ("follower", "leader", "two"):
+    check(f"paused: {who}", paused, who)
+ours.kill(*ours.nodes)
+check("one of another cluster", another_cluster)
+stock = Quorum("stock", kind="stock")
+check("stock: all are up", stock_all_up)
+check("stock: one is down, then two", two_down, stock)
+check.finish()
