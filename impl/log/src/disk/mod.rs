@@ -160,6 +160,11 @@ pub fn modified_ms(path: &Path) -> Result<i64> {
     Ok(modified.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64))
 }
 
+/// How many bytes can still be written to the file system that `path` lies on; none where it takes no more files.
+pub fn room(path: &Path) -> Result<u64> {
+    at("look for the room left at", path, device::room(path))
+}
+
 /// Whether something of that name exists.
 pub fn exists(path: &Path) -> Result<bool> {
     at("look for", path, device::exists(path))

@@ -77,6 +77,13 @@ pub(super) fn exists(path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 
+pub(super) fn room(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    // Some file systems do not count files.
+    let takes_files = found.f_files == 0 || found.f_favail > 0;
+    Ok(if takes_files { found.f_bavail.saturating_mul(found.f_frsize) } else { 0 })
+}
+
 pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
     path.canonicalize()
 }

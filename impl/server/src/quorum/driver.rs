@@ -1,5 +1,6 @@
 //! The state machine with its log, its timers and what is under way: all but the thread.
 
+mod disk_space;
 mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,13 +21,14 @@ use super::snapshots::{Retention, Snapshots};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
 use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus, role_name};
+use disk_space::DiskSpace;
 
 /// How long a fetch may wait for something to fetch. Whoever would wait longer asks again.
 const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
 /// Fetches that may wait at once; the next one is answered with what there is.
 const MOST_PARKED: usize = 1024;
 /// How often the log and its snapshots are looked at for what may go, as in Kafka.
-const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
+const CLEAN_INTERVAL: Duration = Duration::from_mins(1);
 /// About how much of the log is told to the controller at once.
 const COMMITTED_BYTES: usize = 1 << 20;
 
@@ -88,6 +90,7 @@ pub struct Driver<W: World> {
     first: Vec<Effect<Bytes>>,
     storage: Storage,
     snapshots: Snapshots,
+    disk_space: DiskSpace,
     /// The bytes of a snapshot that the answer of this step brought.
     chunk: Bytes,
     retention: Retention,
@@ -139,6 +142,7 @@ impl<W: World> Driver<W> {
             first,
             storage,
             snapshots: Snapshots::new(&directory),
+            disk_space: DiskSpace::new(&directory),
             chunk: Bytes::new(),
             retention,
             clean_at,
@@ -162,6 +166,7 @@ impl<W: World> Driver<W> {
         }
         let effects = std::mem::take(&mut self.first);
         self.carry_out(effects)?;
+        self.has_room_for(0)?;
         Ok(())
     }
 
@@ -177,11 +182,14 @@ impl<W: World> Driver<W> {
         batches: &[Vec<Bytes>],
     ) -> Result<Result<Offset, NotLeader>, QuorumError> {
         let now = self.world.unix_ms();
-        let batches = batches.iter().map(|records| NewBatch {
+        let new = |records: &Vec<Bytes>| NewBatch {
             records: records.len() as u32,
             payload: data_batch(records, now),
-        });
-        let event = Event::Append { epoch, batches: batches.collect() };
+        };
+        let batches: Vec<_> = batches.iter().map(new).collect();
+        // A leader without room resigns here, and the core refuses what it was to append.
+        self.has_room_for(batches.iter().map(|batch| batch.payload.len()).sum())?;
+        let event = Event::Append { epoch, batches };
         Ok(self.step(event)?.appended.ok_or(NotLeader))
     }
 
@@ -207,8 +215,14 @@ impl<W: World> Driver<W> {
         chunk: Bytes,
     ) -> Result<(), QuorumError> {
         let Some(request) = self.peers.answered(from, correlation) else { return Ok(()) };
+        let brought = match &response.answer {
+            Answer::Fetch(FetchAnswer { records: Some(records), .. }) => records.len(),
+            _ => chunk.len(),
+        };
         let mut failed = response.error != Error::None;
-        if let Some(mut response) = self.checked(response)? {
+        if brought > 0 && !self.has_room_for(brought)? {
+            failed = true;
+        } else if let Some(mut response) = self.checked(response)? {
             failed |= self.is_unfit_end(&mut response, &chunk)?;
             self.chunk = chunk;
             let event = Event::Answered { from, request, response };
@@ -301,7 +315,13 @@ impl<W: World> Driver<W> {
     pub fn deadline(&self) -> Option<Duration> {
         let parked = self.parked.iter().map(|parked| parked.until);
         let peers = self.peers.deadline(&quorum::requests(&self.state));
-        self.timers.values().copied().chain(parked).chain(peers).chain([self.clean_at]).min()
+        self.timers
+            .values()
+            .copied()
+            .chain(parked)
+            .chain(peers)
+            .chain([self.clean_at, self.disk_space.deadline()])
+            .min()
     }
 
     /// Does what is due: timers, parked fetches whose time is up, requests that took too long.
@@ -322,6 +342,9 @@ impl<W: World> Driver<W> {
             }
         }
         self.peers.expire(now);
+        if self.disk_space.deadline() <= now {
+            self.has_room_for(0)?;
+        }
         if self.clean_at <= now {
             self.clean_at = now + CLEAN_INTERVAL;
             self.clean()?;

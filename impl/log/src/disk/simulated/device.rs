@@ -158,6 +158,13 @@ pub(in super::super) fn exists(path: &Path) -> io::Result<bool> {
     })
 }
 
+pub(in super::super) fn room(path: &Path) -> io::Result<u64> {
+    match disk_of(path) {
+        None => real::room(path),
+        Some(disk) => disk.read(|state| Ok(state.room)),
+    }
+}
+
 pub(in super::super) fn canonical(path: &Path) -> io::Result<PathBuf> {
     match disk_of(path) {
         None => real::canonical(path),

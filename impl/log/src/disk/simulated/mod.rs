@@ -65,6 +65,8 @@ struct Shared {
 struct State {
     root: Arc<Node>,
     fault: Option<Fault>,
+    /// What it says of its room, in bytes.
+    room: u64,
     on: bool,
     /// How many changes may still be done before the power goes.
     left: Option<u64>,
@@ -145,7 +147,16 @@ impl Disk {
 
     fn mount_root(path: &Path, root: Arc<Node>, fault: Option<Fault>) -> Self {
         assert!(path.is_absolute(), "{} is not absolute", path.display());
-        let state = State { root, fault, on: true, left: None, changes: 0, boot: 0, last: None };
+        let state = State {
+            root,
+            fault,
+            room: u64::MAX,
+            on: true,
+            left: None,
+            changes: 0,
+            boot: 0,
+            last: None,
+        };
         let shared = Arc::new(Shared { at: path.to_path_buf(), state: Mutex::new(state) });
         let mut mounted = MOUNTED.write().unwrap_or_else(PoisonError::into_inner);
         let overlaps =
@@ -210,6 +221,11 @@ impl Disk {
             (survivors(&state.root, seed), state.fault)
         };
         Self::mount_root(path, root, fault)
+    }
+
+    /// Lets the disk say from now on that it has room for so many bytes. It takes more all the same.
+    pub fn set_room(&self, bytes: u64) {
+        lock(&self.shared.state).room = bytes;
     }
 
     /// Breaks the disk, or mends it.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
+use kraftig_log::disk::simulated::Disk;
 use kraftig_spec::quorum::{
-    Answer, Config, Diverging, Error, FetchAnswer, Request, Response, Timeouts,
+    Answer, BeginQuorumEpoch, Config, Diverging, Error, FetchAnswer, Request, Response, Timeouts,
+    Vote,
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 use kraftig_wire::batch::{batches, set_base_offset_and_epoch};
@@ -58,12 +60,25 @@ const LEADER: NodeId = NodeId(2);
 
 /// A follower of [`LEADER`], whose first fetch is under way: its correlation id.
 fn follower(directory: &Path) -> (Driver<Test>, u32) {
+    let config = Config {
+        local: replica(1),
+        voters: [1, 2, 3].map(NodeId).into(),
+        timeouts: Timeouts::default(),
+    };
+    let mut driver = start(directory, config);
+    let begin = BeginQuorumEpoch { epoch: EPOCH, leader: LEADER, voter: replica(1) };
+    driver.request(Request::BeginQuorumEpoch(begin), Duration::ZERO, ()).unwrap();
+    let correlation = fetch(&mut driver, Offset::ZERO);
+    (driver, correlation)
+}
+
+fn replica(id: i32) -> ReplicaKey {
+    ReplicaKey { id: NodeId(id), directory: DirectoryId::ABSENT }
+}
+
+fn start(directory: &Path, config: Config) -> Driver<Test> {
     let options = DriverOptions {
-        config: Config {
-            local: ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT },
-            voters: [1, 2, 3].map(NodeId).into(),
-            timeouts: Timeouts::default(),
-        },
+        config,
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 20, i64::MAX),
         retention: Retention::default(),
@@ -74,11 +89,7 @@ fn follower(directory: &Path) -> (Driver<Test>, u32) {
     };
     let mut driver = Driver::recover(options, Test::default()).unwrap();
     driver.begin().unwrap();
-    let voter = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
-    let begin = kraftig_spec::quorum::BeginQuorumEpoch { epoch: EPOCH, leader: LEADER, voter };
-    driver.request(Request::BeginQuorumEpoch(begin), Duration::ZERO, ()).unwrap();
-    let correlation = fetch(&mut driver, Offset::ZERO);
-    (driver, correlation)
+    driver
 }
 
 /// The correlation id of the fetch that the driver sends now.
@@ -302,4 +313,85 @@ fn a_failed_request_is_asked_again_after_the_backoff() {
     assert!(driver.world().sent.is_empty(), "not at once");
     driver.world().now += Duration::from_millis(20);
     fetch(&mut driver, Offset::ZERO);
+}
+
+#[test]
+fn a_follower_without_room_writes_nothing_but_its_votes() {
+    let disk = Disk::mount(Path::new("/follower-without-room"));
+    let (mut driver, mut correlation) = follower(disk.path());
+    // As much as must be left, but not beside what comes.
+    disk.set_room(16 << 20);
+    let brought = answer(Some(records().into()), None);
+    driver.answered(LEADER, correlation, &brought, Bytes::new()).unwrap();
+    driver.settle().unwrap();
+    let Test { status, sent, .. } = driver.world();
+    assert_eq!((status.end, status.refused, sent.len()), (Offset::ZERO, 0, 0));
+
+    // What matters to others goes on, and survives.
+    let (candidate, voter) = (replica(3), replica(1));
+    let vote = |epoch| {
+        let (epoch, last_epoch, last_end) = (Epoch(epoch), Epoch(0), Offset::ZERO);
+        let pre_vote = false;
+        Request::Vote(Vote { pre_vote, epoch, candidate, voter, last_epoch, last_end })
+    };
+    driver.world().answers.clear();
+    driver.request(vote(2), Duration::ZERO, ()).unwrap();
+    let granted = Answer::Vote(kraftig_spec::quorum::VoteAnswer { granted: true });
+    assert_eq!(driver.world().answers[0].answer, granted);
+    assert_eq!(driver.world().status.voted, Some(candidate));
+    // It campaigns never.
+    for second in 1..60 {
+        driver.world().now = Duration::from_secs(second);
+        driver.fire().unwrap();
+        driver.settle().unwrap();
+        assert!(driver.world().sent.is_empty());
+    }
+    assert_eq!(driver.world().status.epoch, Epoch(2));
+
+    // A little more room is not enough.
+    let begin = BeginQuorumEpoch { epoch: Epoch(2), leader: LEADER, voter };
+    driver.request(Request::BeginQuorumEpoch(begin), Duration::ZERO, ()).unwrap();
+    for (room, asks) in [((32 << 20) - 1, false), (64 << 20, true)] {
+        disk.set_room(room);
+        driver.world().now += Duration::from_secs(1);
+        driver.fire().unwrap();
+        driver.settle().unwrap();
+        assert_eq!(!driver.world().sent.is_empty(), asks, "{room}");
+    }
+    correlation = driver.world().sent[0].1;
+    let brought = Response { epoch: Epoch(2), ..brought };
+    driver.answered(LEADER, correlation, &brought, Bytes::new()).unwrap();
+    assert_eq!(driver.world().status.end, Offset(4));
+}
+
+#[test]
+fn a_leader_without_room_resigns_before_it_writes_and_leads_again_by_itself() {
+    let disk = Disk::mount(Path::new("/leader-without-room"));
+    let alone =
+        Config { local: replica(1), voters: [NodeId(1)].into(), timeouts: Timeouts::default() };
+    let mut driver = start(disk.path(), alone);
+    driver.settle().unwrap();
+    let leads = |driver: &mut Driver<Test>| driver.describe().map(|quorum| quorum.epoch);
+    let epoch = leads(&mut driver).unwrap();
+    let batch = [vec![Bytes::from(vec![7; 1 << 19])]];
+    driver.append(epoch, &batch).unwrap().unwrap();
+    driver.settle().unwrap();
+    let end = driver.world().status.end;
+    disk.set_room((16 << 20) + (1 << 19));
+    driver.append(epoch, &batch).unwrap().unwrap_err();
+    assert_eq!(leads(&mut driver), None);
+    assert_eq!(driver.world().status.end, end);
+
+    // Without anything to write it finds out within a second.
+    for (room, expected) in
+        [((32 << 20) + (1 << 19), false), (33 << 20, true), (16 << 20, true), (1, false)]
+    {
+        disk.set_room(room);
+        for _ in 0..4 {
+            driver.world().now += Duration::from_secs(1);
+            driver.fire().unwrap();
+            driver.settle().unwrap();
+        }
+        assert_eq!(leads(&mut driver).is_some(), expected, "{room}");
+    }
 }
