@@ -5,21 +5,27 @@
 
 First a single node: stock decodes its snapshots, starts from them and sees the same cluster, and ours again after it. Then quorums of
 three with static voters: the last voter is killed while the other two go on, take snapshots, and clean their logs so far that what it
-lacks is gone (Kafka looks every 60 s); back again, it has to load a snapshot from whoever leads. So has an observer that is new. In the
-end all logs hold the same bytes where they hold the same offsets, everything acknowledged is there, and stays there after a kill -9 of all.
+lacks is gone (Kafka looks every 60 s); back again, it has to load a snapshot from whoever leads. So has an observer that was paused
+meanwhile, and shows what became of what it showed; and one that is new. In the end all logs hold the same bytes where they hold the same offsets, everything acknowledged is there, and stays there after a kill -9 of all.
 
-Needs confluent-kafka, Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
+The traces of a quorum that is all ours replay against the model.
+
+Environment: KRAFTIG_CHECK (default target/release/kraftig-check), and KRAFTIG as everywhere here. Needs confluent-kafka, Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
 """
 import json
+import os
 import re
+import signal
+import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from failover import describe_quorum
-from node import LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, one_line
+from node import LIMIT_S, ROOT, Checks, Node, arguments, eq, free_ports, has, kafka, one_line, run
 
 a = arguments(__doc__, quorums={"nargs": "+", "default": ["kkk", "kks", "ssk"], "metavar": "VOTERS"})
 check = Checks()
@@ -30,8 +36,9 @@ SMALL = {
     # Stock has this key for tests. All partitions change in one batch when a broker is fenced, and a batch lies in one segment.
     "internal_metadata_log_segment_bytes": 32768,
 }
-# A stock controller says this while another node starts or stops.
-HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)"
+# A stock controller says this while another node starts or stops, and of the segments' size.
+HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)|only supported for testing"
+KRAFTIG_CHECK = Path(os.environ.get("KRAFTIG_CHECK", ROOT / "target" / "release" / "kraftig-check")).absolute()
 
 
 def admin(node):
@@ -40,6 +47,23 @@ def admin(node):
 
 def create(client, name, **config):
     client.create_topics([NewTopic(name, 1, 1, config=config)], operation_timeout=LIMIT_S, request_timeout=LIMIT_S)[name].result()
+
+
+def shown(node):
+    """The topics that this very broker shows: a client library may ask another one."""
+    with socket.create_connection(("127.0.0.1", node.port), 5) as s:
+        s.settimeout(30)
+        s.sendall(struct.pack(">ihhihi", 14, 3, 1, 1, -1, -1))
+        answer = b""
+        while len(answer) < 4 or len(answer) < 4 + struct.unpack_from(">i", answer)[0]:
+            if not (more := s.recv(1 << 20)):
+                raise OSError("closed")
+            answer += more
+    return {name.decode() for name in re.findall(rb"t-\d+", answer)}
+
+
+def trace(node):
+    return node.base / "trace.jsonl"
 
 
 def directory(node):
@@ -158,7 +182,7 @@ def one_node():
 class Quorum:
     def __init__(self, name):
         self.name = name
-        port, fresh, *ports = free_ports(5)
+        port, fresh, paused, *ports = free_ports(6)
         voters = dict(enumerate(ports, 1))
         common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items()), **SMALL}
         self.voters = {}
@@ -168,9 +192,11 @@ class Quorum:
             node.configure()
             self.voters[i] = node
         self.late = self.voters[3]
-        self.broker, self.fresh = (
-            Node("kraftig", a.dir / name / str(i), i, ports=(p, ports[0]), process_roles="broker", listeners=f"PLAINTEXT://127.0.0.1:{p}", **common) for i, p in ((4, port), (5, fresh))
+        self.broker, self.fresh, self.paused = (
+            Node("kraftig", a.dir / name / str(i), i, ports=(p, ports[0]), process_roles="broker", listeners=f"PLAINTEXT://127.0.0.1:{p}", **common)
+            for i, p in ((4, port), (5, fresh), (6, paused))
         )
+        self.all = (*self.voters.values(), self.broker, self.fresh, self.paused)
         self.created, self.tried = [], 0
 
     def check(self):
@@ -180,13 +206,19 @@ class Quorum:
         leader, late = KINDS[self.name[0]], KINDS[self.name[2]]
         if step("start, and load", self.start) and step(f"what a {late} voter lacks is cleaned away by a {leader} leader", self.clean):
             step(f"the {late} voter fetches a snapshot from the {leader} leader", self.comes_back)
-            step("an observer begins with a snapshot", self.begins)
+            step("a new observer begins with a snapshot", self.begins)
+            step("an observer that was paused goes on with one", self.goes_on)
             step("the logs and the snapshots are the same", self.same)
             step("all is there after a kill -9 of all", self.after_kill)
             step("nobody complains", self.complaints)
-        for node in (*self.voters.values(), self.broker, self.fresh):
+        for node in self.all:
             if node.alive():
                 node.kill()
+        if set(self.name) == {"k"}:
+            step("the traces replay", lambda: run(KRAFTIG_CHECK, "replay", *map(trace, self.all), limit=900))
+
+    def spawn(self, node):
+        node.spawn(*(["--trace", trace(node)] if node.kind == "kraftig" else []))
 
     def load(self, n):
         client = admin(self.broker)
@@ -211,15 +243,18 @@ class Quorum:
 
     def start(self):
         cluster_id = self.broker.format()
-        self.fresh.format(cluster_id)
-        for node in self.voters.values():
+        for node in self.all[:3] + self.all[4:]:
             node.format(cluster_id)
-            node.spawn()
-        self.broker.start()
+        for node in (*self.voters.values(), self.broker, self.paused):
+            self.spawn(node)
+        for node in (self.broker, self.paused):
+            until("a broker that serves", node.names_a_broker)
         self.load(5)
         self.caught_up()
         self.late.kill()
-        self.end = max(log(self.late))
+        until("all shown", lambda: shown(self.paused) == set(self.created))
+        self.paused.process.send_signal(signal.SIGSTOP)
+        self.end = max(*log(self.late), *log(self.paused))
 
     def clean(self):
         """Goes on until the others' logs, whoever leads, begin after what the late one has."""
@@ -238,7 +273,7 @@ class Quorum:
     def comes_back(self):
         leader = self.leader()
         assert leader is not self.late
-        self.late.spawn()
+        self.spawn(self.late)
         self.caught_up()
         kept = until("a snapshot there", lambda: snapshots(self.late))
         first = min(log(self.late))
@@ -251,16 +286,22 @@ class Quorum:
         self.load(2)
 
     def begins(self):
-        self.fresh.start()
-        client = admin(self.fresh)
-        until("all topics at the observer", lambda: set(self.created) <= set(client.list_topics(timeout=30).topics))
+        self.spawn(self.fresh)
+        until("all topics at the observer", lambda: self.fresh.names_a_broker() and shown(self.fresh) == set(self.created))
         assert min(log(self.fresh)) > 0, "its log begins at 0"
+
+    def goes_on(self):
+        self.paused.process.send_signal(signal.SIGCONT)
+        until("the topics of now at the observer", lambda: shown(self.paused) == set(self.created))
+        assert min(log(self.paused)) > self.end + 1, f"its log begins at {min(log(self.paused))}"
+        self.load(1)
+        until("one more", lambda: shown(self.paused) == set(self.created))
 
     def same(self):
         self.load(3)
         self.caught_up()
         end = self.described()[2]
-        logs = {node.node_id: log(node) for node in (*self.voters.values(), self.broker, self.fresh)}
+        logs = {node.node_id: log(node) for node in self.all}
         for i, one in logs.items():
             for j, other in logs.items():
                 for offset in sorted(o for o in one.keys() & other.keys() if o < end):
@@ -272,20 +313,17 @@ class Quorum:
         print(f"   {len(shared)} batches in common; first offsets {[min(found) for found in logs.values()]}", flush=True)
 
     def after_kill(self):
-        nodes = (*self.voters.values(), self.broker, self.fresh)
-        for node in nodes:
+        for node in self.all:
             node.kill()
-        for node in nodes:
-            node.spawn()
-        for node in (self.broker, self.fresh):
-            until("a broker that serves", node.names_a_broker)
-            client = admin(node)
-            until("all topics", lambda client=client: set(self.created) <= set(client.list_topics(timeout=30).topics))
+        for node in self.all:
+            self.spawn(node)
+        for node in (self.broker, self.fresh, self.paused):
+            until("all topics", lambda node=node: node.names_a_broker() and shown(node) == set(self.created))
         self.load(2)
         self.caught_up()
 
     def complaints(self):
-        for node in (*self.voters.values(), self.broker, self.fresh):
+        for node in self.all:
             lines = node.said().splitlines()
             for line, why in zip(lines, (*lines[1:], "")):
                 wrong = re.search(r"\] (ERROR|FATAL) " if node.kind == "stock" else r" ERROR ", line)

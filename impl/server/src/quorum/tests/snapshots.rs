@@ -16,11 +16,14 @@ use super::super::{
 
 const LEADER: NodeId = NodeId(1);
 const OBSERVER: NodeId = NodeId(2);
+const BEGINNING_MS: i64 = 1_000;
 
 /// What a node's controller would make of what it is told: a list of values.
 #[derive(Default)]
 struct Around {
     now: Duration,
+    /// Milliseconds of the wall clock since its beginning.
+    passed_ms: i64,
     sent: Vec<(NodeId, u32, Request)>,
     answers: Vec<(u32, Response<Bytes>, Bytes)>,
     status: QuorumStatus,
@@ -39,7 +42,7 @@ impl World for Around {
     }
 
     fn unix_ms(&self) -> i64 {
-        1_000
+        BEGINNING_MS + self.passed_ms
     }
 
     fn random_below(&mut self, _bound: u64) -> u64 {
@@ -90,7 +93,12 @@ struct Node {
 }
 
 impl Node {
+    /// A node for which there is never room for more than one snapshot.
     fn start(id: NodeId, root: &Path) -> Result<Self, QuorumError> {
+        Self::start_with(Retention { bytes: Some(1), ms: None }, id, root)
+    }
+
+    fn start_with(retention: Retention, id: NodeId, root: &Path) -> Result<Self, QuorumError> {
         let directory = root.join("__cluster_metadata-0");
         let options = DriverOptions {
             config: Config {
@@ -104,8 +112,7 @@ impl Node {
                 index_interval_bytes: 300,
                 ..LogConfig::metadata(1000, i64::MAX)
             },
-            // There is never room for more than one.
-            retention: Retention { bytes: Some(1), ms: None },
+            retention,
             request_timeout: Duration::from_secs(2),
             retry_backoff: Duration::from_millis(20),
             // A snapshot comes in several chunks.
@@ -137,10 +144,14 @@ impl Node {
     fn snapshot(&mut self) -> Result<(), QuorumError> {
         let directory = self.directory.clone();
         let Around { end, epoch, values, .. } = self.around();
-        let (id, header) = (SnapshotId { end: *end, epoch: *epoch }, SnapshotHeader::default());
-        if let Some(mut writer) = SnapshotWriter::create(&directory, id, &header, 1_000)? {
-            values.iter().try_for_each(|value| writer.append(value, 1_000))?;
-            let sealed = writer.seal(1_000)?;
+        let id = SnapshotId { end: *end, epoch: *epoch };
+        let header = SnapshotHeader {
+            last_contained_log_timestamp: BEGINNING_MS,
+            ..SnapshotHeader::default()
+        };
+        if let Some(mut writer) = SnapshotWriter::create(&directory, id, &header, BEGINNING_MS)? {
+            values.iter().try_for_each(|value| writer.append(value, BEGINNING_MS))?;
+            let sealed = writer.seal(BEGINNING_MS)?;
             self.driver.snapshot(sealed)?;
         }
         Ok(())
@@ -159,8 +170,26 @@ impl Node {
 struct Reached {
     /// The leader was told that these are committed.
     committed: Vec<Bytes>,
+    /// How many chunks of snapshots came before one that is damaged, where one is.
+    sound_chunks: Option<usize>,
     /// The observer said by a fetch that all below is flushed.
     promised: Offset,
+}
+
+impl Reached {
+    /// What comes of a chunk.
+    fn wear(&mut self, chunk: Bytes) -> Bytes {
+        self.sound_chunks = match self.sound_chunks {
+            Some(0) => {
+                let mut worn = chunk.to_vec();
+                worn[chunk.len() / 2] ^= 1;
+                self.sound_chunks = None;
+                return worn.into();
+            }
+            left => left.map(|left| left - 1),
+        };
+        chunk
+    }
 }
 
 /// Brings what the leader has to the observer.
@@ -185,7 +214,10 @@ fn follow(
             leader.driver.request(request, Duration::ZERO, correlation)?;
             leader.driver.settle()?;
             leader.driver.fire()?;
-            for (correlation, response, chunk) in std::mem::take(&mut leader.around().answers) {
+            for (correlation, response, mut chunk) in std::mem::take(&mut leader.around().answers) {
+                if !chunk.is_empty() {
+                    chunk = reached.wear(chunk);
+                }
                 observer.driver.answered(LEADER, correlation, &response, chunk)?;
             }
         }
@@ -308,5 +340,56 @@ fn a_disk_that_does_not_flush_loses() {
             let lost = everywhere("snapshots-broken", of, Some(fault)).unwrap_err();
             println!("{fault:?}: {lost}");
         }
+    }
+}
+
+#[test]
+fn what_may_go_goes_by_size_and_by_age() {
+    let ended = |retention, passed_ms| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut leader = Node::start_with(retention, LEADER, directory.path()).unwrap();
+        for _ in 0..3 {
+            leader.append(8).unwrap();
+            leader.snapshot().unwrap();
+        }
+        leader.append(1).unwrap();
+        leader.around().passed_ms = passed_ms;
+        let file_bytes = |kind: &str| {
+            let entries = std::fs::read_dir(&leader.directory).unwrap().map(Result::unwrap);
+            let of_kind =
+                entries.filter(|entry| entry.path().extension().is_some_and(|it| it == kind));
+            of_kind.map(|entry| entry.metadata().unwrap().len()).sum::<u64>()
+        };
+        let bytes = file_bytes("log") + file_bytes("checkpoint");
+        leader.clean().unwrap();
+        let kept = snapshot::list(&leader.directory).unwrap();
+        let begins = leader.around().status.start;
+        assert_eq!(begins, if kept.len() < 3 { kept[0].end } else { Offset::ZERO });
+        (bytes, kept.len())
+    };
+    let by = |bytes, ms| Retention { bytes, ms };
+    let (all, kept) = ended(by(None, None), 1 << 40);
+    assert_eq!(kept, 3);
+    assert_eq!(ended(by(Some(all), None), 0).1, 3);
+    assert_eq!(ended(by(Some(all - 1), None), 0).1, 2, "the oldest was enough");
+    assert_eq!(ended(by(Some(0), None), 0).1, 1, "the last one stays");
+    assert_eq!(ended(by(None, Some(5000)), 5000).1, 3);
+    assert_eq!(ended(by(None, Some(5000)), 5001).1, 1);
+}
+
+#[test]
+fn a_snapshot_that_comes_damaged_is_fetched_anew() {
+    let [leads, follows] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    let mut leader = Node::start(LEADER, leads.path()).unwrap();
+    leader.append(30).unwrap();
+    leader.snapshot().unwrap();
+    for sound in 0..3 {
+        let follows = follows.path().join(sound.to_string());
+        let mut observer = Node::start(OBSERVER, &follows).unwrap();
+        let mut reached = Reached { sound_chunks: Some(sound), ..Reached::default() };
+        follow(&mut leader, &mut observer, &mut reached).unwrap();
+        assert_eq!(reached.sound_chunks, None, "one was damaged");
+        assert_eq!(observer.around().values, leader.around().values);
+        assert_eq!(observer.around().loaded.len(), 1);
     }
 }
