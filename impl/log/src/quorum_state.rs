@@ -145,6 +145,11 @@ impl QuorumState {
         }))
     }
 
+    /// Makes sure that a directory has room for a file that takes the place of the one that is there.
+    pub fn prepare(directory: &Path) -> Result<(), DiskError> {
+        disk::keep_room_to_replace(&directory.join(FILE_NAME))
+    }
+
     /// The file's text: one line, fields in Kafka's order, no newline.
     pub fn to_text(&self) -> String {
         let leader = self.leader.map_or(-1, |id| id.0);
@@ -167,9 +172,10 @@ impl QuorumState {
         }
     }
 
-    /// Writes the file, all or nothing; durable when it returns.
+    /// Writes the file, all or nothing; durable when it returns. A full disk is no hindrance where the directory was
+    /// [prepared](Self::prepare) and has such a file.
     pub fn write(&self, directory: &Path) -> Result<(), DiskError> {
-        disk::replace(&directory.join(FILE_NAME), self.to_text().as_bytes())
+        disk::replace_in_turn(&directory.join(FILE_NAME), self.to_text().as_bytes())
     }
 }
 

@@ -34,9 +34,19 @@ impl DiskError {
     pub fn is_not_found(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound
     }
+
+    /// Whether there was no room for something new. What was there before is as it was; after a flush nobody knows that,
+    /// so it is never so then.
+    pub fn is_out_of_room(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        self.action != FLUSH && matches!(self.source.kind(), StorageFull | QuotaExceeded)
+    }
 }
 
 type Result<T> = std::result::Result<T, DiskError>;
+
+/// The action of a flush, of a file or a directory.
+const FLUSH: &str = "flush";
 
 fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T> {
     result.map_err(|source| DiskError { action, path: path.to_path_buf(), source })
@@ -100,7 +110,7 @@ impl File {
 
     /// Returns when the file's content and length are on the disk.
     pub fn sync(&self) -> Result<()> {
-        at("flush", &self.path, self.inner.sync())
+        at(FLUSH, &self.path, self.inner.sync())
     }
 
     /// Whether `path` still names this very file.
@@ -178,13 +188,48 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 /// Makes `path` hold `bytes`, all or nothing, and returns when that is durable: written to `path.tmp`,
 /// flushed, renamed, the directory flushed.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
+    let temporary = temporary(path);
     let file = create(&temporary)?;
     file.write_at(bytes, 0)?;
     file.sync()?;
     rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// As [`replace`], but what `path` held stays as `path.tmp` and is written over the next time. So a small file that was
+/// written once finds room where there is none left for others.
+pub fn replace_in_turn(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary(path);
+    let file = open_or_create(&temporary)?;
+    file.write_at(bytes, 0)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync()?;
+    match device::exchange(&temporary, path) {
+        Ok(()) => {}
+        // There is no file yet, or the file system cannot do this.
+        Err(_) => rename(&temporary, path)?,
+    }
+    sync_parent(path)
+}
+
+/// Makes sure that there is what [`replace_in_turn`] writes over.
+pub fn keep_room_to_replace(path: &Path) -> Result<()> {
+    let file = open_or_create(&temporary(path))?;
+    if file.len()? == 0 {
+        file.write_at(&[0; 512], 0)?;
+        file.sync()?;
+        sync_parent(path)?;
+    }
+    Ok(())
+}
+
+fn temporary(path: &Path) -> PathBuf {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    PathBuf::from(temporary)
+}
+
+fn sync_parent(path: &Path) -> Result<()> {
     match path.parent() {
         Some(parent) => sync_dir(parent),
         None => Ok(()),
@@ -234,7 +279,7 @@ pub fn remove_dir(path: &Path) -> Result<()> {
 
 /// Returns when the directory's entries (files made, renamed, removed) are on the disk.
 pub fn sync_dir(path: &Path) -> Result<()> {
-    at("flush", path, device::sync_dir(path))
+    at(FLUSH, path, device::sync_dir(path))
 }
 
 /// The names in a directory, sorted; names that are not UTF-8 are none of Kafka's and are left out.

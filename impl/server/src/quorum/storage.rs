@@ -62,6 +62,8 @@ impl Storage {
         if disk::exists(&directory.join(kraftig_log::quorum_state::FILE_NAME))? {
             disk::open(&directory.join(kraftig_log::quorum_state::FILE_NAME))?.sync()?;
         }
+        // A vote must be possible when nothing else is any more.
+        QuorumState::prepare(directory)?;
         let summary = summary(&mut log, &snapshots)?;
         let storage = Self { directory: directory.to_owned(), voters, config, log };
         Ok((storage, Restored { election, log: summary }))

@@ -69,7 +69,15 @@ impl Handle {
     pub(in super::super) fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
         match &self.simulated {
             None => self.file.write_all_at(bytes, position),
-            Some(simulated) => simulated.change("write", |content| content.write(bytes, position)),
+            Some(simulated) => {
+                let end = position + bytes.len() as u64;
+                let grows = end > self.file.metadata()?.len();
+                simulated.with(|state| match state.room {
+                    0 if grows => Err(io::ErrorKind::StorageFull.into()),
+                    _ => Ok(()),
+                })?;
+                simulated.change("write", |content| content.write(bytes, position))
+            }
         }
     }
 
@@ -115,6 +123,9 @@ pub(in super::super) fn open(path: &Path, opening: Opening) -> io::Result<Handle
     let there = parent.directory()?.get(&name);
     let node = match (there, opening) {
         (None, Opening::Reading | Opening::Existing) => return Err(io::ErrorKind::NotFound.into()),
+        (None, Opening::OrCreate | Opening::Empty) if state.room == 0 => {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         (None, Opening::OrCreate | Opening::Empty) => state.change("create", path, |_| {
             let node = Node::new_file(Content::empty()?);
             parent.directory()?.insert(name, node.clone());
@@ -203,6 +214,17 @@ pub(in super::super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
         new_parent.directory()?.insert(new_name, node);
         old_parent.directory()?.remove(old_name);
         Ok(())
+    })
+}
+
+/// Both in one directory.
+pub(in super::super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let Some(disk) = disk_of(one) else { return real::exchange(one, other) };
+    let mut state = lock(&disk.state);
+    state.change("rename", one, |state| {
+        let (parent, name) = disk.find_parent(state, one)?;
+        let (_, other) = disk.find_parent(state, other)?;
+        parent.directory()?.exchange(name, other)
     })
 }
 

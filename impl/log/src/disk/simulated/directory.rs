@@ -72,6 +72,14 @@ impl Directory {
         Ok(())
     }
 
+    /// Gives the entries `one` and `other` each other's name, in one step.
+    pub(super) fn exchange(&mut self, one: OsString, other: OsString) -> io::Result<()> {
+        let first = self.get(&one).ok_or(io::ErrorKind::NotFound)?;
+        let second = self.get(&other).ok_or(io::ErrorKind::NotFound)?;
+        self.change(vec![(one, Some(second)), (other, Some(first))]);
+        Ok(())
+    }
+
     pub(super) fn flush(&mut self) {
         self.safe = self.seen.clone();
         self.unflushed.clear();

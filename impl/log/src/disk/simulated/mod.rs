@@ -223,7 +223,8 @@ impl Disk {
         Self::mount_root(path, root, fault)
     }
 
-    /// Lets the disk say from now on that it has room for so many bytes. It takes more all the same.
+    /// Lets the disk say from now on that it has room for so many bytes. Without any it takes no new
+    /// file and makes none longer; otherwise it takes all the same.
     pub fn set_room(&self, bytes: u64) {
         lock(&self.shared.state).room = bytes;
     }

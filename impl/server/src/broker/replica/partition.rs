@@ -4,7 +4,9 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use kraftig_log::checkpoint::CheckpointError;
 use kraftig_log::disk::DiskError;
 use kraftig_log::{FlushHandle, Log, LogError, ReadSlice, TimestampedOffset};
 use kraftig_spec::controller;
@@ -27,9 +29,14 @@ pub(crate) struct LogDirectory {
     offline: AtomicBool,
     /// Whether anything has failed here since it was last asked.
     failed: AtomicBool,
+    /// When it was last said that something is lacking.
+    warned: Mutex<Option<Instant>>,
     /// Told when the directory goes offline.
     gone: Arc<Notify>,
 }
+
+/// Who lacks room or descriptors lacks them for each request: it is said at most so often.
+const WARN_AGAIN: Duration = Duration::from_secs(10);
 
 impl LogDirectory {
     pub(crate) fn new(path: &Path, id: DirectoryId, gone: Arc<Notify>) -> Self {
@@ -38,6 +45,7 @@ impl LogDirectory {
             id,
             offline: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            warned: Mutex::default(),
             gone,
         }
     }
@@ -51,12 +59,16 @@ impl LogDirectory {
         self.failed.swap(false, Ordering::AcqRel)
     }
 
-    /// Takes the directory offline, unless the node has only run out of file descriptors: then nothing has happened
-    /// to the disk, and connections come and go.
+    /// Takes the directory offline, unless the node has only run out of file descriptors, or the disk of room: then what
+    /// is on the disk is as it was, and there may be more of both later.
     pub(crate) fn fail(&self, error: &(dyn Error + 'static)) {
         self.failed.store(true, Ordering::Release);
-        if is_out_of_descriptors(error) {
-            tracing::warn!("{error}; the log directory is used on");
+        if is_out_of_descriptors(error) || is_out_of_room(error) {
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            if warned.is_none_or(|at| at.elapsed() >= WARN_AGAIN) {
+                *warned = Some(Instant::now());
+                tracing::warn!("{error}; the log directory {} is used on", self.path.display());
+            }
             return;
         }
         tracing::error!("log directory {} is offline: {error}", self.path.display());
@@ -69,6 +81,22 @@ fn is_out_of_descriptors(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |&error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>()?.raw_os_error())
         .any(|errno| [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error).contains(&errno))
+}
+
+fn is_out_of_room(error: &(dyn Error + 'static)) -> bool {
+    let of_checkpoint = |error: &CheckpointError| match error {
+        CheckpointError::Disk(error) => error.is_out_of_room(),
+        CheckpointError::Malformed { .. } => false,
+    };
+    if let Some(error) = error.downcast_ref::<DiskError>() {
+        return error.is_out_of_room();
+    }
+    match error.downcast_ref::<LogError>() {
+        Some(LogError::Disk(error)) => error.is_out_of_room(),
+        Some(LogError::Checkpoint(error)) => of_checkpoint(error),
+        Some(_) => false,
+        None => error.downcast_ref::<CheckpointError>().is_some_and(of_checkpoint),
+    }
 }
 
 /// A replica of a partition on this node.

@@ -327,7 +327,8 @@ fn a_follower_without_room_writes_nothing_but_its_votes() {
     let Test { status, sent, .. } = driver.world();
     assert_eq!((status.end, status.refused, sent.len()), (Offset::ZERO, 0, 0));
 
-    // What matters to others goes on, and survives.
+    // What matters to others goes on, without a byte that could be written anew.
+    disk.set_room(0);
     let (candidate, voter) = (replica(3), replica(1));
     let vote = |epoch| {
         let (epoch, last_epoch, last_end) = (Epoch(epoch), Epoch(0), Offset::ZERO);
