@@ -38,6 +38,7 @@ pub(crate) async fn start(dirs: &[PathBuf]) -> Result<Node, NodeError> {
         ("replica.high.watermark.checkpoint.interval.ms", "5"),
         ("metadata.max.idle.interval.ms", "0"),
         ("internal.metadata.log.segment.bytes", "6000"),
+        ("metadata.log.max.record.bytes.between.snapshots", "2500"),
         // A node that was killed comes back when the session of its former life has ended.
         ("broker.session.timeout.ms", "50"),
         ("broker.heartbeat.interval.ms", "10"),
