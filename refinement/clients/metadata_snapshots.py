@@ -174,6 +174,8 @@ def one_node():
     check(f"{a.server} starts from the snapshot alone", lambda: eq(without_the_log(node), seen, "the cluster"))
     node.kind = "stock"
     check("stock starts on what that left", lambda: eq(live(node), seen, "the cluster"))
+    node.kind = a.server
+    check(f"{a.server} starts on what that left", lambda: eq(live(node), seen, "the cluster"))
 
 
 # Three voters

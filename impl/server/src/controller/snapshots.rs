@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kraftig_log::snapshot::{SealedSnapshot, SnapshotError, SnapshotHeader, SnapshotWriter};
@@ -25,7 +24,8 @@ pub struct SnapshotOptions {
 /// Who gives a snapshot its name.
 pub(super) type Publish = Arc<dyn Fn(SealedSnapshot) + Send + Sync>;
 
-/// Why a snapshot was not written. The node goes on: all is in the log.
+/// Why a snapshot was not written. The node goes on: all is in the log. The next one is tried when it is due; Kafka tries none
+/// until it is started again.
 #[derive(Debug, thiserror::Error)]
 enum SnapshotFailure {
     #[error(transparent)]
@@ -42,13 +42,11 @@ pub(super) struct Snapshots {
     bytes: u64,
     last: Instant,
     writing: Option<JoinHandle<()>>,
-    /// Whether one could not be written. Then none is tried any more, as in Kafka.
-    failed: Arc<AtomicBool>,
 }
 
 impl Snapshots {
     pub(super) fn new(options: SnapshotOptions, publish: Publish, now: Instant) -> Self {
-        Self { options, publish, bytes: 0, last: now, writing: None, failed: Arc::default() }
+        Self { options, publish, bytes: 0, last: now, writing: None }
     }
 
     /// So many bytes of the log were applied.
@@ -77,20 +75,17 @@ impl Snapshots {
         timestamp: i64,
     ) {
         let writes = self.writing.as_ref().is_some_and(|writing| !writing.is_finished());
-        if writes || self.failed.load(Ordering::Relaxed) || !self.is_due(now) {
+        if writes || !self.is_due(now) {
             return;
         }
         (self.bytes, self.last) = (0, now);
         let (directory, image) = (self.options.directory.clone(), image.clone());
-        let (failed, publish) = (self.failed.clone(), self.publish.clone());
+        let publish = self.publish.clone();
         self.writing = Some(tokio::task::spawn_blocking(move || {
             match write(&directory, &image, id, timestamp) {
                 Ok(Some(snapshot)) => publish(snapshot),
                 Ok(None) => {}
-                Err(error) => {
-                    tracing::error!("no more snapshots of the metadata: {error}");
-                    failed.store(true, Ordering::Relaxed);
-                }
+                Err(error) => tracing::error!("no snapshot of the metadata was taken: {error}"),
             }
         }));
     }
@@ -167,10 +162,11 @@ mod tests {
         snapshots.loaded(start + minute * 2);
         assert!(!taken(&mut snapshots, start + minute * 5 / 2).await);
 
-        // Once one fails there is no other.
+        // One that fails is tried again when the next one is due.
         std::fs::remove_dir_all(directory.path()).unwrap();
         assert!(!taken(&mut snapshots, start + minute * 3).await);
         std::fs::create_dir(directory.path()).unwrap();
-        assert!(!taken(&mut snapshots, start + minute * 4).await);
+        assert!(!taken(&mut snapshots, start + minute * 7 / 2).await);
+        assert!(taken(&mut snapshots, start + minute * 4).await);
     }
 }

@@ -391,4 +391,42 @@ mod tests {
         assert_eq!(with(|it| it.error_code = 8), down);
         assert_eq!(with(|it| it.topics[0].partitions[0].error_code = 8), down);
     }
+
+    #[test]
+    fn what_is_said_of_a_snapshot() {
+        use fetch_snapshot_response::{FetchSnapshotResponse, PartitionSnapshot, TopicSnapshot};
+        let id = SnapshotId { end: Offset(50), epoch: Epoch(3) };
+        let asked = FetchSnapshot {
+            epoch: Epoch(7),
+            replica: ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT },
+            snapshot: id,
+            position: 10,
+        };
+        let part = PartitionSnapshot {
+            snapshot_id: fetch_snapshot_response::SnapshotId { end_offset: 50, epoch: 3 },
+            size: 14,
+            position: 10,
+            unaligned_records: Bytes::from_static(b"rest"),
+            ..PartitionSnapshot::default()
+        };
+        let topic = TopicSnapshot { name: Str::from_static(TOPIC), partitions: vec![part] };
+        let good =
+            FetchSnapshotResponse { topics: vec![topic], ..FetchSnapshotResponse::default() };
+        let (answer, bytes) = snapshot_answer(&asked, good.clone()).unwrap();
+        let chunk = Some(Chunk { size: 14, bytes: 4 });
+        let brought = SnapshotAnswer { snapshot: id, position: 10, chunk };
+        assert_eq!(answer.answer, Answer::FetchSnapshot(brought));
+        assert_eq!((answer.error, &bytes[..]), (Error::None, &b"rest"[..]));
+
+        let mut gone = good.clone();
+        gone.topics[0].partitions[0].error_code = ErrorCode::SNAPSHOT_NOT_FOUND.0;
+        assert_eq!(snapshot_answer(&asked, gone).unwrap().0.error, Error::SnapshotNotFound);
+        // What stock Kafka says of it.
+        let failed = FetchSnapshotResponse { error_code: -1, ..FetchSnapshotResponse::default() };
+        let (answer, _) = snapshot_answer(&asked, failed).unwrap();
+        assert_eq!((answer.error, answer.epoch), (Error::SnapshotNotFound, Epoch(7)));
+        let mut other = good;
+        other.topics[0].partitions[0].index = 1;
+        assert_eq!(snapshot_answer(&asked, other).unwrap_err(), AnswerError::Topic);
+    }
 }
