@@ -238,6 +238,11 @@ impl State {
         self.high_watermark
     }
 
+    /// Whether its disk had no room when it last looked.
+    pub fn is_disk_full(&self) -> bool {
+        self.disk_full
+    }
+
     /// Whether the node leads.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader { .. })

@@ -179,6 +179,7 @@ fn standing(status: &QuorumStatus, config: &Config) -> Standing {
         log_end_offset: status.end.0,
         flushed_offset: status.flushed.0,
         high_watermark: offset(status.high_watermark),
+        disk_full: status.disk_full,
         voters: config.voters.iter().map(voter).collect(),
     }
 }

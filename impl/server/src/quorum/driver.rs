@@ -552,6 +552,7 @@ impl<W: World> Driver<W> {
             local: Some(state.config().local),
             voted: state.election().voted,
             flushed: state.log().flushed,
+            disk_full: state.is_disk_full(),
         });
     }
 }

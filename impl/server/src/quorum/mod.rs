@@ -210,6 +210,8 @@ pub struct QuorumStatus {
     pub voted: Option<ReplicaKey>,
     /// Everything below is on this node's disk.
     pub flushed: Offset,
+    /// Whether that has no room: then this node leads nothing.
+    pub disk_full: bool,
 }
 
 fn role_name(role: &Role) -> &'static str {

@@ -27,7 +27,7 @@ const LONGEST_ANSWER: usize = 16 << 20;
 /// Controllers that are asked; a quorum has three or five.
 const MOST: usize = 64;
 const CONTROLLERS: i8 = 2;
-/// In the latest version that knows directories, and not yet high watermarks.
+/// Any since 13 names the log by its id, and any since 12 is answered with the epoch and its leader.
 const FETCH_VERSION: i16 = 17;
 
 /// An address that was asked.
@@ -229,6 +229,7 @@ fn of_itself(standing: Standing, answer: Answer) -> Answer {
         log_end: some(standing.log_end_offset),
         flushed: some(standing.flushed_offset),
         high_watermark: some(standing.high_watermark),
+        disk_full: standing.disk_full,
         voters: standing.voters.into_iter().map(voter).collect(),
         ..answer
     }

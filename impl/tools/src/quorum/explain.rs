@@ -70,6 +70,7 @@ fn object(controllers: &[Controller], finding: &Finding) -> Value {
             "logEndOffset": it.log_end,
             "flushedOffset": it.flushed,
             "highWatermark": it.high_watermark,
+            "diskFull": it.disk_full,
             "directoryId": it.directory.map(|id| id.to_string()),
         })
     };

@@ -53,6 +53,8 @@ pub(super) struct Answer {
     pub(super) log_end: Option<i64>,
     pub(super) flushed: Option<i64>,
     pub(super) high_watermark: Option<i64>,
+    /// Whether its disk has no room: then it leads nothing.
+    pub(super) disk_full: bool,
     /// Who votes.
     pub(super) voters: Vec<Voter>,
     /// What a leader knows of the others, by id.
@@ -177,6 +179,16 @@ pub(super) fn reason(controllers: &[Controller]) -> Finding {
             troubles.join(", ")
         ));
     }
+    let full: Vec<String> =
+        present.iter().filter(|(_, it)| it.disk_full).map(|(voter, _)| voter.name()).collect();
+    if present.len() - full.len() < majority {
+        return none(format!(
+            "No leader: only {} of {} voters can be reached and have room on their disks (no room: {}), so there is no majority.",
+            present.len() - full.len(),
+            voters.len(),
+            full.join(", ")
+        ));
+    }
     none(unled(&voters, &present, &cluster_id, epoch))
 }
 
@@ -215,7 +227,10 @@ fn led(
         ));
     }
     let follows = |voter: &Controller| {
-        let says = voter.answer().is_some_and(|it| it.leader == id && it.epoch == Some(epoch));
+        // Who has no room fetches nothing.
+        let says = voter
+            .answer()
+            .is_some_and(|it| it.leader == id && it.epoch == Some(epoch) && !it.disk_full);
         let fetched = voter.id.and_then(|id| answer.followers.get(&id)?.silent_ms);
         voter.id == id
             || says && present.iter().any(|(one, _)| one.id == voter.id)
@@ -224,8 +239,11 @@ fn led(
     let with_it = voters.iter().filter(|voter| follows(voter)).count();
     let mut notes = troubles.to_vec();
     for (voter, it) in present {
+        if it.disk_full {
+            notes.push(format!("the disk of {} is full", voter.name()));
+        }
         let role = it.role.as_deref().unwrap_or("something else");
-        if !follows(voter) {
+        if !it.disk_full && !follows(voter) {
             notes.push(format!("{} does not follow it: it is {role}", voter.name()));
         } else if let Some(Follower { lag: lag @ 1.., behind_ms, .. }) =
             voter.id.filter(|voter| Some(*voter) != id).and_then(|id| answer.followers.get(&id))

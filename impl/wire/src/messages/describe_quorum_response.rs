@@ -250,6 +250,8 @@ pub struct Standing {
     pub flushed_offset: i64,
     /// `HighWatermark`, versions 0+.
     pub high_watermark: i64,
+    /// `DiskFull`, versions 0+.
+    pub disk_full: bool,
     /// `Voters`, versions 0+.
     pub voters: Vec<StandingVoter>,
 }
@@ -268,6 +270,7 @@ impl Default for Standing {
             log_end_offset: -1,
             flushed_offset: -1,
             high_watermark: -1,
+            disk_full: false,
             voters: Vec::new(),
         }
     }
@@ -286,6 +289,7 @@ impl Standing {
         let log_end_offset = r.i64().at("LogEndOffset")?;
         let flushed_offset = r.i64().at("FlushedOffset")?;
         let high_watermark = r.i64().at("HighWatermark")?;
+        let disk_full = r.bool().at("DiskFull")?;
         let voters = r.array(true, |r| StandingVoter::read(r, message_version)).at("Voters")?;
         r.tags(|_, _| Ok(false))?;
         Ok(Self {
@@ -300,6 +304,7 @@ impl Standing {
             log_end_offset,
             flushed_offset,
             high_watermark,
+            disk_full,
             voters,
         })
     }
@@ -320,6 +325,7 @@ impl Standing {
         buf.put_i64(self.log_end_offset);
         buf.put_i64(self.flushed_offset);
         buf.put_i64(self.high_watermark);
+        buf.put_u8(u8::from(self.disk_full));
         crate::write::array(buf, true, &self.voters, |buf, v| v.write(buf, message_version))
             .at("Voters")?;
         crate::write::uvarint(buf, 0);

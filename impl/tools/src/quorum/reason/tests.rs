@@ -253,6 +253,34 @@ fn a_majority_that_has_yet_to_elect() {
 }
 
 #[test]
+fn who_has_no_room_leads_nothing() {
+    let full = |id, role| says(id, Answer { disk_full: true, ..answer(role, 4, None) });
+    unled(
+        &[full(1, "Resigned"), full(2, "Unattached"), says(3, answer("Unattached", 4, None))],
+        "No leader: only 1 of 3 voters can be reached and have room on their disks (no room: 1, 2), so there is no majority.",
+    );
+    let follows = |id, disk_full| says(id, Answer { disk_full, ..answer("Follower", 4, Some(2)) });
+    let leader = || says(2, answer("Leader", 4, Some(2)));
+    leads(
+        &[follows(1, true), leader(), follows(3, false)],
+        (2, 4),
+        "Node 2 leads epoch 4; the disk of 1 is full.",
+    );
+    unled(
+        &[follows(1, true), leader(), follows(3, true)],
+        "No leader that can commit: only 1 of 3 voters are with node 2, who leads epoch 4 and is about to resign (the disk of 1 is full, the disk of 3 is full).",
+    );
+    unled(
+        &[
+            full(1, "Resigned"),
+            says(2, answer("Candidate", 5, None)),
+            says(3, answer("Unattached", 4, None)),
+        ],
+        "No leader: an election is under way in epoch 5; 2 asks for votes.",
+    );
+}
+
+#[test]
 fn nodes_that_do_not_say_what_they_are() {
     // Stock followers tell the epoch and its leader, and a stock leader what it knows of the others.
     let stock = |id, leader| {
