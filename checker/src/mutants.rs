@@ -157,7 +157,7 @@ const ROWS: [Row; 40] = [
         &[M::CleansBeyondSnapshot],
         (3, 1, 1),
         Some(0),
-        KilledByNothingElse(P::SnapshotCoversLogStart, 5),
+        KilledByNothingElse(P::SnapshotCoversLogStart, 10),
     )),
     row(
         &[M::TruncationDoesNothing],

@@ -46,12 +46,12 @@ pub struct Compared {
 /// Compares the directory with what a trace left: with one of `disks`, as nobody knows whether the effect of
 /// the last line was done.
 pub fn compare(directory: &Path, disks: &[Disk]) -> Result<Compared, DirectoryError> {
-    let log = read_log(directory)?;
+    let (base, log) = read_log(directory)?;
     let election = QuorumState::read(directory)?;
     let epochs = read_epochs(directory)?;
     let mut first = None;
     for disk in disks {
-        match differs(directory, disk, &log, election.as_ref(), &epochs) {
+        match differs(directory, disk, (base, &log), election.as_ref(), &epochs) {
             Ok(compared) => return Ok(compared),
             Err(error) => first = first.or(Some(error)),
         }
@@ -65,7 +65,7 @@ pub fn compare(directory: &Path, disks: &[Disk]) -> Result<Compared, DirectoryEr
 fn differs(
     directory: &Path,
     disk: &Disk,
-    log: &[Found],
+    (base, log): (Offset, &[Found]),
     election: Option<&QuorumState>,
     epochs: &[(i32, i64)],
 ) -> Result<Compared, DirectoryError> {
@@ -79,12 +79,19 @@ fn differs(
         let why = format!("holds (epoch, leader, vote) {found:?}, but {traced:?} was written");
         return Err(error("quorum-state", why));
     }
-    let end = log.last().map_or(Offset::ZERO, |found| found.entry.end);
+    let end = log.last().map_or(base, |found| found.entry.end);
+    if base > disk.start.end {
+        let why = format!("begins at {base}, but was to begin at {}", disk.start.end);
+        return Err(error("*.log", why));
+    }
+    if !disk.latest.is_none() && !disk::exists(&directory.join(disk.latest.to_string()))? {
+        return Err(error(&disk.latest.to_string(), "is not there".to_owned()));
+    }
     if end != disk.end() {
         let why = format!("ends at {end}, but was written up to {}", disk.end());
         return Err(error("*.log", why));
     }
-    let unknown = disk.unknown_below();
+    let unknown = disk.unknown_below().max(base);
     let older = log.iter().take_while(|found| found.entry.end <= unknown).count();
     let traced = disk.log.iter().filter(|entry| entry.end > unknown);
     let mut compared = Compared { batches: 0, older, end };
@@ -98,9 +105,12 @@ fn differs(
     if log.len() - older != traced.count() {
         return Err(error("*.log", "holds another number of batches than were written".to_owned()));
     }
-    let LogSummary { epochs: traced, .. } = disk.summary(end);
+    let LogSummary { epochs: traced, .. } = disk.summary(disk.start, end);
     let traced: Vec<(i32, i64)> =
         traced.iter().map(|known| (known.epoch.0, known.start.0)).collect();
+    // Where the epoch of the snapshot goes on is told by its name.
+    let epochs: Vec<_> =
+        epochs.iter().copied().filter(|(epoch, _)| *epoch > disk.start.epoch.0).collect();
     if epochs != traced {
         let why = format!("holds {epochs:?}, but the epochs {traced:?} were written");
         return Err(error("leader-epoch-checkpoint", why));
@@ -124,18 +134,21 @@ impl Found {
     }
 }
 
-/// The log, batch by batch, with every CRC checked.
-fn read_log(directory: &Path) -> Result<Vec<Found>, DirectoryError> {
+/// Where the log's files begin, and the log, batch by batch, with every CRC checked.
+fn read_log(directory: &Path) -> Result<(Offset, Vec<Found>), DirectoryError> {
     let mut log: Vec<Found> = Vec::new();
+    let mut base = None;
     for name in disk::list(directory)? {
         let path = directory.join(name);
         if path.extension().is_none_or(|extension| extension != "log") {
             continue;
         }
+        let first = path.file_stem().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0);
+        let base = *base.get_or_insert(first);
         for batch in batches(Bytes::from(disk::read(&path)?)) {
             let damaged = |why: String| DirectoryError::Differs { file: path.clone(), why };
             let batch = batch.map_err(|error| damaged(error.to_string()))?;
-            let end = log.last().map_or(0, |found| found.entry.end.0);
+            let end = log.last().map_or(base, |found| found.entry.end.0);
             if batch.header().base_offset != end {
                 let base = batch.header().base_offset;
                 return Err(damaged(format!(
@@ -145,7 +158,7 @@ fn read_log(directory: &Path) -> Result<Vec<Found>, DirectoryError> {
             log.push(Found { entry: entry(&batch).map_err(damaged)?, crc: batch.header().crc });
         }
     }
-    Ok(log)
+    Ok((Offset(base.unwrap_or(0)), log))
 }
 
 fn entry(batch: &Batch) -> Result<Entry<Content>, String> {

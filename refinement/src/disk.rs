@@ -1,8 +1,10 @@
 //! What a trace says that a node's disk holds.
 
 use kraftig_spec::quorum::properties::Entry;
-use kraftig_spec::quorum::{Batch, Effect, ElectionState, LogSummary, Payload, Restored};
-use kraftig_spec::types::{DirectoryId, NodeId, Offset, ReplicaKey};
+use kraftig_spec::quorum::{
+    Batch, Effect, ElectionState, EpochStart, LogSummary, Payload, Restored,
+};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// What a batch holds, as far as a trace tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,28 +22,33 @@ pub enum Content {
 pub struct Disk {
     /// The `quorum-state` file.
     pub election: ElectionState,
-    /// The log, batch by batch.
+    /// The log, batch by batch, with what snapshots hold of it at its beginning.
     pub log: Vec<Entry<Content>>,
     /// Everything below would survive a power failure.
     pub flushed: Offset,
+    /// The snapshot that the log files go on from.
+    pub start: SnapshotId,
+    /// The latest snapshot.
+    pub latest: SnapshotId,
 }
 
 impl Disk {
     /// The disk that a trace begins with. Its log is known only by its epochs.
     pub fn found(restored: &Restored) -> Self {
-        let LogSummary { end, epochs, .. } = &restored.log;
-        let ends = epochs.iter().skip(1).map(|next| next.start).chain([*end]);
-        let log = epochs
-            .iter()
-            .zip(ends)
-            .map(|(known, end)| Entry {
-                end,
-                epoch: known.epoch,
-                value: Content::Unknown,
-                leader: None,
-            })
-            .collect();
-        Self { election: restored.election, log, flushed: *end }
+        let LogSummary { start, latest, end, ref epochs, .. } = restored.log;
+        // What a snapshot holds, and where its epoch goes on; then the later epochs.
+        let known = [(start.epoch, start.end)]
+            .into_iter()
+            .chain(epochs.iter().map(|known| (known.epoch, known.start)));
+        let ends = epochs.iter().map(|next| next.start).chain([end]);
+        let mut log = Vec::new();
+        if !start.is_none() {
+            log.push(unknown(start));
+        }
+        for ((epoch, _), end) in known.zip(ends).filter(|((_, from), end)| from < end) {
+            log.push(unknown(SnapshotId { end, epoch }));
+        }
+        Self { election: restored.election, log, flushed: end, start, latest }
     }
 
     /// The log's end.
@@ -55,8 +62,8 @@ impl Disk {
         unknown.last().map_or(Offset::ZERO, |entry| entry.end)
     }
 
-    /// What an effect does to the disk.
-    pub fn carry_out(&mut self, effect: &Effect<u32>) {
+    /// What an effect does to the disk. What a snapshot from elsewhere holds was committed.
+    pub fn carry_out(&mut self, effect: &Effect<u32>, committed: &[Entry<Content>]) {
         match effect {
             Effect::WriteElectionState { state } => self.election = *state,
             Effect::Truncate { to } => {
@@ -64,8 +71,30 @@ impl Disk {
                 self.flushed = self.flushed.min(*to);
             }
             Effect::Append { batches } => self.log.extend(batches.iter().map(entry)),
+            Effect::InstallSnapshot { snapshot } => self.latest = *snapshot,
+            Effect::ReplaceLog { snapshot } => self.replace(*snapshot, committed),
+            Effect::CleanLog { to } => {
+                self.start = *to;
+                self.flushed = self.flushed.max(to.end);
+            }
             _ => {}
         }
+    }
+
+    fn replace(&mut self, snapshot: SnapshotId, committed: &[Entry<Content>]) {
+        self.log =
+            committed.iter().take_while(|entry| entry.end <= snapshot.end).cloned().collect();
+        if self.end() < snapshot.end {
+            self.log.push(unknown(snapshot));
+        }
+        (self.start, self.latest, self.flushed) = (snapshot, snapshot, snapshot.end);
+    }
+
+    /// Whether the log was where the snapshot ends.
+    fn contains(&self, snapshot: SnapshotId) -> bool {
+        let ends =
+            |entry: &Entry<Content>| (entry.end, entry.epoch) == (snapshot.end, snapshot.epoch);
+        snapshot.is_none() || self.log.iter().any(ends)
     }
 
     /// Why no crash of this disk can leave what a start found; `None` if one can. What was flushed must be
@@ -75,7 +104,22 @@ impl Disk {
             let (found, held) = (found.election, self.election);
             return Some(format!("found the election state {found:?} where {held:?} was written"));
         }
-        let end = found.log.end;
+        let LogSummary { start, latest, end, .. } = found.log;
+        // One that stands under its name is told of a little later.
+        if latest != self.latest && !(latest.end > self.latest.end && self.contains(latest)) {
+            return Some(format!(
+                "found the snapshot {latest} where {} was the latest",
+                self.latest
+            ));
+        }
+        // A log that no snapshot leads up to is about to be replaced.
+        let leads_nowhere = start.epoch == Epoch(0) && !start.is_none();
+        if start != self.start
+            && !leads_nowhere
+            && !(start.end < self.start.end && self.contains(start))
+        {
+            return Some(format!("found a log from {start} on where it began at {}", self.start));
+        }
         if end < self.flushed {
             return Some(format!(
                 "found a log that ends at {end}, but {} was flushed",
@@ -86,35 +130,42 @@ impl Disk {
         if end != Offset::ZERO && !self.log.iter().any(boundary) {
             return Some(format!("found a log that ends at {end}, where no batch ends"));
         }
-        let expected = self.summary(end);
-        (found.log.epochs != expected.epochs).then(|| {
-            format!(
-                "found the epochs {:?} where {:?} were written",
-                found.log.epochs, expected.epochs
-            )
-        })
+        // Files tell where the epoch of the snapshot goes on, too.
+        let epochs = found.log.epochs.iter().filter(|known| known.epoch > start.epoch);
+        let (found, written): (Vec<_>, _) =
+            (epochs.copied().collect(), self.summary(start, end).epochs);
+        (found != written && !leads_nowhere)
+            .then(|| format!("found the epochs {found:?} where {written:?} were written"))
     }
 
     /// Keeps what a start found.
     pub fn keep(&mut self, found: &Restored) {
         let end = found.log.end;
         self.election = found.election;
+        (self.start, self.latest) = (found.log.start, found.log.latest);
         self.log.retain(|entry| entry.end <= end);
         self.flushed = end;
     }
 
-    /// The log up to `end` as the core knows it.
-    pub fn summary(&self, end: Offset) -> LogSummary {
-        let mut summary = LogSummary { end, flushed: end, ..LogSummary::default() };
+    /// The log after `after` and up to `end` as the core knows it.
+    pub fn summary(&self, after: SnapshotId, end: Offset) -> LogSummary {
+        let latest = self.latest;
+        let mut summary =
+            LogSummary { start: after, latest, end, flushed: end, ..LogSummary::default() };
         let mut start = Offset::ZERO;
         for entry in self.log.iter().take_while(|entry| entry.end <= end) {
-            if summary.epochs.last().is_none_or(|last| last.epoch < entry.epoch) {
-                summary.epochs.push(kraftig_spec::quorum::EpochStart { epoch: entry.epoch, start });
+            if entry.end > after.end && entry.epoch > summary.last_epoch() {
+                summary.epochs.push(EpochStart { epoch: entry.epoch, start });
             }
             start = entry.end;
         }
         summary
     }
+}
+
+/// Something that reaches up to there, and is in no trace.
+fn unknown(SnapshotId { end, epoch }: SnapshotId) -> Entry<Content> {
+    Entry { end, epoch, value: Content::Unknown, leader: None }
 }
 
 /// The file has no room for the directory of whom the node voted for: with static voters (kraft.version 0) it is

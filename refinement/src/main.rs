@@ -149,7 +149,7 @@ fn simulate(cli: &Cli) -> Result<ExitCode, String> {
 /// What never happened, though it must for the run to say anything.
 fn never(outcome: &Outcome, cli: &Cli) -> Vec<&'static str> {
     // Alone, a node has nobody to differ from, to hear from, or to be cut off from.
-    let needs_others = ["truncations", "damaged", "messages"];
+    let needs_others = ["truncations", "loaded", "damaged", "messages"];
     let counts = outcome.counts.all().into_iter();
     counts
         .filter(|(name, count)| *count == 0 && (cli.nodes > 1 || !needs_others.contains(name)))

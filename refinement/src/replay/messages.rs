@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use kraftig_spec::quorum::properties::Entry;
 use kraftig_spec::quorum::{
-    Answer, Batch, Effect, Fetch, FetchAnswer, Payload, ReadFrom, Request, Response,
+    Answer, Batch, Effect, Error, Fetch, FetchAnswer, Payload, ReadFrom, Request, Response,
 };
 use kraftig_spec::types::{Epoch, NodeId, Offset};
 
@@ -53,6 +53,21 @@ fn as_sent(request: &Request) -> Request {
         Request::Fetch(fetch) => Request::Fetch(Fetch { may_park: true, ..fetch.clone() }),
         other => other.clone(),
     }
+}
+
+/// The answer that the core gave as the driver sent it: it reads the chunk of a snapshot, or finds that there is none.
+fn with_chunk(given: &Response<ReadFrom>, sent: &Response<Vec<Batch<u32>>>) -> Response<ReadFrom> {
+    let mut read = given.clone();
+    if let (Error::None, Answer::FetchSnapshot(read), Answer::FetchSnapshot(sent)) =
+        (given.error, &mut read.answer, &sent.answer)
+    {
+        read.chunk = sent.chunk;
+    }
+    let none = matches!(sent.error, Error::SnapshotNotFound | Error::PositionOutOfRange);
+    if given.error == Error::None && none && matches!(given.answer, Answer::FetchSnapshot(_)) {
+        read.error = sent.error;
+    }
+    read
 }
 
 impl Messages {
@@ -135,8 +150,8 @@ impl Messages {
 
     /// Whether an answer is that which was given, with some of what the log held, from its beginning on.
     fn is(&self, given: &Given, response: &Response<Vec<Batch<u32>>>) -> bool {
-        let shape = |_: &_| ();
-        if given.response.map(shape) != response.map(|_| ()) {
+        let read = with_chunk(&given.response, response);
+        if read.map(|_| ()) != response.map(|_| ()) {
             return false;
         }
         let (

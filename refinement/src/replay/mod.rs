@@ -39,6 +39,10 @@ pub struct Replayed {
     pub elections: u64,
     /// How often it cut a suffix of its log that was not its leader's.
     pub truncations: u64,
+    /// How often the beginning of its log went.
+    pub cleaned: u64,
+    /// How often it loaded a snapshot from its leader.
+    pub loaded: u64,
     /// What the disk may hold after the last line: after its effect, and before it, as nobody knows
     /// whether it was done.
     pub disks: Vec<Disk>,

@@ -7,7 +7,7 @@ use kraftig_spec::quorum::trace::TraceRecord;
 use kraftig_spec::quorum::{
     Config, Effect, ElectionState, Event, Request, Restored, State, Timer, requests, start, step,
 };
-use kraftig_spec::types::{NodeId, Offset};
+use kraftig_spec::types::{NodeId, Offset, SnapshotId};
 
 use super::lines::{Lines, Trace};
 use super::{ReplayError, Replayed, Shared, broken};
@@ -41,8 +41,24 @@ struct Running {
 /// What it takes to have the disk as it was before an effect.
 enum Before {
     Election(ElectionState),
-    Appended { batches: usize },
-    Truncated { removed: Vec<Entry<Content>> },
+    Appended {
+        batches: usize,
+    },
+    Truncated {
+        removed: Vec<Entry<Content>>,
+    },
+    /// A snapshot got its name.
+    Installed {
+        latest: SnapshotId,
+    },
+    Cleaned {
+        start: SnapshotId,
+    },
+    /// The log files went one by one.
+    Replaced {
+        log: Vec<Entry<Content>>,
+        start: SnapshotId,
+    },
 }
 
 impl Before {
@@ -54,6 +70,11 @@ impl Before {
                 let removed = disk.log.iter().filter(|entry| entry.end > *to).cloned().collect();
                 Some(Self::Truncated { removed })
             }
+            Effect::InstallSnapshot { .. } => Some(Self::Installed { latest: disk.latest }),
+            Effect::CleanLog { .. } => Some(Self::Cleaned { start: disk.start }),
+            Effect::ReplaceLog { .. } => {
+                Some(Self::Replaced { log: disk.log.clone(), start: disk.start })
+            }
             _ => None,
         }
     }
@@ -64,6 +85,11 @@ impl Before {
             Self::Appended { batches } => disk.log.truncate(batches),
             // A truncation that was cut short may have removed a part, so none of it counts as flushed any more.
             Self::Truncated { removed } => disk.log.extend(removed),
+            Self::Installed { latest } => disk.latest = latest,
+            Self::Cleaned { start } => disk.start = start,
+            Self::Replaced { log, start } => {
+                (disk.log, disk.start, disk.flushed) = (log, start, start.end);
+            }
         }
         disk
     }
@@ -121,8 +147,8 @@ impl Node {
             leader: state.election().leader,
             log: &disk.log,
             flushed: disk.flushed,
-            log_start: state.log().start.end,
-            latest_snapshot: state.log().latest.end,
+            log_start: disk.start.end,
+            latest_snapshot: disk.latest.end,
             // In the middle of a step the state is ahead of the disk.
             high_watermark: state.high_watermark().filter(|_| expected.is_empty()),
         })
@@ -187,6 +213,8 @@ impl Node {
             TraceRecord::Effect(effect) => {
                 self.done.effects += 1;
                 self.done.elections += u64::from(matches!(effect, Effect::BecameLeader { .. }));
+                self.done.cleaned += u64::from(matches!(effect, Effect::CleanLog { .. }));
+                self.done.loaded += u64::from(matches!(effect, Effect::InstallSnapshot { .. }));
                 self.done.truncations += u64::from(matches!(effect, Effect::Truncate { .. }));
                 running.effect(&effect, shared)
             }
@@ -316,6 +344,14 @@ impl Running {
                     messages.receive(self.config.local.id, *from, request, response);
                 }
             }
+            Event::SnapshotTaken { snapshot } => {
+                let content = self.disk.log.iter().take_while(|entry| entry.end <= snapshot.end);
+                let content: Vec<_> = content.cloned().collect();
+                if !properties::snapshot_equals_prefix(*snapshot, &content, &shared.committed) {
+                    broken(Property::SnapshotEqualsPrefix.bit())?;
+                }
+                self.disk.latest = *snapshot;
+            }
             _ => {}
         }
         let before = self.state.clone();
@@ -348,7 +384,8 @@ impl Running {
                     broken(Property::CommittedImmutable.bit())?;
                 }
             }
-            Effect::Truncate { to } => {
+            Effect::Truncate { to }
+            | Effect::ReplaceLog { snapshot: SnapshotId { end: to, .. } } => {
                 let log = &self.disk.log;
                 let keeps = properties::truncation_keeps_committed(log, *to, &shared.committed);
                 if !keeps {
@@ -371,7 +408,7 @@ impl Running {
     fn write(&mut self, effect: &Effect<u32>, shared: &mut Shared) {
         let known = self.disk.log.len();
         let mut base = self.disk.end();
-        self.disk.carry_out(effect);
+        self.disk.carry_out(effect, &shared.committed);
         if let (Some(messages), Effect::Append { .. }) = (&mut shared.messages, effect) {
             messages.open(effect);
             for entry in &mut self.disk.log[known..] {

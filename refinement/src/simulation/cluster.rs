@@ -36,6 +36,8 @@ enum Happening {
     Start { node: usize },
     /// A client appends.
     Append,
+    /// A node takes a snapshot.
+    Snapshot,
     /// Something goes wrong.
     Trouble,
     /// Nothing goes wrong any more.
@@ -45,15 +47,15 @@ enum Happening {
 pub(super) struct Cluster {
     settings: Settings,
     fault: Option<Fault>,
-    random: Random,
-    now: Duration,
+    pub(super) random: Random,
+    pub(super) now: Duration,
     /// What will happen, by its time and, at one time, by its turn.
     coming: BTreeMap<(Duration, u64), Happening>,
     turns: u64,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     network: Network,
-    judge: Judge,
-    counts: Counts,
+    pub(super) judge: Judge,
+    pub(super) counts: Counts,
     values: u64,
     peace: bool,
     /// In peace, how many batches were committed when the first append was acknowledged.
@@ -116,6 +118,7 @@ impl Cluster {
             self.after(Duration::ZERO, Happening::Start { node });
         }
         self.after(Duration::ZERO, Happening::Append);
+        self.after(Duration::from_secs(1), Happening::Snapshot);
         self.after(Duration::from_secs(3), Happening::Trouble);
         self.after(TROUBLE, Happening::Peace);
         while let Some(((at, _), happening)) = self.coming.pop_first() {
@@ -186,6 +189,11 @@ impl Cluster {
             Happening::Settle { .. } | Happening::Fire { .. } => {}
             Happening::Start { node } => self.start(node)?,
             Happening::Append => self.append()?,
+            Happening::Snapshot => {
+                let delay = self.random.millis(100..=2_000);
+                self.after(delay, Happening::Snapshot);
+                self.take_snapshot()?;
+            }
             Happening::Trouble => self.trouble()?,
             Happening::Peace => self.make_peace(),
         }
@@ -195,7 +203,7 @@ impl Cluster {
     // ---------- nodes
 
     /// Lets a node's driver act, and carries away what it says. Its disk may lose power meanwhile.
-    fn drive(
+    pub(super) fn drive(
         &mut self,
         node: usize,
         act: impl FnOnce(&mut Driver<Surroundings>) -> Result<(), QuorumError>,
@@ -212,7 +220,7 @@ impl Cluster {
     }
 
     /// A node ended by an error. Only a disk without power may do that.
-    fn fell(&mut self, node: usize, error: QuorumError) -> Result<(), Failure> {
+    pub(super) fn fell(&mut self, node: usize, error: QuorumError) -> Result<(), Failure> {
         if self.nodes[node].disk.is_on() {
             return Err(Failure::Ended(id(node), error));
         }
@@ -342,8 +350,9 @@ impl Cluster {
                     }
                 }
             }
-            // The simulation takes none.
-            QuorumEvent::Snapshot { .. } => {}
+            QuorumEvent::Snapshot { id: snapshot, file } => {
+                self.begin_with(node, snapshot, &file)?;
+            }
             // The node's thread says so, and there is none.
             QuorumEvent::Stopped(error) => return Err(Failure::Ended(id(node), error)),
         }

@@ -1,8 +1,10 @@
 //! What the controllers and the clients were told, and whether it is still true.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use bytes::Bytes;
 use kraftig_server::quorum::CommittedBatch;
-use kraftig_spec::types::{NodeId, Offset};
+use kraftig_spec::types::{NodeId, Offset, SnapshotId};
 
 use super::Failure;
 
@@ -17,6 +19,24 @@ impl Judge {
     /// How many batches are known to be committed.
     pub(super) fn committed(&self) -> usize {
         self.committed.len()
+    }
+
+    /// The name of a snapshot of the first so many batches, and something that stands for them: a few bytes, as chunks may
+    /// have one each.
+    pub(super) fn before(&self, batches: usize) -> Option<(SnapshotId, Bytes)> {
+        let known = self.committed.get(..batches)?;
+        let last = known.last()?;
+        let snapshot = SnapshotId { end: last.last_offset.plus(1), epoch: last.epoch };
+        let mut hasher = DefaultHasher::new();
+        for batch in known {
+            (batch.base_offset, batch.epoch, &batch.records).hash(&mut hasher);
+        }
+        Some((snapshot, Bytes::from(format!("{batches} batches, {:016x}", hasher.finish()))))
+    }
+
+    /// How many batches are known before an offset.
+    pub(super) fn batches_before(&self, end: Offset) -> usize {
+        self.committed.partition_point(|batch| batch.base_offset < end)
     }
 
     /// `node` tells its controller of `batches`, after `told` others in this life.

@@ -15,12 +15,13 @@ mod network;
 mod node;
 mod random;
 mod seeds;
+mod snapshots;
 
 use std::time::Duration;
 
 use kraftig_server::quorum::{CommittedBatch, QuorumError};
 use kraftig_spec::quorum::mutant::{Mutant, Mutants, within};
-use kraftig_spec::types::{NodeId, Offset};
+use kraftig_spec::types::{NodeId, Offset, SnapshotId};
 
 use crate::directory::{self, DirectoryError};
 use crate::replay::{ReplayError, Trace, replay_together};
@@ -78,6 +79,12 @@ counts! {
     leaders_lost,
     /// A follower cut a suffix that was not its leader's.
     truncations,
+    /// A controller took a snapshot.
+    snapshots,
+    /// The log's beginning went, as a snapshot holds it.
+    cleaned,
+    /// A node loaded a snapshot from its leader.
+    loaded,
     /// Batches that were committed.
     committed,
     /// Appends that a client was told to be committed.
@@ -117,6 +124,16 @@ pub enum Failure {
         known: Box<CommittedBatch>,
         /// What it says.
         batch: Box<CommittedBatch>,
+    },
+    /// A controller is told to begin with a snapshot that holds something else than was committed before its end.
+    #[error(
+        "node {node} begins with the snapshot {snapshot}, which is not what was committed before its end"
+    )]
+    OtherSnapshot {
+        /// The node.
+        node: NodeId,
+        /// Which snapshot.
+        snapshot: SnapshotId,
     },
     /// What is committed does not follow what was.
     #[error(
@@ -187,6 +204,8 @@ fn judge(
     for (id, replayed) in &together.nodes {
         counts.elections += replayed.elections;
         counts.truncations += replayed.truncations;
+        counts.cleaned += replayed.cleaned;
+        counts.loaded += replayed.loaded;
         counts.lines += replayed.starts + replayed.events + replayed.effects;
         directory::compare(&cluster.directory(*id), &replayed.disks)
             .map_err(|error| Failure::Directory(*id, error))?;

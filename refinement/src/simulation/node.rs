@@ -94,6 +94,7 @@ pub(super) struct Settings {
     pub(super) log: LogConfig,
     pub(super) fetch_bytes: usize,
     pub(super) request_timeout: Duration,
+    pub(super) retention: Retention,
 }
 
 impl Settings {
@@ -110,6 +111,7 @@ impl Settings {
             log,
             fetch_bytes: random.pick(&[1, 1_000, 8 << 20]),
             request_timeout: Duration::from_millis(random.pick(&[500, 2_000])),
+            retention: Retention { bytes: random.pick(&[None, Some(0), Some(20_000)]), ms: None },
         }
     }
 }
@@ -181,7 +183,7 @@ impl Node {
             },
             directory: self.directory(),
             log: settings.log.clone(),
-            retention: Retention::default(),
+            retention: settings.retention,
             request_timeout: settings.request_timeout,
             retry_backoff: Duration::from_millis(20),
             fetch_bytes: settings.fetch_bytes,

@@ -279,9 +279,10 @@ mod switch {
                     "snapshots-uncommitted",
                     "a snapshot is taken of records that are not committed",
                 ),
-                Self::CleansBeyondSnapshot => {
-                    ("cleans-beyond-snapshot", "records go that no snapshot holds")
-                }
+                Self::CleansBeyondSnapshot => (
+                    "cleans-beyond-snapshot",
+                    "records that are committed go, though no snapshot holds them",
+                ),
             }
         }
 

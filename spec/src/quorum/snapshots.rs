@@ -40,9 +40,10 @@ impl<P> Step<'_, P> {
 
     /// The log begins after a snapshot that is no later than the latest, so whoever needs what is gone gets that one.
     pub(super) fn clean(&mut self, to: SnapshotId) {
+        let covered = mutant!(CleansBeyondSnapshot:
+            self.state.high_watermark.unwrap_or_default(), else self.state.log.latest.end);
         let log = &mut self.state.log;
-        let within = log.start.end < to.end
-            && mutant!(CleansBeyondSnapshot: true, else to.end <= log.latest.end);
+        let within = log.start.end < to.end && to.end <= covered;
         if !within || !log.contains(to) {
             return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitSnapshot });
         }

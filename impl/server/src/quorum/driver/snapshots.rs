@@ -40,7 +40,7 @@ impl<W: World> Driver<W> {
     }
 
     /// Lets the oldest snapshots and the log before the next ones go, as far as the retention has no room for them.
-    pub(super) fn clean(&mut self) -> Result<(), QuorumError> {
+    pub fn clean(&mut self) -> Result<(), QuorumError> {
         let Retention { bytes, ms } = self.retention;
         let now_ms = self.world.unix_ms();
         let mut all = VecDeque::from(self.snapshots.all()?);
