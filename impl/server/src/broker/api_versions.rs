@@ -1,6 +1,7 @@
 //! `ApiVersions`: what is served here, and in which versions (KIP-35, KIP-511, KIP-584).
 
 use kraftig_spec::controller::FEATURES;
+use kraftig_wire::messages::add_raft_voter_request::AddRaftVoterRequest;
 use kraftig_wire::messages::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
 use kraftig_wire::messages::api_versions_response::{
@@ -25,6 +26,7 @@ use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
+use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
 use kraftig_wire::messages::update_raft_voter_request::UpdateRaftVoterRequest;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{Api, ErrorCode, Request, Str};
@@ -66,6 +68,8 @@ const CONTROLLER: &[i16] = &[
     BrokerHeartbeatRequest::KEY,
     AllocateProducerIdsRequest::KEY,
     ControllerRegistrationRequest::KEY,
+    AddRaftVoterRequest::KEY,
+    RemoveRaftVoterRequest::KEY,
     UpdateRaftVoterRequest::KEY,
 ];
 

@@ -21,7 +21,7 @@ const NODES_VERSION: i16 = 2;
 
 /// Kafka's texts of the errors.
 const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
-const NOT_LEADER: &str = "For requests intended only for the leader, this error indicates that the broker is not the current leader. For requests intended for any replica, this error indicates that the broker is not a replica of the topic partition.";
+pub(super) const NOT_LEADER: &str = "For requests intended only for the leader, this error indicates that the broker is not the current leader. For requests intended for any replica, this error indicates that the broker is not a replica of the topic partition.";
 
 /// Answers on a controller listener: only the leader knows.
 pub async fn handle(

@@ -4,6 +4,7 @@
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
 
 mod snapshot;
+mod voters;
 
 use std::cmp::Ordering;
 use std::time::Duration;

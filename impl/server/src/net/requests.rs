@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use kraftig_wire::messages::add_raft_voter_request::AddRaftVoterRequest;
 use kraftig_wire::messages::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
 use kraftig_wire::messages::begin_quorum_epoch_request::BeginQuorumEpochRequest;
@@ -24,6 +25,7 @@ use kraftig_wire::messages::init_producer_id_request::InitProducerIdRequest;
 use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
+use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
 use kraftig_wire::messages::update_raft_voter_request::UpdateRaftVoterRequest;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{
@@ -236,6 +238,14 @@ pub(super) async fn answer(
         FetchSnapshotRequest::KEY => answer!(FetchSnapshotRequest, |request| {
             let endpoint = |id| controller(broker, context, id);
             broker.peers.fetch_snapshot(version, &request, endpoint).await
+        }),
+        AddRaftVoterRequest::KEY => answer!(AddRaftVoterRequest, |request| {
+            let names = &broker.config.listeners.controller_names;
+            let listener = names.first().map_or("", String::as_str);
+            broker.peers.add_raft_voter(&request, listener).await
+        }),
+        RemoveRaftVoterRequest::KEY => answer!(RemoveRaftVoterRequest, |request| {
+            broker.peers.remove_raft_voter(&request).await
         }),
         UpdateRaftVoterRequest::KEY => answer!(UpdateRaftVoterRequest, |request| {
             let endpoint = |id| controller(broker, context, id);

@@ -2,10 +2,12 @@
 
 use kraftig_spec::types::TopicId;
 use kraftig_wire::batch::batches;
+use kraftig_wire::messages::add_raft_voter_request::{self as add, AddRaftVoterRequest};
 use kraftig_wire::messages::begin_quorum_epoch_request::{self as begin, BeginQuorumEpochRequest};
 use kraftig_wire::messages::describe_quorum_request::{self as describe, DescribeQuorumRequest};
 use kraftig_wire::messages::end_quorum_epoch_request::{self as end, EndQuorumEpochRequest};
 use kraftig_wire::messages::fetch_request::{self as fetch, FetchRequest};
+use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
 use kraftig_wire::messages::update_raft_voter_request::{self as update, UpdateRaftVoterRequest};
 use kraftig_wire::messages::vote_request::{self as vote, VoteRequest};
 use kraftig_wire::{ErrorCode, Str, Uuid, encode_request_frame};
@@ -269,6 +271,77 @@ async fn a_voter_may_say_what_it_listens_on() {
     let foreign = UpdateRaftVoterRequest { cluster_id: another, ..request(1, 1) };
     let error = peer.ask(0, &foreign).await.error_code;
     assert_eq!(error, ErrorCode::INCONSISTENT_CLUSTER_ID.0);
+    node.stop().await;
+}
+
+/// In the words of stock Kafka, whose voters were static too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn static_voters_stay_as_they_are() {
+    let (_dir, node) = fresh(&[]).await;
+    let mut peer = connect(&node, CONTROLLER).await;
+    let cluster = |id: &'static str| Some(Str::from_static(id));
+    let foreign = format!("The given id \"another\" doesn't match the cluster id \"{CLUSTER_ID}\"");
+    let listener =
+        |name| vec![add::Listener { name: Str::from_static(name), ..Default::default() }];
+    let request = AddRaftVoterRequest {
+        cluster_id: cluster(CLUSTER_ID),
+        voter_id: 2,
+        voter_directory_id: Uuid([7; 16]),
+        listeners: listener(CONTROLLER),
+        ..AddRaftVoterRequest::default()
+    };
+    for (add, error, message) in [
+        (
+            request.clone(),
+            ErrorCode::UNSUPPORTED_VERSION,
+            "Cluster doesn't support adding voter because the kraft.version feature is 0",
+        ),
+        (
+            AddRaftVoterRequest { cluster_id: cluster("another"), ..request.clone() },
+            ErrorCode::INCONSISTENT_CLUSTER_ID,
+            &*foreign,
+        ),
+        (
+            AddRaftVoterRequest { voter_directory_id: Uuid::ZERO, ..request.clone() },
+            ErrorCode::INVALID_REQUEST,
+            "Add voter request didn't include a valid voter",
+        ),
+        (
+            AddRaftVoterRequest { listeners: listener("OTHER"), ..request },
+            ErrorCode::INVALID_REQUEST,
+            "Add voter request didn't include the endpoint (OTHER) for the default listener ListenerName(CONTROLLER)",
+        ),
+    ] {
+        let response = peer.ask(1, &add).await;
+        assert_eq!(response.error_code, error.0, "{add:?}");
+        assert_eq!(response.error_message.as_deref(), Some(message));
+    }
+    let request = RemoveRaftVoterRequest {
+        cluster_id: cluster(CLUSTER_ID),
+        voter_id: 1,
+        voter_directory_id: Uuid([7; 16]),
+    };
+    for (remove, error, message) in [
+        (
+            request.clone(),
+            ErrorCode::UNSUPPORTED_VERSION,
+            "Cluster doesn't support removing voter because the kraft.version feature is 0",
+        ),
+        (
+            RemoveRaftVoterRequest { cluster_id: cluster("another"), ..request.clone() },
+            ErrorCode::INCONSISTENT_CLUSTER_ID,
+            &*foreign,
+        ),
+        (
+            RemoveRaftVoterRequest { voter_id: -1, ..request },
+            ErrorCode::INVALID_REQUEST,
+            "Remove voter request didn't include a valid voter",
+        ),
+    ] {
+        let response = peer.ask(0, &remove).await;
+        assert_eq!(response.error_code, error.0, "{remove:?}");
+        assert_eq!(response.error_message.as_deref(), Some(message));
+    }
     node.stop().await;
 }
 
