@@ -158,7 +158,7 @@ def another_cluster():
     # Its log is another's too.
     status, said = stranger.refused()
     eq(status, 1, "status")
-    has(said, "AAAAAAAAAAAAAAAAAAAAAQ", "meta.properties", "127.0.0.1:", "controller.quorum.voters")
+    has(said, f"their cluster.id is {cluster}, and this node's is AAAAAAAAAAAAAAAAAAAAAQ", "meta.properties", "127.0.0.1:", "controller.quorum.voters")
     leader(nodes[:2])
     for node in nodes[:2]:
         node.stop()

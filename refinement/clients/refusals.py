@@ -10,7 +10,7 @@ import re
 import shutil
 import socket
 
-from node import Checks, Node, arguments, eq, has, one_line, run
+from node import Checks, Node, arguments, eq, free_ports, has, one_line, run
 
 a = arguments(__doc__)
 check = Checks()
@@ -74,6 +74,21 @@ def one_id_twice():
     refuses(node, r"directory.id", re.escape(node.meta_properties()["directory.id"]), re.escape(str(node.dirs[0])), re.escape(str(node.dirs[1])))
 
 
+def reserved_id():
+    node = fresh()
+    edit(node.dirs[0] / "meta.properties", r"^directory\.id=.*", "directory.id=AAAAAAAAAAAAAAAAAAAAAA")
+    refuses(node, r"directory id", "AAAAAAAAAAAAAAAAAAAAAA", re.escape(str(node.dirs[0])))
+
+
+def other_metadata_dir():
+    """What the node has promised to others is in the directory that held the metadata before."""
+    node = fresh(dirs=("one", "two"))
+    node.start()
+    node.stop()
+    node.configure(metadata_log_dir=node.dirs[1])
+    refuses(node, re.escape(str(node.dirs[0] / "__cluster_metadata-0")), re.escape(str(node.dirs[1])))
+
+
 def garbled():
     node = fresh()
     edit(node.dirs[0] / "meta.properties", r"^version=.*", "version=7")
@@ -112,6 +127,78 @@ def missing_key():
     del node.properties["process.roles"]
     node.configure()
     refuses(node, r"process\.roles")
+
+
+# ---------- who a node is among others
+def member(name, node_id, voters, port=None, role="controller", cluster=None, **properties):
+    """A node of the quorum of `voters` (their addresses by id). It listens at `port`, or where the voters have it."""
+    port = port or voters[node_id]
+    node = Node(a.server, a.dir / f"{name}-{next(count)}", node_id, ports=(port, port))
+    listener = f"{'CONTROLLER' if role == 'controller' else 'PLAINTEXT'}://127.0.0.1:{port}"
+    quorum = ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items())
+    node.configure(process_roles=role, listeners=listener, advertised_listeners=listener, controller_quorum_voters=quorum, **properties)
+    node.format(cluster)
+    return node
+
+
+def three(name):
+    voters = dict(zip((1, 2, 3), free_ports(3)))
+    first = member(name, 1, voters)
+    cluster = first.meta_properties()["cluster.id"]
+    nodes = [first] + [member(name, i, voters, cluster=cluster) for i in (2, 3)]
+    for node in nodes:
+        node.spawn()
+    return nodes, voters, cluster
+
+
+def broker_of(name, voters, cluster, node_id=7, **properties):
+    return member(name, node_id, voters, port=free_ports(1)[0], role="broker", cluster=cluster, **properties)
+
+
+def goes_on(nodes, name, voters, cluster):
+    """A broker can join them."""
+    broker = broker_of(name, voters, cluster, node_id=9)
+    broker.start()
+    broker.stop()
+    for node in nodes:
+        assert node.alive(), one_line(node.said())
+        node.stop()
+
+
+def broker_of_other_cluster():
+    nodes, voters, cluster = three("foreign")
+    stranger = broker_of("foreign", voters, "4L6g3nShT-eMCtK--X86sw")
+    refuses(stranger, cluster, "4L6g3nShT-eMCtK--X86sw", r"meta\.properties", r"controller\.quorum\.voters", untouched=False)
+    goes_on(nodes, "foreign", voters, cluster)
+
+
+def two_of_one_id():
+    """A controller that has the configuration of another one, but a machine and directories of its own."""
+    nodes, voters, cluster = three("twice")
+    second = member("twice", 2, voters, port=free_ports(1)[0], cluster=cluster)
+    ids = [node.meta_properties()["directory.id"] for node in (second, nodes[1])]
+    refuses(second, r"node\.id=2\b", *ids, f"127.0.0.1:{voters[2]}", r"controller\.quorum\.voters", untouched=False)
+    goes_on(nodes, "twice", voters, cluster)
+
+
+def two_brokers_of_one_id():
+    """The first one might have crashed, so the second one waits as long as it is told to, and no longer."""
+    nodes, voters, cluster = three("brokers")
+    first = broker_of("brokers", voters, cluster)
+    first.start()
+    second = broker_of("brokers", voters, cluster, initial_broker_registration_timeout_ms=3000)
+    refuses(second, r"unable to register", r"a broker with node\.id=7\b", untouched=False)
+    assert first.alive() and first.names_a_broker(), one_line(first.said())
+    first.stop()
+    goes_on(nodes, "brokers", voters, cluster)
+
+
+def swapped_voters():
+    nodes, voters, cluster = three("swapped")
+    nodes[0].kill()
+    nodes[0].configure(controller_quorum_voters=f"1@127.0.0.1:{voters[1]},2@127.0.0.1:{voters[3]},3@127.0.0.1:{voters[2]}")
+    refuses(nodes[0], r"controller\.quorum\.voters", "node [23] at 127.0.0.1:", "but node [23] with", r"node\.id", untouched=False)
+    goes_on(nodes[1:], "swapped", voters, cluster)
 
 
 def unknown_key():
@@ -193,11 +280,12 @@ def usage():
         assert r.returncode != 0, f"{command} without arguments ends with 0"
 
 
-for f in (unformatted, one_unformatted, other_cluster, other_node, one_id_twice, garbled, port_taken, missing_key, unknown_key, no_such_file,
+for f in (unformatted, one_unformatted, other_cluster, other_node, one_id_twice, reserved_id, other_metadata_dir, garbled, port_taken, missing_key, unknown_key, no_such_file,
           format_twice, format_other_cluster, info, random_uuid, sigterm, sigkill, usage):
     check(f.__name__, f)
-if a.server != "stock":
-    check("in_use", in_use)
+if a.server != "stock":  # which asks again for ever
+    for f in (in_use, broker_of_other_cluster, two_of_one_id, two_brokers_of_one_id, swapped_voters):
+        check(f.__name__, f)
 for key, value, *wanted in (("node.id", "-1", r"-1\b"), ("process.roles", "pear", "pear"), ("log.segment.bytes", "7", r"\b7\b"),
                             ("listeners", "PLAINTEXT://localhost:1,PLAINTEXT://localhost:2", "name"),
                             ("controller.quorum.voters", "9@localhost:1", r"\b9\b"), ("advertised.listeners", "PLAINTEXT://0.0.0.0:9092", r"0\.0\.0\.0")):

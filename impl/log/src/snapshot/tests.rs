@@ -128,7 +128,7 @@ fn what_is_not_whole_is_refused() {
         let id = SnapshotId { end: Offset(9), ..ID };
         let mut receiver = SnapshotReceiver::create(directory, id).unwrap();
         receiver.append(0, bytes).unwrap();
-        let result = receiver.seal().map(drop);
+        let result = receiver.seal().and_then(|whole| Ok(whole.publish()?));
         assert_eq!(list(directory).unwrap().contains(&id), result.is_ok());
         if result.is_ok() {
             std::fs::remove_file(path(directory, id)).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kraftig_spec::types::Offset;
+use kraftig_spec::types::{NodeId, Offset};
 use kraftig_wire::ErrorCode;
 use kraftig_wire::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
 use kraftig_wire::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
@@ -24,6 +24,12 @@ const MOST_SHUTDOWN: Duration = Duration::from_mins(5);
 enum Failure {
     #[error("the controller answers {0}")]
     Refused(ErrorCode),
+    #[error(
+        "the controller answers DUPLICATE_BROKER_REGISTRATION, for a broker with node.id={0} is in the cluster: if this is \
+         not its own last process, of which the session has yet to end, give this node a node.id of its own, in its \
+         configuration and its formatted directories, or stop the other one"
+    )]
+    SameId(NodeId),
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
 }
@@ -56,11 +62,15 @@ pub(crate) async fn join(
             Ok(response) if response.error_code == ErrorCode::NONE.0 => {
                 break response.broker_epoch;
             }
-            Ok(response) => Failure::Refused(ErrorCode(response.error_code)),
+            Ok(response) => match ErrorCode(response.error_code) {
+                ErrorCode::DUPLICATE_BROKER_REGISTRATION => Failure::SameId(broker.id()),
+                error => Failure::Refused(error),
+            },
+            // The time was up.
+            Err(_) if waits => Failure::SameId(broker.id()),
             Err(error) => Failure::from(error),
         };
-        let may_pass =
-            matches!(refused, Failure::Refused(ErrorCode::DUPLICATE_BROKER_REGISTRATION));
+        let may_pass = matches!(refused, Failure::SameId(_));
         if !may_pass || Instant::now() >= until {
             return Err(RegistrationError { timeout_ms, last: refused });
         }

@@ -6,19 +6,19 @@
 //! driver paces.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, Weak, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kraftig_spec::quorum::{Request, Response};
-use kraftig_spec::types::NodeId;
+use kraftig_spec::quorum::{Error, Request, Response};
+use kraftig_spec::types::{NodeId, ReplicaKey};
 use kraftig_wire::ErrorCode;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::messages::{self, AnswerError, Sender};
 use super::recovery::LARGEST_BATCH;
-use super::{Command, QuorumError};
+use super::{Command, QuorumError, identity};
 use crate::net::client::{ClientError, ClientOptions, Connection};
 
 /// What an answer holds beside its records.
@@ -53,6 +53,8 @@ struct Shared {
     voters: usize,
     /// The voters that said last that they belong to another cluster.
     foreign: Mutex<BTreeSet<NodeId>>,
+    /// The voters at whose addresses somebody else is.
+    misplaced: Mutex<BTreeSet<NodeId>>,
 }
 
 struct Link {
@@ -76,9 +78,9 @@ enum LinkError {
 }
 
 impl Links {
-    /// Links from the node `local` to these peers, on this thread's runtime. Answers go to `commands`.
+    /// Links from `local` to the peers that are others, on this thread's runtime. Answers go to `commands`.
     pub(super) fn start(
-        local: NodeId,
+        local: ReplicaKey,
         peers: Vec<Peer>,
         voters: usize,
         sender: Sender,
@@ -86,12 +88,18 @@ impl Links {
         commands: Weak<mpsc::SyncSender<Command>>,
     ) -> Self {
         let options = ClientOptions {
-            client_id: format!("raft-client-{local}"),
+            client_id: format!("raft-client-{}", local.id),
             connect_timeout: timeout,
             max_response_bytes: LARGEST_BATCH + BESIDE_RECORDS,
         };
-        let foreign = Mutex::default();
-        let shared = Arc::new(Shared { sender, options, commands, voters, foreign });
+        let (own, peers): (Vec<_>, Vec<_>) =
+            peers.into_iter().partition(|peer| peer.id == local.id);
+        for own in own {
+            let (options, commands) = (options.clone(), commands.clone());
+            Handle::current().spawn(identity::watch(own, local, options, commands));
+        }
+        let (foreign, misplaced) = Default::default();
+        let shared = Arc::new(Shared { sender, options, commands, voters, foreign, misplaced });
         let start = |peer: Peer| {
             let (to, asked) = watch::channel(None);
             let id = peer.id;
@@ -135,7 +143,15 @@ impl Link {
             match answer {
                 Ok((response, chunk)) => {
                     self.proven = true;
-                    self.well();
+                    match (&request, response.error) {
+                        (_, Error::InvalidVoterKey) => self.misplaced().await,
+                        (Request::Fetch(_) | Request::FetchSnapshot(_), _) => self.well(),
+                        // These say whom they are for.
+                        _ => {
+                            lock(&self.shared.misplaced).remove(&self.peer.id);
+                            self.well();
+                        }
+                    }
                     let from = self.peer.id;
                     self.tell(Command::Answered { from, correlation, response, chunk });
                 }
@@ -174,17 +190,17 @@ impl Link {
             }
             Err(error) => {
                 self.tell(Command::Unreachable { node: *id });
-                self.complain(&error.into());
+                self.complain(&LinkError::from(error).to_string());
                 false
             }
         }
     }
 
     async fn failed(&mut self, error: LinkError) {
-        self.complain(&error);
+        self.complain(&error.to_string());
         match error {
             LinkError::Answer(AnswerError::Code(ErrorCode::INCONSISTENT_CLUSTER_ID)) => {
-                self.foreign();
+                self.foreign().await;
             }
             LinkError::Answer(_)
             | LinkError::Client(ClientError::Encode(_) | ClientError::NotServed(_)) => {}
@@ -201,35 +217,69 @@ impl Link {
 
     /// The peer says that it belongs to another cluster. One that does is that one's fault; but a node that finds no
     /// majority that could be of its own cluster is wrong itself, or will never do anything: it stops.
-    fn foreign(&self) {
-        let mut foreign = self.shared.foreign.lock().expect("nobody panics while holding it");
-        foreign.insert(self.peer.id);
-        if (self.shared.voters - foreign.len()) * 2 > self.shared.voters {
+    async fn foreign(&self) {
+        if self.leaves_a_majority(&self.shared.foreign) {
             return;
         }
+        let theirs = match &self.connection {
+            Some(connection) => identity::cluster(connection, self.limit()).await,
+            None => None,
+        };
         let Peer { id, host, port } = &self.peer;
         self.tell(Command::Fail(QuorumError::ForeignCluster {
             cluster_id: self.shared.sender.cluster_id.to_string(),
+            other: theirs.map_or_else(|| "another one".to_owned(), |id| id.to_string()),
             node: *id,
             address: format!("{host}:{port}"),
         }));
+    }
+
+    /// Whoever is there says that it is not the voter that was asked. As with another cluster, a node that has too many
+    /// addresses wrong stops.
+    async fn misplaced(&mut self) {
+        let found = match &self.connection {
+            Some(connection) => identity::node(connection, self.limit()).await,
+            None => None,
+        };
+        let found = found.map_or_else(
+            || "another node".to_owned(),
+            |found| format!("node {} with directory.id {}", found.id, found.directory),
+        );
+        let Peer { id, host, port } = &self.peer;
+        let (node, address) = (*id, format!("{host}:{port}"));
+        self.complain(&format!(
+            "{found} answers there: correct controller.quorum.voters, or node.id of that node"
+        ));
+        if !self.leaves_a_majority(&self.shared.misplaced) {
+            self.tell(Command::Fail(QuorumError::OtherVoter { node, address, found }));
+        }
+    }
+
+    /// Counts the peer among these voters. Whether the others are still a majority.
+    fn leaves_a_majority(&self, voters: &Mutex<BTreeSet<NodeId>>) -> bool {
+        let mut voters = lock(voters);
+        voters.insert(self.peer.id);
+        (self.shared.voters - voters.len()) * 2 > self.shared.voters
+    }
+
+    /// How long a question may take.
+    fn limit(&self) -> Duration {
+        self.shared.options.connect_timeout
     }
 
     fn well(&mut self) {
         if self.trouble.take().is_some() {
             let Peer { id, host, port } = &self.peer;
             tracing::info!("quorum: node {id} at {host}:{port} answers again");
-            let mut foreign = self.shared.foreign.lock().expect("nobody panics while holding it");
-            foreign.remove(id);
+            lock(&self.shared.foreign).remove(id);
         }
     }
 
-    fn complain(&mut self, error: &LinkError) {
-        let text = error.to_string();
-        if self.trouble.as_ref() != Some(&text) {
+    fn complain(&mut self, text: &str) {
+        if self.trouble.as_deref() != Some(text) {
             let Peer { id, host, port } = &self.peer;
             tracing::warn!("quorum: node {id} at {host}:{port}: {text}");
-            self.trouble = Some(text);
+            self.trouble = Some(text.to_owned());
         }
     }
 
@@ -239,6 +289,10 @@ impl Link {
             let _ = commands.send(command);
         }
     }
+}
+
+fn lock(voters: &Mutex<BTreeSet<NodeId>>) -> MutexGuard<'_, BTreeSet<NodeId>> {
+    voters.lock().expect("nobody panics while holding it")
 }
 
 /// Returns when the connection has ended; never if there is none.

@@ -5,6 +5,7 @@
 //! program's own time and network.
 
 mod driver;
+mod identity;
 mod links;
 pub(crate) mod messages;
 mod peers;
@@ -24,7 +25,7 @@ use kraftig_log::LogError;
 use kraftig_log::snapshot::{SealedSnapshot, SnapshotError, SnapshotFile};
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::quorum::{Config, ConfigError, FetchSnapshot, Request, Response, Role};
-use kraftig_spec::types::{Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub use driver::{Driver, DriverOptions, World};
@@ -67,15 +68,43 @@ pub enum QuorumError {
     Config(#[from] ConfigError),
     /// The other voters are of another cluster, as they say.
     #[error(
-        "node {node} at {address} and as many voters as keep this node from ever being of use say that their cluster.id is not {cluster_id}, which is this node's (in meta.properties of its log directories): format this node with the id of that cluster, or name in controller.quorum.voters the controllers of its own"
+        "node {node} at {address} and as many voters as keep this node from ever being of use are of another cluster: their cluster.id is {other}, and this node's is {cluster_id} (in meta.properties of its log directories): format this node with the id of that cluster, or name in controller.quorum.voters the controllers of its own"
     )]
     ForeignCluster {
         /// This node's.
         cluster_id: String,
+        /// Theirs, or that they do not say it.
+        other: String,
         /// A voter that says so.
         node: NodeId,
         /// Where it is.
         address: String,
+    },
+    /// Whoever is at the addresses of other voters is somebody else.
+    #[error(
+        "controller.quorum.voters has node {node} at {address}, but {found} answers there, and so it is with as many voters as keep this node from ever being of use: correct the addresses in controller.quorum.voters of this node, or node.id of the others"
+    )]
+    OtherVoter {
+        /// The voter.
+        node: NodeId,
+        /// Where it should be.
+        address: String,
+        /// Who is there.
+        found: String,
+    },
+    /// Another node has this one's id.
+    #[error(
+        "another node with node.id={id} runs at {address}, where controller.quorum.voters has this node: the directory.id of its metadata directory is {other}, and this node's is {directory}: give this node a node.id of its own, in its configuration and its formatted directories, or stop the other one for good"
+    )]
+    SameNodeId {
+        /// The id.
+        id: NodeId,
+        /// This node's.
+        directory: DirectoryId,
+        /// Where the other one is.
+        address: String,
+        /// The other one's.
+        other: DirectoryId,
     },
     /// The log could not be read or written.
     #[error(transparent)]

@@ -39,10 +39,10 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
         trace,
         ..
     } = options;
-    let (local, voters) = (config.local.id, config.voters.len());
+    let (local, voters) = (config.local, config.voters.len());
     let sender = Sender { cluster_id: options.cluster_id.into(), endpoints: options.endpoints };
-    let peers = options.peers.into_iter().filter(|peer| peer.id != local).collect();
     let trace = trace.as_deref().map(Tracer::open).transpose()?;
+    let peers = options.peers;
     let options = DriverOptions {
         config,
         directory,

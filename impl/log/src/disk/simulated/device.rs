@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::real::{self, Opening};
 use super::directory::Directory;
 use super::file::Content;
-use super::{Fault, Node, Shared, State, disk_of, lock, power_is_off};
+use super::{Fault, Node, SECTOR, Shared, State, disk_of, lock, power_is_off};
 
 /// An open file.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Handle {
             None => self.file.write_all_at(bytes, position),
             Some(simulated) => {
                 let end = position + bytes.len() as u64;
-                let grows = end > self.file.metadata()?.len();
+                let grows = end > self.file.metadata()?.len().next_multiple_of(SECTOR as u64);
                 simulated.with(|state| match state.room {
                     0 if grows => Err(io::ErrorKind::StorageFull.into()),
                     _ => Ok(()),

@@ -224,7 +224,7 @@ impl Disk {
     }
 
     /// Lets the disk say from now on that it has room for so many bytes. Without any it takes no new
-    /// file and makes none longer; otherwise it takes all the same.
+    /// file and no new sector; otherwise it takes all the same.
     pub fn set_room(&self, bytes: u64) {
         lock(&self.shared.state).room = bytes;
     }

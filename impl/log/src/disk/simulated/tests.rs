@@ -272,6 +272,31 @@ fn faults_are_faults() {
 }
 
 #[test]
+fn what_is_replaced_in_turn_needs_no_room() {
+    let (disk, root) = mount("in-turn");
+    let path = root.join("file");
+    disk::keep_room_to_replace(&path).unwrap();
+    disk::replace_in_turn(&path, b"one").unwrap();
+    disk::replace_in_turn(&path, b"another").unwrap();
+    disk.set_room(0);
+    assert!(disk::replace(&root.join("other"), b"").unwrap_err().is_out_of_room());
+    let whole = |root: &Path| disk::read(&root.join("file")).unwrap();
+    for content in [&b"third"[..], b"fourth", b"1"] {
+        disk::replace_in_turn(&path, content).unwrap();
+        assert_eq!(outcomes(&disk, "in-turn", whole), [content.to_vec()].into());
+    }
+    // Wherever the power goes.
+    for changes in 0..5 {
+        disk::replace_in_turn(&path, b"old").unwrap();
+        disk.power_off_after(changes);
+        disk::replace_in_turn(&path, b"new").unwrap_err();
+        disk.power_on(changes);
+        let left = disk::read(&path).unwrap();
+        assert!(left == b"old" || left == b"new", "{left:?} after {changes} changes");
+    }
+}
+
+#[test]
 fn a_seed_has_one_outcome() {
     let build = |name: &str| {
         let (disk, root) = mount(name);
