@@ -4,7 +4,7 @@
     change_voters.py
 
 Starts a controller formatted with --standalone and two that are not voters. Each is added and removed, the leader too; what our tool
-prints is compared with what stock's tool prints. Needs Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last
+prints is compared with what stock's tool prints. A controller of ours with static voters refuses both tools. Needs Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last
 line counts them.
 """
 import re
@@ -110,6 +110,27 @@ def removed(i, *want):
     voters(*want)
 
 
+def static_voters():
+    """A node of ours whose voters are static refuses both tools as a stock node does."""
+    port = free_ports(1)[0]
+    node = Node("kraftig", a.dir / "static", 9, ports=(port, port), process_roles="controller", listeners=f"CONTROLLER://127.0.0.1:{port}", advertised_listeners=f"CONTROLLER://127.0.0.1:{port}")
+    node.format()
+    node.spawn()
+    at = "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{port}"
+    end = time.monotonic() + LIMIT_S
+    while (said := run(KRAFTIG, *at, "describe", "--status", ok=False)).returncode:
+        if time.monotonic() > end:
+            raise AssertionError(f"it does not lead: {said.stderr}")
+        time.sleep(0.1)
+    for args, doing in (("--command-config", node.file, "add-controller"), "adding"), (("remove-controller", "-i", 9, "-d", node.meta_properties()["directory.id"]), "removing"):
+        text = f"Cluster doesn't support {doing} voter because the kraft.version feature is 0"
+        mine, theirs = run(KRAFTIG, *at, *args, ok=False), kafka(*at, *args, ok=False)
+        eq((mine.returncode, mine.stderr), (1, text + "\n"), "our tool")
+        eq(theirs.returncode, 1, "the status of stock's tool")
+        has(theirs.stderr + theirs.stdout, f"UnsupportedVersionException: {text}")
+    node.stop()
+
+
 nodes = {i: controller(i, port) for i, port in ports.items()}
 check("start with one voter", start)
 check("dry runs print what stock's tool prints", dry_runs)
@@ -119,6 +140,7 @@ check("add the third", added, 3, 1, 1, 2, 3)
 check("remove a follower", removed, 2, 1, 3)
 check("remove the leader", removed, 1, 3)
 check("add one while the next leader is elected", added, 1, 2, 1, 3)
+check("static voters of ours", static_voters)
 for one in nodes.values():
     check(f"stop node {one.node_id}", one.stop)
 check.finish()
