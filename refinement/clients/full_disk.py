@@ -282,7 +282,7 @@ def alone():
 
 
 def read(node, count):
-    consumer = Consumer({"bootstrap.servers": node.bootstrap, "group.id": "g", "log_level": 0})
+    consumer = Consumer({"bootstrap.servers": node.bootstrap, "group.id": "g", "enable.auto.commit": False, "log_level": 0})
     consumer.assign([TopicPartition("t", 0, 0)])
     messages = consumer.consume(count, LIMIT_S)
     consumer.close()
