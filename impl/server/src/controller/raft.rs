@@ -1,5 +1,5 @@
 //! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, `EndQuorumEpoch`, `UpdateRaftVoter`,
-//! and Fetch of the metadata log (KIP-595, KIP-853, KIP-996); FetchSnapshot in `snapshot` (KIP-630).
+//! and Fetch of the metadata log (KIP-595, KIP-853, KIP-996); `FetchSnapshot` in `snapshot` (KIP-630).
 //!
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
 
