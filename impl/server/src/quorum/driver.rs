@@ -2,6 +2,7 @@
 
 mod disk_space;
 mod snapshots;
+mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -10,17 +11,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_spec::quorum::{
-    self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, LogSummary, NewBatch,
-    ReadFrom, Request, Response, Role, State, Timer,
+    self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, NewBatch, ReadFrom,
+    Request, Response, Role, State, Timer,
 };
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use kraftig_spec::types::{Epoch, NodeId, Offset};
 
 use super::peers::Peers;
-use super::replicas::{QuorumDescription, ReplicaDescription, Replicas};
+use super::replicas::Replicas;
 use super::snapshots::{Retention, Snapshots};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
-use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus, role_name};
+use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
 use disk_space::DiskSpace;
 
 /// How long a fetch may wait for something to fetch. Whoever would wait longer asks again.
@@ -29,8 +30,6 @@ const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
 const MOST_PARKED: usize = 1024;
 /// How often the log and its snapshots are looked at for what may go, as in Kafka.
 const CLEAN_INTERVAL: Duration = Duration::from_mins(1);
-/// About how much of the log is told to the controller at once.
-const COMMITTED_BYTES: usize = 1 << 20;
 
 /// What a [`Driver`] needs beside its disk: clocks, chance, and those whom it talks to.
 pub trait World {
@@ -265,32 +264,6 @@ impl<W: World> Driver<W> {
             && !quorum::requests(&self.state).is_empty()
     }
 
-    /// The quorum as this node sees it if it leads.
-    pub fn describe(&mut self) -> Option<QuorumDescription> {
-        if !self.state.is_leader() {
-            return None;
-        }
-        let now_ms = self.world.unix_ms();
-        let config = self.state.config();
-        let leader = config.local.id;
-        let voters = config.voters.iter().copied();
-        let (mut voters, observers) = self.replicas.describe(leader, voters, now_ms);
-        voters.push(ReplicaDescription {
-            replica: ReplicaKey { id: leader, directory: DirectoryId::ABSENT },
-            end: Some(self.state.log().end),
-            last_fetch_ms: Some(now_ms),
-            last_caught_up_ms: Some(now_ms),
-        });
-        voters.sort_by_key(|voter| voter.replica.id);
-        Some(QuorumDescription {
-            leader,
-            epoch: self.state.election().epoch,
-            high_watermark: self.state.high_watermark(),
-            voters,
-            observers,
-        })
-    }
-
     /// Flushes what was appended, once for all of it, and then asks the other voters what there is to ask.
     pub fn settle(&mut self) -> Result<(), QuorumError> {
         while std::mem::take(&mut self.flush) {
@@ -523,36 +496,5 @@ impl<W: World> Driver<W> {
         self.snapshots.only(download);
         self.show_status();
         Ok(outcome)
-    }
-
-    fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
-        let LogSummary { start, latest, .. } = *self.state.log();
-        if self.delivered < start.end {
-            self.tell_snapshot(latest)?;
-        }
-        while self.delivered < to {
-            let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
-            let Some(last) = batches.last() else { break };
-            self.delivered = last.last_offset.plus(1);
-            self.world.tell(QuorumEvent::Committed(batches));
-        }
-        Ok(())
-    }
-
-    fn show_status(&mut self) {
-        let state = &self.state;
-        self.world.status(QuorumStatus {
-            epoch: state.election().epoch,
-            leader: state.election().leader,
-            high_watermark: state.high_watermark(),
-            start: state.log().start.end,
-            end: state.log().end,
-            refused: self.refused,
-            role: role_name(state.role()),
-            local: Some(state.config().local),
-            voted: state.election().voted,
-            flushed: state.log().flushed,
-            disk_full: state.is_disk_full(),
-        });
     }
 }

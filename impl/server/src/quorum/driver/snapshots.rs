@@ -8,9 +8,8 @@ use kraftig_spec::quorum::{
     self, Answer, Batch, Chunk, Error, Event, FetchSnapshot, ReadFrom, Request, Response, Role,
     SnapshotAnswer,
 };
-use kraftig_spec::types::SnapshotId;
 
-use super::{Driver, QuorumError, QuorumEvent, Retention, World};
+use super::{Driver, QuorumError, Retention, World};
 
 impl<W: World> Driver<W> {
     /// Takes the request of another node for a part of a snapshot, and answers with at most `max_bytes` of it.
@@ -106,13 +105,5 @@ impl<W: World> Driver<W> {
         answer.chunk = None;
         response.error = Error::SnapshotNotFound;
         Ok(true)
-    }
-
-    /// Tells the controller of a snapshot that is on the disk.
-    pub(super) fn tell_snapshot(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
-        let file = self.snapshots.open(id)?;
-        self.delivered = id.end;
-        self.world.tell(QuorumEvent::Snapshot { id, file });
-        Ok(())
     }
 }

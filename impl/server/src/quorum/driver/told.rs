@@ -1,0 +1,80 @@
+//! What the driver tells: its controller, and those who look at it.
+
+use kraftig_spec::quorum::LogSummary;
+use kraftig_spec::types::{DirectoryId, Offset, ReplicaKey, SnapshotId};
+
+use super::super::replicas::{QuorumDescription, ReplicaDescription};
+use super::super::role_name;
+use super::{Driver, QuorumError, QuorumEvent, QuorumStatus, World};
+
+/// About how much of the log is told to the controller at once.
+const COMMITTED_BYTES: usize = 1 << 20;
+
+impl<W: World> Driver<W> {
+    /// The quorum as this node sees it if it leads.
+    pub fn describe(&mut self) -> Option<QuorumDescription> {
+        if !self.state.is_leader() {
+            return None;
+        }
+        let now_ms = self.world.unix_ms();
+        let config = self.state.config();
+        let leader = config.local.id;
+        let voters = config.voters.iter().copied();
+        let (mut voters, observers) = self.replicas.describe(leader, voters, now_ms);
+        voters.push(ReplicaDescription {
+            replica: ReplicaKey { id: leader, directory: DirectoryId::ABSENT },
+            end: Some(self.state.log().end),
+            last_fetch_ms: Some(now_ms),
+            last_caught_up_ms: Some(now_ms),
+        });
+        voters.sort_by_key(|voter| voter.replica.id);
+        Some(QuorumDescription {
+            leader,
+            epoch: self.state.election().epoch,
+            high_watermark: self.state.high_watermark(),
+            voters,
+            observers,
+        })
+    }
+
+    /// Tells the controller of a snapshot that is on the disk.
+    pub(super) fn tell_snapshot(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
+        let file = self.snapshots.open(id)?;
+        self.delivered = id.end;
+        self.world.tell(QuorumEvent::Snapshot { id, file });
+        Ok(())
+    }
+
+    /// Tells the controller of what is committed and was not told yet.
+    pub(super) fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
+        let LogSummary { start, latest, .. } = *self.state.log();
+        if self.delivered < start.end {
+            self.tell_snapshot(latest)?;
+        }
+        while self.delivered < to {
+            let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;
+            let Some(last) = batches.last() else { break };
+            self.delivered = last.last_offset.plus(1);
+            self.world.tell(QuorumEvent::Committed(batches));
+        }
+        Ok(())
+    }
+
+    /// Shows what the quorum is doing now.
+    pub(super) fn show_status(&mut self) {
+        let state = &self.state;
+        self.world.status(QuorumStatus {
+            epoch: state.election().epoch,
+            leader: state.election().leader,
+            high_watermark: state.high_watermark(),
+            start: state.log().start.end,
+            end: state.log().end,
+            refused: self.refused,
+            role: role_name(state.role()),
+            local: Some(state.config().local),
+            voted: state.election().voted,
+            flushed: state.log().flushed,
+            disk_full: state.is_disk_full(),
+        });
+    }
+}
