@@ -15,6 +15,7 @@ Environment: KRAFTIG_CHECK (default target/release/kraftig-check), and KRAFTIG a
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -241,7 +242,11 @@ class Quorum:
 
     def caught_up(self):
         now = until("a high watermark", lambda: (d := self.described()) and d[2] > 0 and d)[2]
-        until("all voters caught up", lambda: (d := self.described()) and len(d[3]) == 3 and min(d[3].values()) >= now)
+        try:
+            until("all voters caught up", lambda: (d := self.described()) and len(d[3]) == 3 and min(d[3].values()) >= now)
+        except AssertionError as e:
+            said = "; ".join(f"{node.node_id}: {asked(node)} {one_line(node.said(), 300)}" for node in self.voters.values())
+            raise AssertionError(f"{e} (high watermark {now}): {said}") from None
 
     def start(self):
         cluster_id = self.broker.format()
@@ -314,7 +319,9 @@ class Quorum:
         shared = set.intersection(*({o for o in found if o < end} for found in logs.values()))
         assert len(shared) > 3, f"only {len(shared)} batches in common"
         for node in self.voters.values():
-            has(kafka("dump-log", "--cluster-metadata-decoder", "--files", snapshot_file(node, *snapshots(node)[-1])).stdout, "SnapshotFooter")
+            # A copy: once there are others it may go.
+            file = shutil.copy(snapshot_file(node, *snapshots(node)[-1]), node.base)
+            has(kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout, "SnapshotFooter")
         print(f"   {len(shared)} batches in common; first offsets {[min(found) for found in logs.values()]}", flush=True)
 
     def after_kill(self):
