@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""`kraftig quorum explain` on quorums of processes: what it says when controllers are up, down, paused, or of another cluster.
+"""`kraftig quorum explain` on quorums of processes: what it says when controllers are up, down, paused, of another cluster, or without room.
 
     explain.py
 
 Three controllers of ours, then three of stock Kafka, with static voters. What is said is compared word by word; where a quorum needs time
-to get where it must, the question is asked again until the sentence is there. Needs Java and Maven for stock. One line a check, "ok NAME"
-or "FAILED NAME why"; the last line counts them.
+to get where it must, the question is asked again until the sentence is there. Small disks are tmpfs: this must run as root. Needs Java
+and Maven for stock. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
 """
+import atexit
 import json
+import os
 import re
 import signal
+import subprocess
 import time
 
 from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, run
@@ -19,7 +22,7 @@ check = Checks()
 
 
 class Quorum:
-    def __init__(self, name, kind="kraftig", foreign=()):
+    def __init__(self, name, kind="kraftig", foreign=(), small=False):
         self.ports = dict(zip((1, 2, 3), free_ports(3)))
         voters = ",".join(f"{i}@127.0.0.1:{p}" for i, p in self.ports.items())
         self.nodes = {}
@@ -30,6 +33,10 @@ class Quorum:
         self.cluster = self.nodes[1].random_uuid()
         self.other = self.nodes[1].random_uuid()
         for i, node in self.nodes.items():
+            if small:
+                node.dirs[0].mkdir()
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "kraftig-explain", node.dirs[0]], check=True)
+                atexit.register(subprocess.run, ["umount", "-l", node.dirs[0]], check=False)
             node.format(self.other if i in foreign else self.cluster)
 
     def spawn(self, *ids):
@@ -39,6 +46,15 @@ class Quorum:
     def kill(self, *ids):
         for i in ids:
             self.nodes[i].kill()
+
+    def ballast(self, i):
+        return self.nodes[i].dirs[0] / "ballast"
+
+    def fill(self, i):
+        """Leaves a MiB."""
+        with open(self.ballast(i), "ab") as file:
+            found = os.statvfs(self.nodes[i].dirs[0])
+            os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - (1 << 20))
 
     def ask(self, *args, at=(1, 2, 3)):
         """(status, what it says)"""
@@ -180,6 +196,25 @@ def stock_all_up():
         eq((one["role"], one["epoch"], one["leaderId"], one["clusterId"]), ("Leader" if i == lead else None, epoch, lead, stock.cluster), f"node {i}")
 
 
+def full_disks():
+    """File systems of 64 MiB; a node wants 16 MiB to be left."""
+    full = Quorum("full", small=True)
+    full.spawn(1, 2, 3)
+    first, _ = full.leader()
+    full.fill(first)
+    found = full.until(rf"Node (\d) leads epoch \d+; the disk of {first} is full\.", others=[ALL, *ELECTION])
+    second = int(found[1])
+    eq(second != first, True, "that another leads")
+    full.fill(second)
+    both = sorted((first, second))
+    full.until(rf"No leader: only 1 of 3 voters can be reached and have room on their disks \(no room: {both[0]}, {both[1]}\), so there is no majority\."
+               rf"|No leader that can commit: only 1 of 3 voters are with node \d, who leads epoch \d+ and is about to resign \(the disk of {both[0]} is full, the disk of {both[1]} is full\)\.")
+    for i in both:
+        full.ballast(i).unlink()
+    full.leader()
+    full.kill(1, 2, 3)
+
+
 ours = Quorum("ours")
 check("all are up", all_up)
 check("stock's tool skips what ours tells beside", stock_skips_it)
@@ -190,6 +225,7 @@ for who in ("follower", "leader", "two"):
     check(f"paused: {who}", paused, who)
 ours.kill(*ours.nodes)
 check("one of another cluster", another_cluster)
+check("full disks", full_disks)
 stock = Quorum("stock", kind="stock")
 check("stock: all are up", stock_all_up)
 check("stock: one is down, then two", two_down, stock)

@@ -241,9 +241,10 @@ fn led(
     for (voter, it) in present {
         if it.disk_full {
             notes.push(format!("the disk of {} is full", voter.name()));
+            continue;
         }
         let role = it.role.as_deref().unwrap_or("something else");
-        if !it.disk_full && !follows(voter) {
+        if !follows(voter) {
             notes.push(format!("{} does not follow it: it is {role}", voter.name()));
         } else if let Some(Follower { lag: lag @ 1.., behind_ms, .. }) =
             voter.id.filter(|voter| Some(*voter) != id).and_then(|id| answer.followers.get(&id))

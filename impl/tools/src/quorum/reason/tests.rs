@@ -266,6 +266,14 @@ fn who_has_no_room_leads_nothing() {
         (2, 4),
         "Node 2 leads epoch 4; the disk of 1 is full.",
     );
+    // That it lags is no news then.
+    let followers = BTreeMap::from([(1, follower(250, 2500, 2500))]);
+    let tells = says(2, Answer { followers, ..answer("Leader", 4, Some(2)) });
+    leads(
+        &[follows(1, true), tells, follows(3, false)],
+        (2, 4),
+        "Node 2 leads epoch 4; the disk of 1 is full.",
+    );
     unled(
         &[follows(1, true), leader(), follows(3, true)],
         "No leader that can commit: only 1 of 3 voters are with node 2, who leads epoch 4 and is about to resign (the disk of 1 is full, the disk of 3 is full).",
