@@ -183,9 +183,11 @@ def one_node():
 
 
 class Quorum:
-    def __init__(self, name):
+    PORTS = 6
+
+    def __init__(self, name, ports):
         self.name = name
-        port, fresh, paused, *ports = free_ports(6)
+        port, fresh, paused, *ports = ports
         voters = dict(enumerate(ports, 1))
         common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items()), **SMALL}
         self.voters = {}
@@ -353,9 +355,12 @@ def asked(node):
 
 one_node()
 # They wait for Kafka's 60 s most of the time.
-quorums = [threading.Thread(target=Quorum(name).check) for name in a.quorums]
-for thread in quorums:
+# All at once: one that is not listened on yet would be given again.
+ports = free_ports(Quorum.PORTS * len(a.quorums))
+quorums = [Quorum(name, ports[i * Quorum.PORTS:(i + 1) * Quorum.PORTS]) for i, name in enumerate(a.quorums)]
+threads = [threading.Thread(target=quorum.check) for quorum in quorums]
+for thread in threads:
     thread.start()
-for thread in quorums:
+for thread in threads:
     thread.join()
 check.finish()
