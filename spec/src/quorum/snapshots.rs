@@ -14,9 +14,9 @@ pub fn snapshot_id(state: &State, end: Offset) -> Option<SnapshotId> {
     let committed = mutant!(SnapshotsUncommitted: Some(log.end), else *high_watermark);
     // A leader that was just elected knows of nothing that is committed, but for what snapshots hold.
     let fits = log.latest.end < end && Some(end) <= committed;
-    let id = SnapshotId { end, epoch: log.epoch_before(end) };
-    let id = mutant!(SnapshotEndInclusive: SnapshotId { end: Offset(end.0 - 1), ..id }, else id);
-    fits.then_some(id)
+    let epoch = log.epoch_before(end);
+    let named = mutant!(SnapshotEndInclusive: Offset(end.0 - 1), else end);
+    fits.then_some(SnapshotId { end: named, epoch })
 }
 
 /// What a snapshot is loaded in place of: nothing that the log still has is lost by it.
