@@ -74,7 +74,7 @@ fn read(file: &SnapshotFile) -> Result<Vec<Bytes>, SnapshotError> {
     for records in contents {
         let records = records?;
         let values = records.iter().flatten().filter_map(|record| record.value);
-        found.extend(values.map(|value| Bytes::copy_from_slice(value.as_ref())));
+        found.extend(values.map(Bytes::copy_from_slice));
     }
     Ok(found)
 }
