@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_refinement::directory;
 use kraftig_refinement::replay::{ReplayError, Replayed, replay};
-use kraftig_server::quorum::{QuorumEvent, QuorumOptions, start};
+use kraftig_server::quorum::{QuorumEvent, QuorumOptions, Retention, start};
 use kraftig_spec::quorum::{BeginQuorumEpoch, Config, Request, Timeouts};
 use kraftig_spec::types::{DirectoryId, NodeId, Offset, ReplicaKey};
 use serde_json::Value;
@@ -28,6 +28,7 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
         endpoints: Vec::new(),
         directory: directory.join(METADATA),
         log: LogConfig::metadata(1 << 30, i64::MAX),
+        retention: Retention::default(),
         request_timeout: Duration::from_secs(2),
         retry_backoff: Duration::from_millis(20),
         trace: Some(trace.to_owned()),
