@@ -44,10 +44,10 @@ fn restored() -> Restored {
     Restored {
         election: ElectionState { epoch: OLD, leader: None, voted: None },
         log: LogSummary {
-            start: Offset::ZERO,
             end: Offset(8000),
             flushed: Offset(8000),
             epochs: epochs.collect(),
+            ..LogSummary::default()
         },
     }
 }

@@ -27,12 +27,7 @@ fn leader() -> State {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId(Uuid([1; 16])) };
     let config =
         Config { local, voters: BTreeSet::from([local.id]), timeouts: Timeouts::default() };
-    let log = LogSummary {
-        start: Offset::ZERO,
-        end: Offset::ZERO,
-        flushed: Offset::ZERO,
-        epochs: Vec::new(),
-    };
+    let log = LogSummary::default();
     let restored = Restored { election: ElectionState::default(), log };
     let (mut state, _) = start::<Bytes>(config, restored).unwrap();
     step::<Bytes>(&mut state, Event::TimerFired { timer: Timer::Election });
