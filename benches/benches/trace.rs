@@ -14,7 +14,7 @@ use kraftig_spec::quorum::{
     Config, Effect, ElectionState, Event, LogSummary, NewBatch, Restored, State, Timeouts, Timer,
     start, step,
 };
-use kraftig_spec::types::{DirectoryId, NodeId, Offset, ReplicaKey, TopicId, Uuid};
+use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey, TopicId, Uuid};
 use kraftig_wire::batch::{BatchHeader, set_base_offset_and_epoch};
 
 mod records;
