@@ -20,6 +20,7 @@ use crate::check::grouped;
 use crate::counterexample;
 use crate::search::{Found, search};
 
+#[derive(Clone, Copy)]
 struct Row {
     nodes: u8,
     epochs: u8,

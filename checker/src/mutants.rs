@@ -14,6 +14,7 @@ use crate::check::grouped;
 use crate::search::{Found, search};
 
 /// A bug, or two together, and what must come of it.
+#[derive(Clone, Copy)]
 struct Row {
     mutants: &'static [Mutant],
     nodes: u8,
