@@ -519,7 +519,7 @@ impl<P> Step<'_, P> {
         self.state.disk_full = full;
         if full {
             self.resign();
-        } else if matches!(self.state.role, Role::Unattached) {
+        } else if self.state.config.is_voter() && matches!(self.state.role, Role::Unattached) {
             if self.state.config.others().next().is_none() {
                 self.become_prospective();
             } else {

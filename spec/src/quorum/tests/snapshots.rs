@@ -285,6 +285,13 @@ fn a_node_without_room_leads_nothing_asks_for_nothing_and_still_votes() {
     full(&mut follower, false);
     assert_eq!(requests(&follower).len(), 1);
 
+    // A broker beside the only voter must not take its place.
+    let observer = Config { local: key(9), ..config(1) };
+    let (mut observer, _) = start::<u8>(observer, Restored::default()).unwrap();
+    full(&mut observer, true);
+    assert_eq!(full(&mut observer, false), []);
+    assert_eq!(*observer.role(), Role::Unattached);
+
     let mut alone = node(1, ElectionState::default(), LogSummary::default());
     full(&mut alone, true);
     step::<u8>(&mut alone, Event::TimerFired { timer: Timer::Election });
