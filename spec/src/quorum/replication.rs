@@ -225,7 +225,8 @@ impl<P> Step<'_, P> {
         let own = log.end_of_epoch(diverging.epoch);
         let to = if own.epoch == diverging.epoch { own.end.min(diverging.end) } else { own.end };
         // Never what was said to be committed (KAFKA-12460).
-        if mutant!(TruncatesCommitted: false, else to < high_watermark.unwrap_or(Offset::ZERO)) {
+        let committed = high_watermark.unwrap_or(Offset::ZERO).max(log.latest.end);
+        if mutant!(TruncatesCommitted: false, else to < committed) {
             let refusal = Refusal::TruncationBelowHighWatermark;
             return self.effects.push(Effect::Refuse { refusal });
         }

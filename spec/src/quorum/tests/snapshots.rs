@@ -237,6 +237,28 @@ fn a_snapshot_that_would_lose_something_is_not_loaded() {
 }
 
 #[test]
+fn who_led_and_follows_again_cuts_nothing_that_its_snapshot_holds() {
+    let mut state = veteran();
+    fetched(&mut state, 2, 6, 5);
+    let taken = snapshot_id(&state, Offset(6)).unwrap();
+    step::<u8>(&mut state, Event::SnapshotTaken { snapshot: taken });
+    step::<u8>(&mut state, Event::Resign);
+    let begin = BeginQuorumEpoch { epoch: Epoch(6), leader: NodeId(2), voter: key(1) };
+    ask(&mut state, Request::BeginQuorumEpoch(begin));
+    let effects = answered(
+        &mut state,
+        FetchAnswer {
+            high_watermark: None,
+            diverging: Some(Diverging { epoch: Epoch(3), end: Offset(2) }),
+            snapshot: None,
+            records: None,
+        },
+    );
+    assert_eq!(refusals(&effects), [Refusal::TruncationBelowHighWatermark]);
+    assert_eq!(state.log().end, Offset(6));
+}
+
+#[test]
 fn a_leader_serves_what_may_be_a_snapshot_of_its_log_and_nobody_else_does() {
     let mut state = veteran();
     fetched(&mut state, 2, 6, 5);
