@@ -17,8 +17,9 @@ use kraftig_wire::messages::describe_quorum_response::{
 };
 use kraftig_wire::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use kraftig_wire::{ErrorCode, Str, Uuid};
+use tokio::time::{Instant, timeout_at};
 
-use super::reason::{Answer, Controller, Follower, Heard, Vote, Voter};
+use super::reason::{Answer, Controller, Follower, Heard, Survey, Told, Vote, Voter};
 
 /// How long a controller may take for all that it is asked.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,83 +39,114 @@ struct Place {
     heard: Heard,
 }
 
+impl Place {
+    fn answer(&self) -> Option<&Answer> {
+        match &self.heard {
+            Heard::Answer(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    fn answer_of(&self, cluster_id: Option<&str>) -> Option<&Answer> {
+        self.answer().filter(|it| Some(it.cluster_id.as_str()) == cluster_id)
+    }
+
+    fn is_at(&self, voter: &Voter) -> bool {
+        self.at.host == voter.host && self.at.port == voter.port
+    }
+
+    /// Whether another name stands for the same.
+    fn is_also(&self, other: &Place) -> bool {
+        self.resolved.iter().any(|one| other.resolved.contains(one))
+    }
+}
+
 /// Asks all that are named, and all that those name as voters.
-pub(super) async fn all(named: &[HostPort]) -> Vec<Controller> {
+pub(super) async fn all(named: &[HostPort]) -> Survey {
     let mut places = Vec::new();
     ask_new(&mut places, named.to_vec()).await;
     // Whoever is asked may name others, and who answers then may know better who votes.
     for _ in 0..2 {
-        let known = voters(&places);
+        let (_, known) = voters(&places);
         let at = |voter: &Voter| HostPort { host: voter.host.clone(), port: voter.port };
         ask_new(&mut places, known.iter().map(at).collect()).await;
     }
-    let voters = voters(&places);
-    assign(places, voters)
+    survey(places)
 }
 
-/// Asks those that were not asked yet, all at once.
+/// Asks those that were not asked yet, all at once, and puts them last in the order in which they are named.
 async fn ask_new(places: &mut Vec<Place>, addresses: Vec<HostPort>) {
-    let mut tasks = tokio::task::JoinSet::new();
-    let mut seen: Vec<Vec<SocketAddr>> = places.iter().map(|it| it.resolved.clone()).collect();
+    let mut new: Vec<HostPort> = Vec::new();
     for at in addresses {
-        let resolved: Vec<SocketAddr> = tokio::net::lookup_host((at.host.as_str(), at.port))
-            .await
-            .into_iter()
-            .flatten()
-            .collect();
-        let known = resolved.iter().any(|one| seen.iter().any(|other| other.contains(one)))
-            || places.iter().any(|place| place.at == at);
-        if known || places.len() + tasks.len() >= MOST {
-            continue;
+        if places.len() + new.len() >= MOST {
+            break;
         }
-        seen.push(resolved.clone());
-        tasks.spawn(async move {
-            let heard = match tokio::time::timeout(TIMEOUT, ask(&at)).await {
-                Ok(Ok(answer)) => Heard::Answer(Box::new(answer)),
-                Ok(Err(heard)) => heard,
-                Err(_) => Heard::Silent,
-            };
-            Place { at, resolved, heard }
-        });
+        if !new.contains(&at) && !places.iter().any(|place| place.at == at) {
+            new.push(at);
+        }
     }
-    let mut new = tasks.join_all().await;
-    new.sort_by(|a, b| (&a.at.host, a.at.port).cmp(&(&b.at.host, b.at.port)));
-    places.append(&mut new);
+    let tasks: Vec<_> = new.into_iter().map(|at| tokio::spawn(visit(at))).collect();
+    for task in tasks {
+        places.extend(task.await);
+    }
 }
 
-/// Who votes, as who knows best says: the leader of the latest epoch, or whoever is in it.
-fn voters(places: &[Place]) -> Vec<Voter> {
-    let answers = places.iter().filter_map(|place| match &place.heard {
-        Heard::Answer(answer) if !answer.voters.is_empty() => Some(answer),
-        _ => None,
-    });
-    let best = answers.rev().max_by_key(|it| (it.epoch, it.role.as_deref() == Some("Leader")));
-    best.map(|answer| answer.voters.clone()).unwrap_or_default()
+async fn visit(at: HostPort) -> Place {
+    let deadline = Instant::now() + TIMEOUT;
+    let lookup = timeout_at(deadline, tokio::net::lookup_host((at.host.as_str(), at.port))).await;
+    let resolved = lookup.into_iter().flatten().flatten().collect();
+    let heard = match timeout_at(deadline, ask(&at)).await {
+        Ok(Ok(answer)) => Heard::Answer(Box::new(answer)),
+        Ok(Err(heard)) => heard,
+        Err(_) => Heard::Silent,
+    };
+    Place { at, resolved, heard }
+}
+
+/// The cluster that is asked about: that of the first that answers. Those that were named come first.
+fn cluster(places: &[Place]) -> Option<&str> {
+    places.iter().find_map(Place::answer).map(|answer| answer.cluster_id.as_str())
+}
+
+/// Who votes in the cluster, as who knows best says: the leader of the latest epoch, or whoever is in it. Where none of them
+/// says it, the controllers that they know of.
+fn voters(places: &[Place]) -> (Told, Vec<Voter>) {
+    let cluster = cluster(places);
+    let answers = || places.iter().filter_map(|place| place.answer_of(cluster));
+    let best = |says: fn(&Answer) -> &Vec<Voter>| {
+        let answers = answers().filter(|it| !says(it).is_empty()).rev();
+        let best = answers.max_by_key(|it| (it.epoch, it.role.as_deref() == Some("Leader")));
+        best.map(|it| says(it).clone())
+    };
+    if let Some(voters) = best(|it| &it.voters) {
+        (Told::Voters, voters)
+    } else if let Some(registered) = best(|it| &it.registered) {
+        (Told::Registered, registered)
+    } else {
+        (Told::Nothing, Vec::new())
+    }
 }
 
 /// Which of those that were asked is which voter.
-fn assign(mut places: Vec<Place>, voters: Vec<Voter>) -> Vec<Controller> {
+fn survey(places: Vec<Place>) -> Survey {
+    let cluster_id = cluster(&places).map(str::to_owned);
+    let (told, voters) = voters(&places);
+    let cluster = cluster_id.as_deref();
+    // Who is at the address of one voter may say that it is another: then it is neither.
+    let (homes, mut others): (Vec<Place>, Vec<Place>) =
+        places.into_iter().partition(|place| voters.iter().any(|voter| place.is_at(voter)));
     let mut controllers = Vec::new();
-    let everybody = voters.is_empty();
     for voter in voters {
-        let at = HostPort { host: voter.host.clone(), port: voter.port };
-        let resolved: Vec<SocketAddr> = places
-            .iter()
-            .find(|place| place.at == at)
-            .map(|place| place.resolved.clone())
-            .unwrap_or_default();
-        let there = |place: &Place| {
-            place.at == at || place.resolved.iter().any(|one| resolved.contains(one))
-        };
-        let says_so = |place: &Place| matches!(&place.heard, Heard::Answer(answer) if answer.node_id == Some(voter.id));
-        let answers = |place: &Place| matches!(place.heard, Heard::Answer(_));
-        let found = places
-            .iter()
-            .position(|place| answers(place) && (there(place) || says_so(place)))
-            .or_else(|| places.iter().position(there));
-        let heard = found.map_or(Heard::Silent, |index| places.remove(index).heard);
-        // It may have been asked by another address too.
-        places.retain(|place| !there(place) && !says_so(place));
+        let home = homes.iter().find(|place| place.is_at(&voter));
+        let says_so =
+            |place: &Place| place.answer_of(cluster).is_some_and(|it| it.node_id == Some(voter.id));
+        // From here it may be found by another address only.
+        let found = home
+            .filter(|place| place.answer().is_some())
+            .or_else(|| others.iter().find(|place| says_so(place)))
+            .or(home);
+        let heard = found.map_or(Heard::Silent, |place| place.heard.clone());
+        others.retain(|place| !says_so(place) && !home.is_some_and(|home| home.is_also(place)));
         controllers.push(Controller {
             id: Some(voter.id),
             address: format!("{}:{}", voter.host, voter.port),
@@ -123,18 +155,25 @@ fn assign(mut places: Vec<Place>, voters: Vec<Voter>) -> Vec<Controller> {
             heard,
         });
     }
-    controllers.extend(places.into_iter().map(|place| Controller {
-        id: match &place.heard {
-            Heard::Answer(answer) => answer.node_id,
-            _ => None,
-        },
-        address: format!("{}:{}", place.at.host, place.at.port),
-        is_voter: everybody,
-        directory: None,
-        heard: place.heard,
+    let mut rest: Vec<Place> = Vec::new();
+    for place in others {
+        if !rest.iter().any(|other| other.is_also(&place)) {
+            rest.push(place);
+        }
+    }
+    controllers.extend(rest.into_iter().map(|place| {
+        let foreign = place.answer().is_some() && place.answer_of(cluster).is_none();
+        Controller {
+            // Another cluster's node 2 is not node 2.
+            id: place.answer_of(cluster).and_then(|it| it.node_id),
+            address: format!("{}:{}", place.at.host, place.at.port),
+            is_voter: told == Told::Nothing && !foreign,
+            directory: None,
+            heard: place.heard,
+        }
     }));
     controllers.sort_by_key(|one| (!one.is_voter, one.id.is_none(), one.id));
-    controllers
+    Survey { cluster_id, told, controllers }
 }
 
 async fn ask(at: &HostPort) -> Result<Answer, Heard> {
@@ -162,7 +201,7 @@ async fn ask(at: &HostPort) -> Result<Answer, Heard> {
         let followers = followers(&log);
         return Ok(Answer { followers, ..of_itself(log.standing, answer) });
     }
-    let answer = Answer { voters: registered(&cluster), ..answer };
+    let answer = Answer { registered: registered(&cluster), ..answer };
     if quorum.error_code == ErrorCode::NONE.0 && log.error_code == ErrorCode::NONE.0 {
         return Ok(leads(&log, &quorum, answer));
     }
@@ -241,7 +280,7 @@ fn leads(log: &PartitionData, quorum: &DescribeQuorumResponse, answer: Answer) -
     let voter = |voter: &kraftig_wire::messages::describe_quorum_response::ReplicaState| {
         let node = quorum.nodes.iter().find(|node| node.node_id == voter.replica_id);
         let at = node.and_then(|node| node.listeners.first());
-        let registered = answer.voters.iter().find(|other| other.id == voter.replica_id);
+        let registered = answer.registered.iter().find(|other| other.id == voter.replica_id);
         let (host, port) = match (at, registered) {
             (Some(at), _) => (at.host.to_string(), at.port),
             (None, Some(other)) => (other.host.clone(), other.port),
@@ -283,12 +322,12 @@ fn followers(log: &PartitionData) -> BTreeMap<i32, Follower> {
         return BTreeMap::new();
     };
     let now = leader.last_fetch_timestamp;
-    let since = |time: i64| some(time).map(|time| now - time);
+    let since = |time: i64| some(time).map(|time| now.saturating_sub(time));
     let others = log.current_voters.iter().filter(|voter| voter.replica_id != log.leader_id);
     others
         .map(|voter| {
             let follower = Follower {
-                lag: leader.log_end_offset - voter.log_end_offset.max(0),
+                lag: leader.log_end_offset.saturating_sub(voter.log_end_offset.max(0)),
                 silent_ms: since(voter.last_fetch_timestamp),
                 behind_ms: since(voter.last_caught_up_timestamp),
             };
@@ -296,3 +335,6 @@ fn followers(log: &PartitionData) -> BTreeMap<i32, Follower> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

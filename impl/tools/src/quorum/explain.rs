@@ -1,5 +1,6 @@
 //! `kraftig quorum explain`: a row for each controller, and the reason in a sentence.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -24,13 +25,17 @@ pub(crate) struct Explain {
 impl Explain {
     pub(super) fn run(&self, out: &mut Output) -> Result<ExitCode, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let controllers = runtime.block_on(ask::all(&self.bootstrap_controller));
-        let finding = reason(&controllers);
+        let survey = runtime.block_on(ask::all(&self.bootstrap_controller));
+        // A name that is still looked up is waited for no longer.
+        runtime.shutdown_background();
+        let finding = reason(&survey);
         if self.json {
-            out.line(object(&controllers, &finding));
+            out.line(escaped(&object(&survey.controllers, &finding).to_string()));
         } else {
-            table(&controllers, out);
-            out.line(format!("\n{}", finding.sentence));
+            for line in table(&survey.controllers) {
+                out.line(line);
+            }
+            out.line(format!("\n{}", escaped(&finding.sentence)));
         }
         Ok(if finding.leader.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -97,15 +102,34 @@ const COLUMNS: [&str; 12] = [
     "DIRECTORY",
 ];
 
-fn table(controllers: &[Controller], out: &mut Output) {
+/// A cell that is longer is not aligned: the texts of others may be of any length.
+const WIDEST: usize = 64;
+
+fn table(controllers: &[Controller]) -> Vec<String> {
     let mut rows = vec![COLUMNS.map(str::to_owned).to_vec()];
     rows.extend(controllers.iter().map(row));
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    for row in &rows {
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(WIDEST)
+    };
+    let line = |row: &Vec<String>| {
         let cells = row.iter().enumerate();
         let cells: Vec<String> = cells.map(|(at, cell)| format!("{cell:<0$}", width(at))).collect();
-        out.line(cells.join("  ").trim_end());
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Text that other nodes sent must not steer a terminal: its control characters are written as JSON writes them.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(char));
+        } else {
+            escaped.push(char);
+        }
     }
+    escaped
 }
 
 /// A question mark is what a node that answers does not say, a dash is nothing.
@@ -131,7 +155,7 @@ fn row(one: &Controller) -> Vec<String> {
         ]);
     }
     row.resize_with(COLUMNS.len(), nobody);
-    row
+    row.iter().map(|cell| escaped(cell)).collect()
 }
 
 fn text<T: ToString>(value: Option<T>) -> String {
@@ -144,4 +168,48 @@ fn unknown() -> String {
 
 fn nobody() -> String {
     "-".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quorum::reason::{Survey, Told};
+
+    #[test]
+    fn what_others_send_steers_no_terminal() {
+        let answer = Answer {
+            cluster_id: "\u{9b}2J".to_owned(),
+            role: Some("\u{1b}[2J\u{7f}".to_owned()),
+            ..Answer::default()
+        };
+        let one = Controller {
+            id: Some(1),
+            address: "a\nb:9093".to_owned(),
+            is_voter: true,
+            directory: None,
+            heard: Heard::Answer(Box::new(answer)),
+        };
+        let survey =
+            Survey { cluster_id: Some("A".to_owned()), told: Told::Voters, controllers: vec![one] };
+        let finding = reason(&survey);
+        let table = table(&survey.controllers).concat();
+        assert!(table.contains("\\u001b[2J\\u007f") && table.contains("a\\u000ab:9093"), "{table}");
+        let sentence = escaped(&finding.sentence);
+        assert!(sentence.contains("is of another cluster, \\u009b2J"), "{sentence}");
+        let object = object(&survey.controllers, &finding);
+        let json = escaped(&object.to_string());
+        for text in [&table, &sentence, &json] {
+            assert!(!text.contains(char::is_control), "{text}");
+        }
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), object);
+    }
+
+    #[test]
+    fn a_text_of_any_length() {
+        let role = Some("r".repeat(100_000));
+        let heard = Heard::Answer(Box::new(Answer { role, ..Answer::default() }));
+        let address = "h:1".to_owned();
+        let one = Controller { id: Some(1), address, is_voter: true, directory: None, heard };
+        assert!(table(&[one])[0].len() < 400);
+    }
 }

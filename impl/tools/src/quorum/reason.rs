@@ -10,6 +10,27 @@ const BEHIND_MS: i64 = 2000;
 /// `controller.quorum.fetch.timeout.ms` resigns.
 const WITH_LEADER_MS: i64 = 3000;
 
+/// All that was asked.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// The cluster that is asked about; `None` where nobody answers.
+    pub(super) cluster_id: Option<String>,
+    pub(super) told: Told,
+    /// None of them is there twice.
+    pub(super) controllers: Vec<Controller>,
+}
+
+/// How it is known who votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// A leader says it, or a node of ours.
+    Voters,
+    /// Stock nodes that do not lead tell which controllers are registered: those that vote, and observers.
+    Registered,
+    /// Not at all.
+    Nothing,
+}
+
 /// A controller that was asked.
 #[derive(Clone, Debug)]
 pub(super) struct Controller {
@@ -17,7 +38,7 @@ pub(super) struct Controller {
     pub(super) id: Option<i32>,
     /// `HOST:PORT`.
     pub(super) address: String,
-    /// Whether it votes; true where nobody says who does.
+    /// Whether it votes, or may: see [`Told`].
     pub(super) is_voter: bool,
     /// The directory that votes, in a dynamic quorum.
     pub(super) directory: Option<Uuid>,
@@ -55,8 +76,10 @@ pub(super) struct Answer {
     pub(super) high_watermark: Option<i64>,
     /// Whether its disk has no room: then it leads nothing.
     pub(super) disk_full: bool,
-    /// Who votes.
+    /// Who votes; empty where it does not say.
     pub(super) voters: Vec<Voter>,
+    /// The controllers that it knows of, where it does not say who votes.
+    pub(super) registered: Vec<Voter>,
     /// What a leader knows of the others, by id.
     pub(super) followers: BTreeMap<i32, Follower>,
 }
@@ -144,26 +167,40 @@ impl Controller {
     }
 }
 
-/// What there is to say of these controllers. None of them is there twice.
-pub(super) fn reason(controllers: &[Controller]) -> Finding {
-    let voters: Vec<&Controller> = controllers.iter().filter(|one| one.is_voter).collect();
-    let majority = voters.len() / 2 + 1;
-    let Some(cluster_id) = cluster(&voters) else {
+/// What there is to say of these controllers.
+pub(super) fn reason(survey: &Survey) -> Finding {
+    let voters: Vec<&Controller> = survey.controllers.iter().filter(|one| one.is_voter).collect();
+    let Some(cluster_id) = &survey.cluster_id else {
         let troubles = voters.iter().filter_map(|voter| named(voter, "")).collect::<Vec<_>>();
         return none(format!("No leader can be seen: nobody answers ({}).", troubles.join(", ")));
     };
+    let finding = of_voters(&voters, survey.told, cluster_id);
+    let others = survey.controllers.iter().filter(|one| !one.is_voter);
+    let foreign = others.filter(|one| one.answer().is_some_and(|it| it.cluster_id != *cluster_id));
+    let foreign: Vec<String> = foreign.filter_map(|one| named(one, cluster_id)).collect();
+    if foreign.is_empty() {
+        return finding;
+    }
+    Finding { sentence: format!("{} Beside, {}.", finding.sentence, foreign.join(", ")), ..finding }
+}
+
+fn of_voters(voters: &[&Controller], told: Told, cluster_id: &str) -> Finding {
+    let majority = voters.len() / 2 + 1;
     let troubles: Vec<String> =
-        voters.iter().filter_map(|voter| named(voter, &cluster_id)).collect();
+        voters.iter().filter_map(|voter| named(voter, cluster_id)).collect();
     let present: Vec<(&Controller, &Answer)> = voters
         .iter()
-        .filter(|voter| voter.trouble(&cluster_id).is_none())
+        .filter(|voter| voter.trouble(cluster_id).is_none())
         .filter_map(|voter| Some((*voter, voter.answer()?)))
         .collect();
     let epoch = present.iter().filter_map(|(_, answer)| answer.epoch).max();
 
+    if told != Told::Voters {
+        return none(untold(voters, &present, &troubles, (told, cluster_id), epoch));
+    }
     let leading = present.iter().filter(|(voter, answer)| voter.is_leading(answer));
     if let Some((leader, answer)) = leading.max_by_key(|(_, answer)| answer.epoch) {
-        return led(&voters, &present, &troubles, (leader, answer), epoch);
+        return led(voters, &present, &troubles, (leader, answer), epoch);
     }
     if let Some(sets) = disagreement(&present) {
         return none(format!("No leader: the voters disagree about who votes ({sets})."));
@@ -189,14 +226,7 @@ pub(super) fn reason(controllers: &[Controller]) -> Finding {
             full.join(", ")
         ));
     }
-    none(unled(&voters, &present, &cluster_id, epoch))
-}
-
-/// The cluster of most voters that answer; of as many the one that is asked first.
-fn cluster(voters: &[&Controller]) -> Option<String> {
-    let ids = || voters.iter().filter_map(|voter| voter.answer()).map(|it| &it.cluster_id);
-    let count = |id: &String| ids().filter(|other| *other == id).count();
-    ids().rev().max_by_key(|id| count(id)).cloned()
+    none(unled(voters, &present, cluster_id, epoch))
 }
 
 fn named(voter: &Controller, cluster_id: &str) -> Option<String> {
@@ -285,6 +315,44 @@ fn disagreement(present: &[(&Controller, &Answer)]) -> Option<String> {
     differ.then(|| lines.collect::<Vec<_>>().join(", "))
 }
 
+/// Nobody says who votes, and so nobody leads: who does knows it. Of majorities nothing can be said.
+fn untold(
+    all: &[&Controller],
+    present: &[(&Controller, &Answer)],
+    troubles: &[String],
+    (told, cluster_id): (Told, &str),
+    epoch: Option<i32>,
+) -> String {
+    let here = present.iter().map(|(voter, _)| voter.name()).collect::<Vec<_>>().join(", ");
+    let mut latest = present.iter().filter(|(_, it)| it.epoch == epoch);
+    let leader = latest.find_map(|(_, it)| it.leader);
+    let what = match (leader, epoch) {
+        (Some(led), Some(epoch)) => {
+            let before = all.iter().find(|one| one.id == Some(led));
+            let trouble = match before.map(|one| one.trouble(cluster_id)) {
+                None => "is not found".to_owned(),
+                Some(trouble) => trouble.unwrap_or_else(|| "does not say that it leads".to_owned()),
+            };
+            format!("No leader can be seen: node {led}, who led epoch {epoch}, {trouble}")
+        }
+        (_, Some(epoch)) => format!("No leader of epoch {epoch} is named by {here}"),
+        (_, None) => "No leader can be seen".to_owned(),
+    };
+    let these = match told {
+        Told::Registered => "registered controllers",
+        Told::Voters | Told::Nothing => "controllers that were asked",
+    };
+    let missing = match troubles {
+        [] => String::new(),
+        troubles => format!(" ({})", troubles.join(", ")),
+    };
+    format!(
+        "{what}; {} of {} {these} can be reached{missing}, and nobody says which of them vote.",
+        present.len(),
+        all.len()
+    )
+}
+
 /// A majority is there, and none of it leads.
 fn unled(
     all: &[&Controller],
@@ -317,7 +385,11 @@ fn unled(
             Vote::Unknown | Vote::Nobody => None,
         })
         .collect();
-    if votes.iter().any(|(_, to)| *to != votes[0].1) {
+    let count = |candidate: i32| votes.iter().filter(|(_, to)| *to == candidate).count();
+    let most = votes.iter().map(|(_, to)| count(*to)).max().unwrap_or(0);
+    let differ = votes.iter().any(|(_, to)| *to != votes[0].1);
+    // Who has not voted yet may still decide it.
+    if differ && most + present.len() - votes.len() <= all.len() / 2 {
         let votes: Vec<String> =
             votes.iter().map(|(by, to)| format!("{by} voted for {to}")).collect();
         return format!(

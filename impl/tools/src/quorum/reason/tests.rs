@@ -26,15 +26,21 @@ fn follower(lag: i64, silent_ms: i64, behind_ms: i64) -> Follower {
     Follower { lag, silent_ms: Some(silent_ms), behind_ms: Some(behind_ms) }
 }
 
+fn survey(told: Told, controllers: &[Controller]) -> Survey {
+    let answered = controllers.iter().any(|one| one.answer().is_some());
+    let cluster_id = answered.then(|| "A".to_owned());
+    Survey { cluster_id, told, controllers: controllers.to_vec() }
+}
+
 #[track_caller]
 fn leads(controllers: &[Controller], leader: (i32, i32), sentence: &str) {
     let want = Finding { leader: Some(leader), sentence: sentence.to_owned() };
-    assert_eq!(reason(controllers), want);
+    assert_eq!(reason(&survey(Told::Voters, controllers)), want);
 }
 
 #[track_caller]
 fn unled(controllers: &[Controller], sentence: &str) {
-    assert_eq!(reason(controllers), none(sentence.to_owned()));
+    assert_eq!(reason(&survey(Told::Voters, controllers)), none(sentence.to_owned()));
 }
 
 #[test]
@@ -109,7 +115,7 @@ fn a_leader_needs_a_majority() {
     );
     let followers = BTreeMap::from([(3, follower(0, 3500, 3500))]);
     let unheard = says(1, Answer { followers, ..answer("Leader", 4, Some(1)) });
-    assert_eq!(reason(&[unheard, second, third]).leader, None);
+    assert_eq!(reason(&survey(Told::Voters, &[unheard, second, third])).leader, None);
     // Nor does a leader of the past lead.
     unled(
         &[leader, says(2, answer("Candidate", 5, None)), says(3, answer("Follower", 4, Some(1)))],
@@ -171,15 +177,16 @@ fn who_is_not_what_the_others_take_it_for() {
         (1, 4),
         "Node 1 leads epoch 4; 3 is of another cluster, B.",
     );
-    // Of which cluster the quorum is, most of them say.
+    // However many they are.
+    unled(
+        &[foreign(2), says(1, answer("Prospective", 4, None)), foreign(3)],
+        "No leader: 2 of 3 voters cannot take part (2 is of another cluster, B, 3 is of another cluster, B), so there is no majority.",
+    );
+    let stranger = Controller { id: None, is_voter: false, ..foreign(9) };
     leads(
-        &[
-            foreign(3),
-            says(1, answer("Leader", 4, Some(1))),
-            says(2, answer("Follower", 4, Some(1))),
-        ],
+        &[says(1, answer("Leader", 4, Some(1))), stranger],
         (1, 4),
-        "Node 1 leads epoch 4; 3 is of another cluster, B.",
+        "Node 1 leads epoch 4. Beside, host9:9093 is of another cluster, B.",
     );
     let other = Answer { node_id: Some(5), ..answer("Leader", 9, Some(5)) };
     unled(
@@ -234,8 +241,17 @@ fn a_majority_that_has_yet_to_elect() {
         says(id, Answer { vote, ..answer("Candidate", 8, None) })
     };
     unled(
-        &[voted(1, 1), voted(2, 2), voted(3, 2)],
-        "No leader: the votes of epoch 8 are split (1 voted for 1, 2 voted for 2, 3 voted for 2), so another election follows.",
+        &[voted(1, 1), voted(2, 2), voter(3, Heard::Refused)],
+        "No leader: the votes of epoch 8 are split (1 voted for 1, 2 voted for 2), so another election follows.",
+    );
+    let four = [voted(1, 1), voted(2, 2), voted(3, 1), voted(4, 2), voter(5, Heard::Refused)];
+    assert!(reason(&survey(Told::Voters, &four)).sentence.contains("are split"));
+    // Who has a majority wins, and who may still get one may win.
+    let won = [voted(1, 1), voted(2, 1), voted(3, 1), voted(4, 1), voted(5, 5)];
+    unled(&won, "No leader: an election is under way in epoch 8; 1, 2, 3, 4, 5 asks for votes.");
+    unled(
+        &[voted(1, 1), voted(2, 2), says(3, answer("Unattached", 8, None))],
+        "No leader: an election is under way in epoch 8; 1, 2 asks for votes.",
     );
     let plain = |id, role| says(id, answer(role, 8, None));
     unled(
@@ -308,5 +324,39 @@ fn nodes_that_do_not_say_what_they_are() {
     unled(
         &[stock(1, None), stock(2, None), voter(3, Heard::Refused)],
         "No leader: 1, 2 are a majority and know no leader of epoch 7, so an election is due.",
+    );
+}
+
+#[test]
+fn nobody_says_who_votes() {
+    let stock = |id, leader| {
+        let epoch = Some(7);
+        let heard = Answer { cluster_id: "A".to_owned(), epoch, leader, ..Answer::default() };
+        voter(id, Heard::Answer(Box::new(heard)))
+    };
+    let untold = |told, controllers: &[Controller], sentence: &str| {
+        assert_eq!(reason(&survey(told, controllers)), none(sentence.to_owned()));
+    };
+    // 3 may be an observer: then 2 and 3 are no majority.
+    untold(
+        Told::Registered,
+        &[voter(1, Heard::Refused), stock(2, Some(1)), stock(3, Some(1))],
+        "No leader can be seen: node 1, who led epoch 7, refuses connections; 2 of 3 registered controllers can be reached (1 refuses connections), and nobody says which of them vote.",
+    );
+    untold(
+        Told::Registered,
+        &[stock(1, None), voter(2, Heard::Refused), voter(3, Heard::Silent)],
+        "No leader of epoch 7 is named by 1; 1 of 3 registered controllers can be reached (2 refuses connections, 3 does not answer), and nobody says which of them vote.",
+    );
+    untold(
+        Told::Registered,
+        &[stock(1, Some(1)), stock(2, Some(1))],
+        "No leader can be seen: node 1, who led epoch 7, does not say that it leads; 2 of 2 registered controllers can be reached, and nobody says which of them vote.",
+    );
+    let asked = |id, leader| Controller { id: None, ..stock(id, leader) };
+    untold(
+        Told::Nothing,
+        &[asked(1, Some(9)), asked(2, Some(9))],
+        "No leader can be seen: node 9, who led epoch 7, is not found; 2 of 2 controllers that were asked can be reached, and nobody says which of them vote.",
     );
 }
