@@ -161,6 +161,7 @@ fn survey(places: Vec<Place>) -> Survey {
             rest.push(place);
         }
     }
+    rest.sort_by(|a, b| (&a.at.host, a.at.port).cmp(&(&b.at.host, b.at.port)));
     controllers.extend(rest.into_iter().map(|place| {
         let foreign = place.answer().is_some() && place.answer_of(cluster).is_none();
         Controller {

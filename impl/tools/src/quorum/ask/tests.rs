@@ -127,3 +127,11 @@ async fn the_order_of_those_that_are_named_stays() {
     let ports: Vec<u16> = places.iter().map(|place| place.at.port).collect();
     assert_eq!(ports, [2, 1]);
 }
+
+#[test]
+fn nobody_answers() {
+    sentence(
+        vec![place(2, Heard::Refused), place(1, Heard::Silent), place(2, Heard::Refused)],
+        "No leader can be seen: nobody answers (host1:9093 does not answer, host2:9093 refuses connections).",
+    );
+}
