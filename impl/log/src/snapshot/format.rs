@@ -14,6 +14,9 @@ use kraftig_wire::{DecodeError, EncodeError};
 /// The most bytes that a batch of the metadata log or of a snapshot takes; Kafka's limit.
 pub const MAX_BATCH: usize = 8 << 20;
 
+/// A length above it is damage: no batch comes near.
+pub(super) const LARGEST_BATCH: usize = 8 * MAX_BATCH;
+
 /// How many records a batch holds at most. Kafka hands them over by so many.
 const MAX_RECORDS: usize = 1024;
 
@@ -35,6 +38,9 @@ pub enum SnapshotFault {
     /// The file is not a snapshot from its header to its footer.
     #[error("it is not complete: {0}")]
     Incomplete(&'static str),
+    /// The length of a batch is none.
+    #[error("it is damaged: a batch of {0} bytes; none is longer than {LARGEST_BATCH}")]
+    BatchTooLarge(usize),
     /// A record does not fit into a batch.
     #[error("a record takes {0} bytes; a batch holds {MAX_BATCH}")]
     TooLarge(usize),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kraftig_wire::batch::{Batch, BatchHeader, HEADER_SIZE, Records};
 
-use super::format::Decoder;
+use super::format::{Decoder, LARGEST_BATCH};
 use super::{SnapshotError, SnapshotFault, SnapshotHeader, SnapshotId};
 use crate::disk::{self, DiskError, File};
 
@@ -79,6 +79,9 @@ impl<'a> Contents<'a> {
         let read = self.file.read_at(&mut header, self.position)?;
         let content = |fault| SnapshotError::content(self.file.path())(fault);
         let size = BatchHeader::parse(&header[..read]).map_err(|e| content(e.into()))?.size();
+        if size > LARGEST_BATCH {
+            return Err(content(SnapshotFault::BatchTooLarge(size)));
+        }
         if size as u64 > left {
             return Err(content(SnapshotFault::Incomplete("it ends inside a batch")));
         }

@@ -158,6 +158,23 @@ fn what_is_not_whole_is_refused() {
     }
 }
 
+/// A length is not believed, even where the file is as long.
+#[test]
+fn a_batch_of_any_length_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    write(directory, ID, &[]);
+    let mut bytes = std::fs::read(path(directory, ID)).unwrap();
+    let size = format::LARGEST_BATCH as i32 + 1;
+    bytes[8..12].copy_from_slice(&(size - 12).to_be_bytes());
+    let long = directory.join("long");
+    std::fs::write(&long, bytes).unwrap();
+    // It has holes, and takes no room.
+    std::fs::File::options().write(true).open(&long).unwrap().set_len(size as u64 * 2).unwrap();
+    let error = SnapshotFile::open_at(&long).unwrap().contents().unwrap_err().to_string();
+    assert!(error.ends_with("a batch of 67108865 bytes; none is longer than 67108864"), "{error}");
+}
+
 #[test]
 fn what_a_try_left_is_no_hindrance() {
     let directory = tempfile::tempdir().unwrap();

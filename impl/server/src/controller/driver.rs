@@ -187,10 +187,13 @@ impl Controller {
                 tracing::info!("the controller is no longer active (epoch {epoch})");
                 self.renounce();
             }
-            QuorumEvent::Snapshot { id, file } => {
+            QuorumEvent::Snapshot { id, file, at_start } => {
                 // It takes a while, and reads from the disk.
                 tokio::task::block_in_place(|| self.loader.load(id, &file))?;
-                self.loader.show(&self.quorum.status());
+                // What this node had when it stopped is no news: it waits until its leader tells what is committed.
+                if !at_start {
+                    self.loader.show(&self.quorum.status());
+                }
             }
             QuorumEvent::Committed(batches) => self.replay(batches)?,
             QuorumEvent::Stopped(error) => return Err(ControllerFailure::Quorum(error)),

@@ -364,7 +364,8 @@ fn fetched(response: Response<Bytes>, log_start: Offset) -> fetch_response::Part
         preferred_read_replica: -1,
         aborted_transactions: Some(Vec::new()),
         current_leader,
-        log_start_offset: log_start.0,
+        // An error says nothing of the log, in Kafka too.
+        log_start_offset: 0,
         ..PartitionData::default()
     };
     match response.answer {
@@ -373,6 +374,7 @@ fn fetched(response: Response<Bytes>, log_start: Offset) -> fetch_response::Part
         {
             PartitionData {
                 high_watermark: high_watermark.map_or(-1, |to| to.0),
+                log_start_offset: log_start.0,
                 diverging_epoch: diverging.map_or_else(EpochEndOffset::default, |at| {
                     EpochEndOffset { epoch: at.epoch.0, end_offset: at.end.0 }
                 }),
@@ -418,5 +420,27 @@ fn code(error: Error) -> ErrorCode {
         Error::SnapshotNotFound => ErrorCode::SNAPSHOT_NOT_FOUND,
         Error::PositionOutOfRange => ErrorCode::POSITION_OUT_OF_RANGE,
         Error::InvalidVoterKey => ErrorCode::INVALID_VOTER_KEY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_no_log_start() {
+        let fetched = |error| {
+            let answer = Answer::Fetch(FetchAnswer {
+                high_watermark: Some(Offset(9)),
+                diverging: None,
+                snapshot: None,
+                records: None,
+            });
+            let response = Response { epoch: Epoch(3), leader: Some(NodeId(1)), error, answer };
+            let data = super::fetched(response, Offset(7));
+            (data.log_start_offset, data.high_watermark, data.last_stable_offset)
+        };
+        assert_eq!(fetched(Error::None), (7, 9, -1));
+        assert_eq!(fetched(Error::FencedLeaderEpoch), (0, -1, -1));
     }
 }

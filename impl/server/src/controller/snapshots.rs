@@ -4,12 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kraftig_log::snapshot::{SealedSnapshot, SnapshotError, SnapshotHeader, SnapshotWriter};
+use kraftig_log::disk::{self, DiskError};
+use kraftig_log::snapshot::{
+    MAX_BATCH, SealedSnapshot, SnapshotError, SnapshotHeader, SnapshotWriter,
+};
 use kraftig_spec::controller::{Image, snapshot_records};
 use kraftig_spec::types::SnapshotId;
 use tokio::task::JoinHandle;
 
 use super::records::{self, RecordError};
+
+/// What has to be left on the disk, in bytes, while a snapshot is written: what a node whose disk was full wants before it
+/// takes part in the quorum again, so that none makes it full, and a batch that is about to be written.
+const ROOM: u64 = (32 << 20) + MAX_BATCH as u64;
+/// How many bytes of records are written between two looks at the room.
+const LOOK_BYTES: usize = 1 << 20;
 
 /// When a node takes a snapshot, and where.
 pub struct SnapshotOptions {
@@ -32,6 +41,13 @@ enum SnapshotFailure {
     File(#[from] SnapshotError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(
+        "{left} bytes are left on the disk of {}, and {ROOM} must be; delete or move other files of that file system, or make it larger",
+        .directory.display()
+    )]
+    NoRoom { directory: PathBuf, left: u64 },
 }
 
 /// Takes snapshots of what is applied.
@@ -100,19 +116,47 @@ fn write(
 ) -> Result<Option<SealedSnapshot>, SnapshotFailure> {
     // Before anything is decided there is no version to write in.
     let Some(version) = image.metadata_version() else { return Ok(None) };
+    let mut room = Room { directory, seen: 0 };
+    room.is_for(0)?;
     let header =
         SnapshotHeader { last_contained_log_timestamp: timestamp, ..SnapshotHeader::default() };
     let Some(mut writer) = SnapshotWriter::create(directory, id, &header, timestamp)? else {
         return Ok(None);
     };
     for record in snapshot_records(image) {
-        writer.append(&records::encode(&record, version)?, timestamp)?;
+        let record = records::encode(&record, version)?;
+        room.is_for(record.len())?;
+        writer.append(&record, timestamp)?;
     }
     Ok(Some(writer.seal(timestamp)?))
 }
 
+/// The room on a disk, looked at now and then.
+struct Room<'a> {
+    directory: &'a Path,
+    /// How many bytes may still be written before the next look.
+    seen: usize,
+}
+
+impl Room<'_> {
+    /// An error if so many bytes are too many.
+    fn is_for(&mut self, bytes: usize) -> Result<(), SnapshotFailure> {
+        if let Some(seen) = self.seen.checked_sub(bytes).filter(|seen| *seen > 0) {
+            self.seen = seen;
+            return Ok(());
+        }
+        let left = disk::room(self.directory)?;
+        if left < ROOM {
+            return Err(SnapshotFailure::NoRoom { directory: self.directory.to_owned(), left });
+        }
+        self.seen = LOOK_BYTES;
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use kraftig_log::disk::simulated::Disk;
     use kraftig_log::snapshot;
     use kraftig_spec::controller::MetadataVersion;
     use kraftig_spec::types::{Epoch, Offset};
@@ -168,5 +212,33 @@ mod tests {
         std::fs::create_dir(directory.path()).unwrap();
         assert!(!taken(&mut snapshots, start + minute * 7 / 2).await);
         assert!(taken(&mut snapshots, start + minute * 4).await);
+    }
+
+    #[tokio::test]
+    async fn none_makes_the_disk_full() {
+        let disk = Disk::mount(Path::new("/simulated/snapshot-without-room"));
+        disk::create_dir(disk.path()).unwrap();
+        let directory = disk.path().to_owned();
+        let options =
+            SnapshotOptions { directory: directory.clone(), between_bytes: 1, interval: None };
+        let publish: Publish = Arc::new(|snapshot| snapshot.publish().unwrap());
+        let mut snapshots = Snapshots::new(options, publish, Instant::now());
+        for (room, taken) in [(ROOM - 1, false), (ROOM, true)] {
+            disk.set_room(room);
+            snapshots.applied(1);
+            let id = SnapshotId { end: Offset(1), epoch: Epoch(1) };
+            snapshots.take_if_due(Instant::now(), &image(), id, 0);
+            snapshots.writing.take().unwrap().await.unwrap();
+            let left = disk::list(&directory).unwrap();
+            assert_eq!(left, [id.to_string()][..usize::from(taken)], "nothing half");
+        }
+
+        // It is looked at while one is written.
+        let mut room = Room { directory: &directory, seen: 0 };
+        room.is_for(0).unwrap();
+        disk.set_room(ROOM - 1);
+        room.is_for(LOOK_BYTES / 2).unwrap();
+        let error = room.is_for(LOOK_BYTES).unwrap_err().to_string();
+        assert!(error.starts_with("41943039 bytes are left on the disk of "), "{error}");
     }
 }

@@ -14,9 +14,28 @@ use kraftig_spec::types::{DirectoryId, Offset, ReplicaKey, TopicId, Uuid};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::quorum::{self, QuorumHandle, QuorumOptions};
+use crate::quorum::{self, QuorumEvent, QuorumHandle, QuorumOptions};
 
 const BROKER: NodeId = NodeId(1);
+
+fn quorum_options(dir: &Path, voters: &[NodeId]) -> QuorumOptions {
+    QuorumOptions {
+        config: Config {
+            local: ReplicaKey { id: BROKER, directory: DirectoryId::ABSENT },
+            voters: voters.iter().copied().collect(),
+            timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
+        },
+        cluster_id: String::new(),
+        peers: Vec::new(),
+        endpoints: Vec::new(),
+        directory: dir.join("__cluster_metadata-0"),
+        log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
+        retention: quorum::Retention::default(),
+        request_timeout: Duration::from_secs(2),
+        retry_backoff: Duration::from_millis(20),
+        trace: None,
+    }
+}
 
 struct Running {
     controller: ControllerHandle,
@@ -27,24 +46,21 @@ struct Running {
 }
 
 impl Running {
+    /// The only voter, once it is active.
     async fn start(dir: &Path, session_timeout_ms: i64, max_idle_interval_ms: u64) -> Self {
-        let options = QuorumOptions {
-            config: Config {
-                local: ReplicaKey { id: BROKER, directory: DirectoryId::ABSENT },
-                voters: [BROKER].into(),
-                timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
-            },
-            cluster_id: String::new(),
-            peers: Vec::new(),
-            endpoints: Vec::new(),
-            directory: dir.join("__cluster_metadata-0"),
-            log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
-            retention: quorum::Retention::default(),
-            request_timeout: Duration::from_secs(2),
-            retry_backoff: Duration::from_millis(20),
-            trace: None,
-        };
-        let (quorum, events) = quorum::start(options).unwrap();
+        let (quorum, events) = quorum::start(quorum_options(dir, &[BROKER])).unwrap();
+        let running = Self::on(quorum, events, dir, session_timeout_ms, max_idle_interval_ms);
+        assert!(running.controller.wait_until_active().await);
+        running
+    }
+
+    fn on(
+        quorum: QuorumHandle,
+        events: mpsc::Receiver<QuorumEvent>,
+        dir: &Path,
+        session_timeout_ms: i64,
+        max_idle_interval_ms: u64,
+    ) -> Self {
         let published = Arc::new(ArcSwap::from_pointee(Image::default()));
         let applied = Arc::new(AtomicUsize::new(0));
         let topics = applied.clone();
@@ -82,7 +98,6 @@ impl Running {
             is_broker: false,
         };
         let (controller, task) = start(options, quorum.clone(), events);
-        assert!(controller.wait_until_active().await);
         Self { controller, task, quorum, published, applied }
     }
 
@@ -233,4 +248,39 @@ async fn a_snapshot_is_taken() {
     assert_eq!(restored.controllers, shown.controllers);
     assert_eq!(restored.brokers[&BROKER].epoch, shown.brokers[&BROKER].epoch);
     running.stop().await;
+}
+
+/// What a node had when it stopped may be long out of date: a start shows none of it before a leader says what is committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_controller_that_is_cut_off_shows_nothing_of_before_its_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), 60_000, 1).await;
+    let directory = dir.path().join("__cluster_metadata-0");
+    while snapshot::list(&directory).unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    running.stop().await;
+
+    // The other voter is not there, so nobody leads.
+    let options = quorum_options(dir.path(), &[BROKER, NodeId(2)]);
+    let (quorum, mut told) = quorum::start(options).unwrap();
+    let (events, receiver) = mpsc::channel(1);
+    let cut_off = Running::on(quorum, receiver, dir.path(), 60_000, 1);
+    let Some(QuorumEvent::Snapshot { id, file, at_start: true }) = told.recv().await else {
+        panic!("it begins with its snapshot");
+    };
+    while cut_off.quorum.status().high_watermark != Some(id.end) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for (at_start, shown) in [(true, Offset::ZERO), (false, id.end)] {
+        let file = file.clone();
+        events.send(QuorumEvent::Snapshot { id, file, at_start }).await.unwrap();
+        // When the third has a place the second is taken, and the first is done.
+        for _ in 0..2 {
+            let epoch = kraftig_spec::types::Epoch(0);
+            events.send(QuorumEvent::LostLeader { epoch }).await.unwrap();
+        }
+        assert_eq!(cut_off.published.load().end, shown);
+    }
+    cut_off.stop().await;
 }

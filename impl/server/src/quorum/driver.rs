@@ -161,7 +161,7 @@ impl<W: World> Driver<W> {
     pub fn begin(&mut self) -> Result<(), QuorumError> {
         let latest = self.state.log().latest;
         if !latest.is_none() {
-            self.tell_snapshot(latest)?;
+            self.tell_snapshot(latest, true)?;
         }
         let effects = std::mem::take(&mut self.first);
         self.carry_out(effects)?;
@@ -219,10 +219,11 @@ impl<W: World> Driver<W> {
             _ => chunk.len(),
         };
         let mut failed = response.error != Error::None;
+        let mut unfit = false;
         if brought > 0 && !self.has_room_for(brought)? {
             failed = true;
         } else if let Some(mut response) = self.checked(response)? {
-            failed |= self.is_unfit_end(&mut response, &chunk)?;
+            unfit = self.is_unfit_end(from, &request, &mut response, &chunk)?;
             self.chunk = chunk;
             let event = Event::Answered { from, request, response };
             failed |= self.step(event)?.refused;
@@ -233,7 +234,9 @@ impl<W: World> Driver<W> {
             failed = true;
             self.show_status();
         }
-        if failed {
+        if unfit {
+            self.rest_after_unfit_end(from);
+        } else if failed {
             self.peers.rest(from, self.world.now());
         }
         Ok(())
@@ -438,7 +441,6 @@ impl<W: World> Driver<W> {
                     self.storage.append(&batches, self.world.unix_ms())?;
                     outcome.appended = batches.first().map(|batch| batch.base_offset);
                 }
-                // Nothing asks for a snapshot yet.
                 Effect::KeepChunk { snapshot, position } => {
                     self.snapshots.keep(snapshot, position.unsigned_abs(), &self.chunk)?;
                 }

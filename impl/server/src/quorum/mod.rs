@@ -187,6 +187,8 @@ pub enum QuorumEvent {
         id: SnapshotId,
         /// Its file.
         file: SnapshotFile,
+        /// Whether it was there when the node started: others may have committed much since.
+        at_start: bool,
     },
     /// More of the log is committed: every batch once, in order, from the log's start or the last snapshot on.
     Committed(Vec<CommittedBatch>),

@@ -57,7 +57,12 @@ impl Peers {
 
     /// Leaves a voter alone for a while: what it was asked has failed.
     pub(super) fn rest(&mut self, voter: NodeId, now: Duration) {
-        self.slots.insert(voter, Slot { asked: None, until: now + self.backoff });
+        self.rest_until(voter, now + self.backoff);
+    }
+
+    /// Leaves a voter alone until then.
+    pub(super) fn rest_until(&mut self, voter: NodeId, until: Duration) {
+        self.slots.insert(voter, Slot { asked: None, until });
     }
 
     /// Gives up the requests that took too long.

@@ -29,6 +29,8 @@ pub(super) struct Kept {
 pub(super) struct Snapshots {
     directory: PathBuf,
     incoming: Option<Incoming>,
+    /// How many came that were not whole in the end.
+    damaged: u64,
     /// The one that others read at the moment.
     served: Option<(SnapshotId, SnapshotFile)>,
 }
@@ -40,7 +42,7 @@ enum Incoming {
 
 impl Snapshots {
     pub(super) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), incoming: None, served: None }
+        Self { directory: directory.to_owned(), incoming: None, damaged: 0, served: None }
     }
 
     /// The snapshot's file; an error if there is none.
@@ -57,7 +59,8 @@ impl Snapshots {
         Ok(self.served.as_ref().map(|(_, file)| file))
     }
 
-    /// Adds bytes to the one that arrives; at position 0 it is a new one.
+    /// Adds bytes to the one that arrives; at position 0 it is a new one. Bytes that do not follow those that are there end
+    /// it: nothing of it is left, as [`complete`](Self::complete) tells in the end.
     pub(super) fn keep(
         &mut self,
         id: SnapshotId,
@@ -75,16 +78,19 @@ impl Snapshots {
             self.incoming = Some(Incoming::Part(SnapshotReceiver::create(&self.directory, id)?));
         }
         match &mut self.incoming {
-            Some(Incoming::Part(receiver)) if receiver.id() == id => {
-                Ok(receiver.append(position, bytes)?)
+            Some(Incoming::Part(receiver))
+                if receiver.id() == id && receiver.position() == position =>
+            {
+                receiver.append(position, bytes)?;
             }
-            _ => Err(self.misplaced(id, position)),
+            _ => self.incoming = None,
         }
+        Ok(())
     }
 
-    fn misplaced(&self, id: SnapshotId, position: u64) -> QuorumError {
+    fn misplaced(&self, id: SnapshotId, position: u64) -> SnapshotError {
         let path = snapshot::path(&self.directory, id);
-        SnapshotError::OutOfPlace { path, position, have: 0 }.into()
+        SnapshotError::OutOfPlace { path, position, have: 0 }
     }
 
     /// Adds the last bytes. Whether it is whole then, and what it holds can be read: else nothing of it is left.
@@ -94,25 +100,28 @@ impl Snapshots {
         position: u64,
         bytes: &[u8],
     ) -> Result<bool, QuorumError> {
-        let whole = self.keep(id, position, bytes).and_then(|()| match self.incoming.take() {
-            Some(Incoming::Part(receiver)) => Ok(receiver.seal()?),
-            _ => Err(self.misplaced(id, position)),
-        });
+        self.keep(id, position, bytes)?;
+        let whole = match self.incoming.take() {
+            Some(Incoming::Whole(whole)) => Ok(whole),
+            Some(Incoming::Part(receiver)) => receiver.seal(),
+            None => Err(self.misplaced(id, position)),
+        };
         match whole {
             Ok(whole) => {
                 self.incoming = Some(Incoming::Whole(whole));
                 Ok(true)
             }
-            Err(QuorumError::Snapshot(
-                error @ (SnapshotError::Content { .. } | SnapshotError::OutOfPlace { .. }),
-            )) => {
-                tracing::warn!(
-                    "a snapshot of the metadata came damaged, and is fetched anew: {error}"
-                );
-                self.incoming = None;
+            Err(error @ (SnapshotError::Content { .. } | SnapshotError::OutOfPlace { .. })) => {
+                self.damaged += 1;
+                if self.damaged.is_power_of_two() {
+                    let count = self.damaged;
+                    tracing::warn!(
+                        "a snapshot of the metadata came damaged, and is fetched anew: {error} ({count} so far)"
+                    );
+                }
                 Ok(false)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -120,7 +129,7 @@ impl Snapshots {
     pub(super) fn install(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
         match self.incoming.take() {
             Some(Incoming::Whole(whole)) if whole.id() == id => Ok(whole.publish()?),
-            _ => Err(self.misplaced(id, 0)),
+            _ => Err(self.misplaced(id, 0).into()),
         }
     }
 

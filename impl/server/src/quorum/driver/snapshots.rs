@@ -1,6 +1,7 @@
 //! Snapshots as the driver handles them: read for others, completed, named, and cleaned up after.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::snapshot::SealedSnapshot;
@@ -8,6 +9,7 @@ use kraftig_spec::quorum::{
     self, Answer, Batch, Chunk, Error, Event, FetchSnapshot, ReadFrom, Request, Response, Role,
     SnapshotAnswer,
 };
+use kraftig_spec::types::NodeId;
 
 use super::{Driver, QuorumError, Retention, World};
 
@@ -38,11 +40,24 @@ impl<W: World> Driver<W> {
         Ok(())
     }
 
-    /// Lets the oldest snapshots and the log before the next ones go, as far as the retention has no room for them.
+    /// Lets the oldest snapshots and the log before the next ones go, as far as the retention has no room for them. A full
+    /// disk has none for the `leader-epoch-checkpoint` of the shorter log: nothing goes then.
     pub fn clean(&mut self) -> Result<(), QuorumError> {
+        if !self.has_room_for(0)? {
+            return Ok(());
+        }
         let Retention { bytes, ms } = self.retention;
         let now_ms = self.world.unix_ms();
-        let mut all = VecDeque::from(self.snapshots.all()?);
+        let mut all = match self.snapshots.all() {
+            Ok(all) => VecDeque::from(all),
+            // The node does without an old one, and without what it would spare.
+            Err(error) => {
+                tracing::warn!(
+                    "the log and the snapshots of the metadata stay as they are: {error}"
+                );
+                return Ok(());
+            }
+        };
         while all.len() > 1 {
             let size = self.storage.size() + all.iter().map(|snapshot| snapshot.size).sum::<u64>();
             let is_old = |timestamp| {
@@ -85,9 +100,11 @@ impl<W: World> Driver<W> {
     }
 
     /// Whether these would be the last bytes of the snapshot that is being loaded, and it is none with them: then the
-    /// answer becomes that there is none.
+    /// answer becomes one of this very epoch that there is none, so that the core ends the download whatever it said else.
     pub(super) fn is_unfit_end(
         &mut self,
+        from: NodeId,
+        request: &Request,
         response: &mut Response<Vec<Batch<Bytes>>>,
         last: &Bytes,
     ) -> Result<bool, QuorumError> {
@@ -96,7 +113,10 @@ impl<W: World> Driver<W> {
         };
         let Answer::FetchSnapshot(answer) = &mut response.answer else { return Ok(false) };
         let SnapshotAnswer { snapshot, position, chunk } = *answer;
-        let is_end = response.error == Error::None
+        let is_asked =
+            quorum::requests(&self.state).iter().any(|(to, asked)| *to == from && asked == request);
+        let is_end = is_asked
+            && response.error == Error::None
             && (snapshot, position) == (download.snapshot, download.position)
             && chunk.is_some_and(|Chunk { size, bytes }| bytes > 0 && position + bytes == size);
         if !is_end || self.snapshots.complete(snapshot, position.unsigned_abs(), last)? {
@@ -104,6 +124,14 @@ impl<W: World> Driver<W> {
         }
         answer.chunk = None;
         response.error = Error::SnapshotNotFound;
+        (response.epoch, response.leader) = (self.state.election().epoch, None);
         Ok(true)
+    }
+
+    /// Leaves a leader alone whose snapshot is damaged, so that it is not fetched without a pause: for half of the fetch
+    /// timeout, before which nobody takes the leader for gone.
+    pub(super) fn rest_after_unfit_end(&mut self, leader: NodeId) {
+        let half = Duration::from_millis(self.state.config().timeouts.fetch_ms / 2);
+        self.peers.rest_until(leader, self.world.now() + half);
     }
 }

@@ -38,10 +38,14 @@ impl<W: World> Driver<W> {
     }
 
     /// Tells the controller of a snapshot that is on the disk.
-    pub(super) fn tell_snapshot(&mut self, id: SnapshotId) -> Result<(), QuorumError> {
+    pub(super) fn tell_snapshot(
+        &mut self,
+        id: SnapshotId,
+        at_start: bool,
+    ) -> Result<(), QuorumError> {
         let file = self.snapshots.open(id)?;
         self.delivered = id.end;
-        self.world.tell(QuorumEvent::Snapshot { id, file });
+        self.world.tell(QuorumEvent::Snapshot { id, file, at_start });
         Ok(())
     }
 
@@ -49,7 +53,7 @@ impl<W: World> Driver<W> {
     pub(super) fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
         let LogSummary { start, latest, .. } = *self.state.log();
         if self.delivered < start.end {
-            self.tell_snapshot(latest)?;
+            self.tell_snapshot(latest, false)?;
         }
         while self.delivered < to {
             let batches = self.storage.committed(self.delivered, to, COMMITTED_BYTES)?;

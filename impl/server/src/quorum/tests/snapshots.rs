@@ -1,5 +1,7 @@
 //! A leader and an observer that both take snapshots, and clean up: the power goes at every change of either disk.
 
+mod damaged;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,7 +62,7 @@ impl World for Around {
     fn tell(&mut self, event: QuorumEvent) {
         match event {
             QuorumEvent::BecameLeader { epoch, .. } => self.leads = Some(epoch),
-            QuorumEvent::Snapshot { id, file } => {
+            QuorumEvent::Snapshot { id, file, .. } => {
                 self.values.clear();
                 for batch in file.contents().unwrap().1 {
                     let batch = batch.unwrap();
@@ -375,6 +377,22 @@ fn what_may_go_goes_by_size_and_by_age() {
     assert_eq!(ended(by(Some(0), None), 0).1, 1, "the last one stays");
     assert_eq!(ended(by(None, Some(5000)), 5000).1, 3);
     assert_eq!(ended(by(None, Some(5000)), 5001).1, 1);
+}
+
+#[test]
+fn a_full_disk_is_cleaned_when_it_has_room_again() {
+    let disk = Disk::mount(Path::new("/simulated/clean-full"));
+    let mut leader = Node::start(LEADER, disk.path()).unwrap();
+    for _ in 0..2 {
+        leader.append(20).unwrap();
+        leader.snapshot().unwrap();
+    }
+    for (room, kept) in [(0, 2), (64 << 20, 1)] {
+        disk.set_room(room);
+        leader.clean().unwrap();
+        assert_eq!(snapshot::list(&leader.directory).unwrap().len(), kept);
+        assert_eq!(leader.around().status.start > Offset::ZERO, kept == 1);
+    }
 }
 
 #[test]
