@@ -195,14 +195,14 @@ def leader_full(leave):
     creations.more(50)
     answers(cluster, full)
     # Whoever cannot write does not fetch either.
-    _, _, high_watermark, ends = cluster.quorum()
+    _, _, high_watermark, ends = until(cluster.quorum, "somebody leads")
     assert ends[full] < high_watermark, (ends, high_watermark)
     # It votes for another one though: with one that is gone its vote is needed.
     (third,) = set(others) - {next_leader}
-    epoch = cluster.quorum()[1]
+    epoch = until(cluster.quorum, "somebody leads")[1]
     cluster.nodes[next_leader].kill()
     cluster.leader(third)
-    assert cluster.quorum()[1] > epoch
+    assert until(cluster.quorum, "somebody leads")[1] > epoch
     cluster.nodes[next_leader].start()
     creations.more()
     answers(cluster, full)

@@ -186,7 +186,7 @@ def two_brokers_of_one_id():
     nodes, voters, cluster = three("brokers")
     first = broker_of("brokers", voters, cluster)
     first.start()
-    second = broker_of("brokers", voters, cluster, initial_broker_registration_timeout_ms=3000)
+    second = broker_of("brokers", voters, cluster, initial_broker_registration_timeout_ms=20_000)
     refuses(second, r"unable to register", r"a broker with node\.id=7\b", untouched=False)
     assert first.alive() and first.names_a_broker(), one_line(first.said())
     first.stop()

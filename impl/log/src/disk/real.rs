@@ -81,6 +81,9 @@ pub(super) fn exists(path: &Path) -> io::Result<bool> {
 
 pub(super) fn room(path: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(path)?;
+    if found.f_blocks == 0 {
+        return Ok(u64::MAX);
+    }
     // Some file systems do not count files.
     let takes_files = found.f_files == 0 || found.f_favail > 0;
     Ok(if takes_files { found.f_bavail.saturating_mul(found.f_frsize) } else { 0 })
@@ -117,4 +120,16 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
 
 pub(super) fn list(path: &Path) -> io::Result<Vec<OsString>> {
     fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_size_is_told_there_is_room() {
+        assert_eq!(room(Path::new("/proc")).unwrap(), u64::MAX);
+        let here = room(&std::env::temp_dir()).unwrap();
+        assert!(here < u64::MAX, "{here}");
+    }
 }

@@ -30,6 +30,8 @@ enum Failure {
          configuration and its formatted directories, or stop the other one"
     )]
     SameId(NodeId),
+    #[error("{same}; and then {1}", same = Failure::SameId(*.0))]
+    SameIdThenNoAnswer(NodeId, NoAnswer),
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
 }
@@ -67,7 +69,7 @@ pub(crate) async fn join(
                 error => Failure::Refused(error),
             },
             // The time was up.
-            Err(_) if waits => Failure::SameId(broker.id()),
+            Err(error) if waits => Failure::SameIdThenNoAnswer(broker.id(), error),
             Err(error) => Failure::from(error),
         };
         let may_pass = matches!(refused, Failure::SameId(_));
