@@ -18,8 +18,8 @@ use crate::net::client::{ClientOptions, Connection};
 
 /// The controllers of a cluster, as `DescribeCluster` asks for them.
 const CONTROLLERS: i8 = 2;
-/// How long to wait before an address is asked again.
-const RETRY: Duration = Duration::from_secs(5);
+/// How long [`watch`] waits before it asks again.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// The id of the cluster that a voter belongs to, if it says.
 pub(super) async fn cluster(connection: &Connection, limit: Duration) -> Option<Str> {
@@ -52,32 +52,58 @@ async fn ask<R: Request>(
 }
 
 /// Finds out who listens where the voters have this node. Two nodes of one id would both vote, and be taken for one: this
-/// one stops then. Asks until it has met itself, or the quorum's thread is gone.
+/// one stops then. Asks until it has met itself, or the quorum's thread is gone. A node of another cluster is none of
+/// those who vote here, and whoever is met once may be on its way out: it is met twice, `retry` apart, before this one stops.
 pub(super) async fn watch(
     own: Peer,
     local: ReplicaKey,
+    cluster_id: Str,
     options: ClientOptions,
+    retry: Duration,
     commands: Weak<mpsc::SyncSender<Command>>,
 ) {
-    let Peer { host, port, .. } = own;
+    let mut met = None;
     while commands.strong_count() > 0 {
-        if let Ok(connection) = Connection::open(&host, port, &options).await
-            && let Some(found) = node(&connection, options.connect_timeout).await
-            && found.id == local.id
-            && found.directory != DirectoryId::ABSENT
-        {
-            if found.directory != local.directory
-                && let Some(commands) = commands.upgrade()
-            {
-                let _ = commands.send(Command::Fail(QuorumError::SameNodeId {
-                    id: local.id,
-                    directory: local.directory,
-                    address: format!("{host}:{port}"),
-                    other: found.directory,
-                }));
-            }
+        let found = namesake(&own, local, &cluster_id, &options).await;
+        if found == Some(local.directory) {
             return;
         }
-        sleep(RETRY).await;
+        if let Some(other) = found
+            && met == found
+            && let Some(commands) = commands.upgrade()
+        {
+            let Peer { host, port, .. } = own;
+            let _ = commands.send(Command::Fail(QuorumError::SameNodeId {
+                id: local.id,
+                directory: local.directory,
+                address: format!("{host}:{port}"),
+                other,
+            }));
+            return;
+        }
+        met = found;
+        sleep(retry).await;
     }
 }
+
+/// The directory of the node of this id and this cluster that listens there: this one's, or another one's.
+async fn namesake(
+    own: &Peer,
+    local: ReplicaKey,
+    cluster_id: &Str,
+    options: &ClientOptions,
+) -> Option<DirectoryId> {
+    let connection = Connection::open(&own.host, own.port, options).await.ok()?;
+    let found = node(&connection, options.connect_timeout).await?;
+    if found.id != local.id || found.directory == DirectoryId::ABSENT {
+        return None;
+    }
+    if found.directory == local.directory {
+        return Some(found.directory);
+    }
+    let theirs = cluster(&connection, options.connect_timeout).await?;
+    (theirs == *cluster_id).then_some(found.directory)
+}
+
+#[cfg(test)]
+mod tests;

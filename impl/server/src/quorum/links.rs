@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kraftig_spec::quorum::{Error, Request, Response};
@@ -23,6 +23,10 @@ use crate::net::client::{ClientError, ClientOptions, Connection};
 
 /// What an answer holds beside its records.
 const BESIDE_RECORDS: usize = 64 << 10;
+/// How long somebody else answers at the address of a voter before that voter counts as misplaced.
+const LASTING: Duration = Duration::from_secs(5);
+/// How old the last such answer may be: other voters are asked at elections only.
+const CURRENT: Duration = Duration::from_mins(1);
 
 /// Another voter, and where it listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +58,27 @@ struct Shared {
     /// The voters that said last that they belong to another cluster.
     foreign: Mutex<BTreeSet<NodeId>>,
     /// The voters at whose addresses somebody else is.
-    misplaced: Mutex<BTreeSet<NodeId>>,
+    misplaced: Mutex<Misplaced>,
+}
+
+/// The voters at whose addresses somebody else answers: since when, and when last. One answer may be that of a node that
+/// was there before, so that only those count at whose addresses it stays so.
+#[derive(Default)]
+struct Misplaced(BTreeMap<NodeId, (Instant, Instant)>);
+
+impl Misplaced {
+    /// Somebody else answered at the address of a voter. How many voters it is so with now, for [`LASTING`].
+    fn add(&mut self, id: NodeId, now: Instant) -> usize {
+        let (since, last) = self.0.entry(id).or_insert((now, now));
+        if now - *last > CURRENT {
+            *since = now;
+        }
+        *last = now;
+        let counts = |(since, last): &&(Instant, Instant)| {
+            now - *last <= CURRENT && *last - *since >= LASTING
+        };
+        self.0.values().filter(counts).count()
+    }
 }
 
 struct Link {
@@ -96,7 +120,10 @@ impl Links {
             peers.into_iter().partition(|peer| peer.id == local.id);
         for own in own {
             let (options, commands) = (options.clone(), commands.clone());
-            Handle::current().spawn(identity::watch(own, local, options, commands));
+            let cluster_id = sender.cluster_id.clone();
+            let retry = identity::RETRY;
+            let watch = identity::watch(own, local, cluster_id, options, retry, commands);
+            Handle::current().spawn(watch);
         }
         let (foreign, misplaced) = Default::default();
         let shared = Arc::new(Shared { sender, options, commands, voters, foreign, misplaced });
@@ -143,14 +170,17 @@ impl Link {
             match answer {
                 Ok((response, chunk)) => {
                     self.proven = true;
-                    match (&request, response.error) {
-                        (_, Error::InvalidVoterKey) => self.misplaced().await,
-                        (Request::Fetch(_) | Request::FetchSnapshot(_), _) => self.well(),
-                        // These say whom they are for.
-                        _ => {
-                            lock(&self.shared.misplaced).remove(&self.peer.id);
-                            self.well();
-                        }
+                    // Whoever is there takes itself for the one that was asked: the voter that a vote or the beginning of an
+                    // epoch is for, or the leader. Any other answer could be anybody's.
+                    if response.error == Error::None
+                        && !matches!(request, Request::EndQuorumEpoch(_))
+                    {
+                        self.forget_misplaced();
+                    }
+                    if response.error == Error::InvalidVoterKey {
+                        self.misplaced().await;
+                    } else if !self.is_misplaced() {
+                        self.well();
                     }
                     let from = self.peer.id;
                     self.tell(Command::Answered { from, correlation, response, chunk });
@@ -189,6 +219,7 @@ impl Link {
                 true
             }
             Err(error) => {
+                self.forget_misplaced();
                 self.tell(Command::Unreachable { node: *id });
                 self.complain(&LinkError::from(error).to_string());
                 false
@@ -206,6 +237,8 @@ impl Link {
             | LinkError::Client(ClientError::Encode(_) | ClientError::NotServed(_)) => {}
             LinkError::Client(_) => {
                 self.connection = None;
+                // At the next connection somebody else may be there.
+                self.forget_misplaced();
                 if self.proven {
                     self.connect().await;
                 } else {
@@ -218,7 +251,12 @@ impl Link {
     /// The peer says that it belongs to another cluster. One that does is that one's fault; but a node that finds no
     /// majority that could be of its own cluster is wrong itself, or will never do anything: it stops.
     async fn foreign(&self) {
-        if self.leaves_a_majority(&self.shared.foreign) {
+        let foreign = {
+            let mut foreign = lock(&self.shared.foreign);
+            foreign.insert(self.peer.id);
+            foreign.len()
+        };
+        if self.is_majority_without(foreign) {
             return;
         }
         let theirs = match &self.connection {
@@ -235,7 +273,8 @@ impl Link {
     }
 
     /// Whoever is there says that it is not the voter that was asked. As with another cluster, a node that has too many
-    /// addresses wrong stops.
+    /// addresses wrong stops; but only if that lasts, for a name may stand for another address by and by. So the connection
+    /// is dropped, and the name looked up anew for the next one.
     async fn misplaced(&mut self) {
         let found = match &self.connection {
             Some(connection) => identity::node(connection, self.limit()).await,
@@ -250,16 +289,24 @@ impl Link {
         self.complain(&format!(
             "{found} answers there: correct controller.quorum.voters, or node.id of that node"
         ));
-        if !self.leaves_a_majority(&self.shared.misplaced) {
+        let misplaced = lock(&self.shared.misplaced).add(node, Instant::now());
+        if !self.is_majority_without(misplaced) {
             self.tell(Command::Fail(QuorumError::OtherVoter { node, address, found }));
         }
+        self.connection = None;
     }
 
-    /// Counts the peer among these voters. Whether the others are still a majority.
-    fn leaves_a_majority(&self, voters: &Mutex<BTreeSet<NodeId>>) -> bool {
-        let mut voters = lock(voters);
-        voters.insert(self.peer.id);
-        (self.shared.voters - voters.len()) * 2 > self.shared.voters
+    fn is_misplaced(&self) -> bool {
+        lock(&self.shared.misplaced).0.contains_key(&self.peer.id)
+    }
+
+    fn forget_misplaced(&self) {
+        lock(&self.shared.misplaced).0.remove(&self.peer.id);
+    }
+
+    /// Whether the voters without so many of them are a majority.
+    fn is_majority_without(&self, count: usize) -> bool {
+        (self.shared.voters - count) * 2 > self.shared.voters
     }
 
     /// How long a question may take.
@@ -291,7 +338,7 @@ impl Link {
     }
 }
 
-fn lock(voters: &Mutex<BTreeSet<NodeId>>) -> MutexGuard<'_, BTreeSet<NodeId>> {
+fn lock<T>(voters: &Mutex<T>) -> MutexGuard<'_, T> {
     voters.lock().expect("nobody panics while holding it")
 }
 
@@ -326,4 +373,28 @@ async fn exchange(
         }
     };
     Ok((response, Bytes::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lasts_and_is_still_so_counts() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut misplaced = Misplaced::default();
+        let [one, other] = [NodeId(2), NodeId(3)];
+        assert_eq!(misplaced.add(one, at(0)), 0, "an answer is not enough");
+        assert_eq!(misplaced.add(one, at(4)), 0);
+        assert_eq!(misplaced.add(one, at(5)), 1);
+        assert_eq!(misplaced.add(other, at(6)), 1, "only one of them lasts");
+        assert_eq!(misplaced.add(other, at(11)), 2);
+        // Of the one nothing was heard any more.
+        assert_eq!(misplaced.add(other, at(60)), 2);
+        assert_eq!(misplaced.add(other, at(66)), 1);
+        // And what was long ago does not count with what is now.
+        assert_eq!(misplaced.add(one, at(100)), 1);
+        assert_eq!(misplaced.add(one, at(105)), 2);
+    }
 }

@@ -13,8 +13,9 @@ use super::{Driver, QuorumError, World};
 const INTERVAL: Duration = Duration::from_secs(1);
 /// What has to be left, in bytes, beside what is about to be written: twice the largest batch that a leader makes
 /// (`internal.metadata.max.batch.size.in.bytes`, 8 MiB). It is for what is written without a look: the first batch of a
-/// leader, of some hundred bytes, the files of a new segment, `quorum-state`, of which there are two for a moment; and for
-/// what others write to the same file system between a look and the write.
+/// leader, of some hundred bytes, the files of a new segment, `leader-epoch-checkpoint`, of which there are two for a
+/// moment (`quorum-state` is written over what was kept for it); and for what others write to the same file system between
+/// a look and the write.
 const LOW: u64 = 16 << 20;
 /// What has to be left until there is room again, in bytes: so much more that a node does not come and go.
 const HIGH: u64 = 2 * LOW;

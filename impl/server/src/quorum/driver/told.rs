@@ -51,6 +51,8 @@ impl<W: World> Driver<W> {
 
     /// Tells the controller of what is committed and was not told yet.
     pub(super) fn tell_committed(&mut self, to: Offset) -> Result<(), QuorumError> {
+        // Who is told knows then whether that is all.
+        self.show_status();
         let LogSummary { start, latest, .. } = *self.state.log();
         if self.delivered < start.end {
             self.tell_snapshot(latest, false)?;
