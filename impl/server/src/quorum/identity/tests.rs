@@ -92,7 +92,7 @@ async fn stops_for(directories: &[u8], cluster_id: &str) -> Option<DirectoryId> 
             let (stream, _) = listener.accept().await.unwrap();
             answer_all(stream, met, cluster_id).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = watch => {}
