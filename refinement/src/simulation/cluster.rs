@@ -350,7 +350,7 @@ impl Cluster {
                     }
                 }
             }
-            QuorumEvent::Snapshot { id: snapshot, file } => {
+            QuorumEvent::Snapshot { id: snapshot, file, .. } => {
                 self.begin_with(node, snapshot, &file)?;
             }
             // The node's thread says so, and there is none.
