@@ -32,6 +32,27 @@ pub struct LogSummary {
     pub epochs: Vec<EpochStart>,
 }
 
+/// After which snapshot a log begins whose first record is at `base`; `snapshots` are those on the disk, the oldest first. No
+/// file says it. If the log's first records are gone it is the first of them, if that lies on the way the log went: what is
+/// before is in it, and in none that is older. One that does not was about to take the log's place; then the log begins after
+/// nothing that is there, in epoch 0.
+pub fn begins_after(
+    base: Offset,
+    end: Offset,
+    epochs: &[EpochStart],
+    snapshots: &[SnapshotId],
+) -> SnapshotId {
+    let nowhere = SnapshotId { end: base, epoch: Epoch(0) };
+    let Some(first) = snapshots.first().copied() else { return nowhere };
+    let before = epochs.iter().rev().find(|known| known.start < first.end);
+    let lies_on_it = if first.end == base {
+        epochs.first().is_none_or(|next| next.epoch >= first.epoch)
+    } else {
+        first.end <= end && before.is_some_and(|last| last.epoch == first.epoch)
+    };
+    if base == Offset::ZERO || !lies_on_it { nowhere } else { first }
+}
+
 impl LogSummary {
     /// Epoch of the last record, be it in the snapshot that the log begins after; 0 if there never was any.
     pub fn last_epoch(&self) -> Epoch {

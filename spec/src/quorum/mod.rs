@@ -38,7 +38,7 @@ pub use event::{
     FetchAnswer, FetchSnapshot, NewBatch, Payload, ReadFrom, Refusal, Request, Response,
     SnapshotAnswer, Timer, Vote, VoteAnswer,
 };
-pub use log_summary::{EpochStart, LogSummary};
+pub use log_summary::{EpochStart, LogSummary, begins_after};
 pub use snapshots::snapshot_id;
 pub use state::{
     Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State,

@@ -8,6 +8,7 @@ use kraftig_log::quorum_state::{QuorumState, Version};
 use kraftig_log::{Known, Log, LogConfig, disk, snapshot};
 use kraftig_spec::quorum::{
     Batch, Diverging, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
+    begins_after,
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId, TopicId};
 use kraftig_wire::batch::{self, BatchBuilder, BatchError, set_base_offset_and_epoch};
@@ -246,37 +247,18 @@ impl Storage {
 }
 
 /// What the log and the snapshots, the oldest first, are for the core.
-///
-/// Which snapshot the log begins after is in no file. If its first records are gone that is the first one on its way: what
-/// is before is in it, and in none that is older. One that is not on its way was about to take the log's place.
 fn summary(log: &mut Log, snapshots: &[SnapshotId]) -> Result<LogSummary, QuorumError> {
-    let base = log.start_offset();
-    let first = snapshots.first().copied().unwrap_or_default();
-    let reached = match first.end.0 {
-        end if end == base => {
-            log.epoch_boundaries().first().is_none_or(|(e, _)| *e >= first.epoch.0)
-        }
-        end => end <= log.end_offset() && log.epoch_at(end - 1) == Some(first.epoch.0),
-    };
-    let start = match base {
-        0 => SnapshotId::NONE,
-        _ if reached => first,
-        _ => SnapshotId { end: Offset(base), epoch: Epoch(0) },
-    };
-    if reached && base > 0 {
-        log.clean_to(first.end.0)?;
-    }
     let epochs = log.epoch_boundaries().iter();
-    let summary = LogSummary {
-        start,
-        latest: snapshots.last().copied().unwrap_or_default(),
-        end: Offset(log.end_offset()),
-        flushed: Offset(log.end_offset()),
-        epochs: epochs
-            .map(|(epoch, start)| EpochStart { epoch: Epoch(*epoch), start: Offset(*start) })
-            .collect(),
-    };
-    Ok(summary)
+    let epochs: Vec<_> = epochs
+        .map(|(epoch, start)| EpochStart { epoch: Epoch(*epoch), start: Offset(*start) })
+        .collect();
+    let (base, end) = (Offset(log.start_offset()), Offset(log.end_offset()));
+    let start = begins_after(base, end, &epochs, snapshots);
+    if !start.is_none() && snapshots.first() == Some(&start) {
+        log.clean_to(start.end.0)?;
+    }
+    let latest = snapshots.last().copied().unwrap_or_default();
+    Ok(LogSummary { start, latest, end, flushed: end, epochs })
 }
 
 /// The framed metadata records of a batch; `None` for a control batch.

@@ -93,6 +93,22 @@ fn a_log_behind_a_snapshot_knows_its_last_epoch_and_where_it_can_agree() {
 }
 
 #[test]
+fn a_log_without_its_beginning_begins_after_the_first_snapshot_on_its_way() {
+    let epochs = [(2, 4), (4, 7)]
+        .map(|(epoch, start)| EpochStart { epoch: Epoch(epoch), start: Offset(start) });
+    let begins =
+        |base, snapshots: &[SnapshotId]| begins_after(Offset(base), Offset(9), &epochs, snapshots);
+    assert_eq!(begins(0, &[snapshot(5, 2)]), SnapshotId::NONE, "nothing is gone");
+    assert_eq!(begins(4, &[snapshot(5, 2), snapshot(8, 4)]), snapshot(5, 2));
+    assert_eq!(begins(4, &[snapshot(4, 1)]), snapshot(4, 1));
+    assert_eq!(begins(4, &[snapshot(9, 4)]), snapshot(9, 4));
+    for elsewhere in [snapshot(5, 1), snapshot(8, 2), snapshot(10, 4), snapshot(4, 3)] {
+        assert_eq!(begins(4, &[elsewhere]), snapshot(4, 0), "{elsewhere:?}");
+    }
+    assert_eq!(begins(4, &[]), snapshot(4, 0));
+}
+
+#[test]
 fn a_snapshot_is_taken_of_what_is_committed_and_of_more_than_the_last() {
     let mut state = node(3, elected(4, Some(2), None), log(&[(1, 3), (4, 2)]));
     assert_eq!(snapshot_id(&state, Offset(3)), None, "nothing is known to be committed");
