@@ -290,7 +290,12 @@ impl Store<'_> {
         if expected.replacing == Some(start) && start == end {
             return Ok(log);
         }
-        if start > expected.start || start < expected.start_in_checkpoint {
+        // Each segment is an entry of its directory, and each may be lost while nothing is acknowledged: where a partition
+        // made its second segment before its first flush, there may be only that one. A flush makes all names safe, so
+        // what is acknowledged is never behind the beginning.
+        let nothing_safe = self.kind == Kind::Partition && expected.flushed <= expected.start;
+        let late = start > expected.start && !nothing_safe;
+        if late || start < expected.start_in_checkpoint {
             return lost(format!("the log begins at {start}, not at {}", expected.start));
         }
         if end < expected.flushed {
@@ -300,7 +305,7 @@ impl Store<'_> {
             ));
         }
         let mut found = Vec::new();
-        for batch in log.batches_from(expected.start.min(end))? {
+        for batch in log.batches_from(expected.start.min(end).max(start))? {
             found.push(Batch::from(&batch?));
         }
         let is_there = |all: &Vec<Batch>| {
@@ -555,9 +560,9 @@ fn other_runs_keep_what_was_flushed() {
     let mut counted: BTreeMap<_, u64> = BTreeMap::new();
     for run in 0..12 {
         let steps = random_steps(run, 25);
-        let found = everywhere("runs-partition", Kind::Partition, &steps, 2, None, false).unwrap();
+        let found = everywhere("runs-partition", Kind::Partition, &steps, 12, None, false).unwrap();
         let steps = for_metadata(&steps);
-        let more = everywhere("runs-metadata", Kind::Metadata, &steps, 2, None, false).unwrap();
+        let more = everywhere("runs-metadata", Kind::Metadata, &steps, 12, None, false).unwrap();
         *counted.entry("losses").or_default() += found.losses + more.losses;
         *counted.entry("changes").or_default() += found.changes + more.changes;
     }
