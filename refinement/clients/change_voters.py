@@ -1,83 +1,196 @@
 #!/usr/bin/env python3
-"""`kraftig metadata-quorum add-controller` and `remove-controller` on a dynamic quorum of stock Kafka's controllers.
+"""Voters are added and removed, in a quorum of stock Kafka's controllers and in one of ours, with stock's tool and with ours.
 
-    change_voters.py
+    change_voters.py [--quorums stock,kraftig]
 
-Starts a controller formatted with --standalone and two that are not voters. Each is added and removed, the leader too; what our tool
-prints is compared with what stock's tool prints. A controller of ours with static voters refuses both tools. Needs Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last
-line counts them.
+One controller formatted with --standalone, others that are no voters, and a broker. The same is asked of both quorums: voters are added,
+directly, through an observer and through the broker, and removed, the leader too; and what must be refused is refused. What each tool prints
+on a quorum of ours is compared word by word with what it prints on stock's: but for directories, ports and the order of voters. A
+controller of ours with static voters refuses both tools. Needs Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the
+last line counts them.
 """
 import re
 import time
 
-from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, run
+from node import KAFKA, KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, run
 
-a = arguments(__doc__)
+a = arguments(__doc__, quorums={"default": "stock,kraftig", "help": "the kinds of quorums, the first one to compare with"})
 check = Checks()
-ports = dict(zip((1, 2, 3), free_ports(3)))
+TOOLS = {"stock": KAFKA, "ours": KRAFTIG}
+BROKER = 10
 
 
-def controller(i, port):
-    node = Node("stock", a.dir / str(i), i, ports=(port, port), process_roles="controller", listeners=f"CONTROLLER://127.0.0.1:{port}",
-                advertised_listeners=f"CONTROLLER://127.0.0.1:{port}", controller_quorum_bootstrap_servers=",".join(f"127.0.0.1:{p}" for p in ports.values()))
+class Quorum:
+    def __init__(self, kind):
+        self.kind = kind
+        self.ports = dict(zip((1, 2, 3, 4, BROKER), free_ports(5)))
+        self.servers = ",".join(f"127.0.0.1:{self.ports[i]}" for i in (1, 2, 3))
+        self.nodes = {i: self.node(i, f"CONTROLLER://127.0.0.1:{self.ports[i]}", "controller") for i in (1, 2, 3, 4)}
+        self.nodes[BROKER] = self.node(BROKER, f"PLAINTEXT://127.0.0.1:{self.ports[BROKER]}", "broker")
+        self.cluster = self.nodes[1].random_uuid()
+        self.printed = {}
+
+    def node(self, i, listeners, roles):
+        node = Node(self.kind, a.dir / self.kind / str(i), i, ports=(self.ports[i], self.ports[i]), process_roles=roles, listeners=listeners,
+                    advertised_listeners=listeners, controller_quorum_bootstrap_servers=self.servers)
+        del node.properties["controller.quorum.voters"]
+        node.configure()
+        return node
+
+    def directory(self, i):
+        return self.nodes[i].meta_properties()["directory.id"]
+
+    def ask(self, tool, at, *args, ok=True):
+        what = "--bootstrap-server" if at == BROKER else "--bootstrap-controller"
+        return run(TOOLS[tool], "metadata-quorum", what, f"127.0.0.1:{self.ports[at]}", *args, ok=ok)
+
+    def config(self, name, of, *edits):
+        """The configuration of a node, otherwise."""
+        text = self.nodes[of].file.read_text()
+        for pattern, by in edits:
+            text = re.sub(pattern, by, text, flags=re.M)
+        file = a.dir / self.kind / f"{name}.properties"
+        file.write_text(text)
+        return file
+
+    def voters(self, *want):
+        """Waits until these vote, as any of the controllers says."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            said = [self.ask("ours", at, "describe", "--status", ok=False).stdout for at in (1, 2, 3) if self.nodes[at].alive()]
+            found = [sorted(map(int, re.findall(r'"id": (\d+)', line))) for text in said for line in text.splitlines() if line.startswith("CurrentVoters")]
+            if list(want) in found:
+                return
+            if time.monotonic() > end:
+                raise AssertionError(f"the voters are {found}, and not {want}")
+            time.sleep(0.1)
+
+    def plain(self, text):
+        """A tool's text without what is different in each quorum."""
+        for i, port in self.ports.items():
+            text = text.replace(str(port), f"<port {i}>")
+            if (self.nodes[i].dirs[0] / "meta.properties").exists():
+                text = text.replace(self.directory(i), f"<directory {i}>")
+        text = text.replace(self.cluster, "<cluster>")
+        return re.sub(r"\[(ReplicaKey\(.*?\)(?:, ReplicaKey\(.*?\))*)\]", lambda found: str(sorted(re.findall(r"ReplicaKey\(.*?\)", found[1]))), text)
+
+    def note(self, name, text):
+        self.printed[name] = self.plain(text)
+
+    def start(self):
+        for i, node in self.nodes.items():
+            kind = {1: ["--standalone"], BROKER: []}.get(i, ["--no-initial-controllers"])
+            node.storage("format", "-t", self.cluster, "-c", node.file, *kind)
+            if i != 4:
+                node.spawn()
+        self.voters(1)
+
+    def describe(self, at):
+        """Both tools say the same of it."""
+        status = {tool: re.sub(r"(HighWatermark|MaxFollowerLag|MaxFollowerLagTimeMs): +\S+", r"\1", self.ask(tool, at, "describe", "--status").stdout) for tool in TOOLS}
+        eq(status["ours"], status["stock"], "describe --status")
+        rows = {tool: [re.sub(r"\t\d+ *", "\tN", line).rstrip() for line in self.ask(tool, at, "describe", "--replication").stdout.splitlines()] for tool in TOOLS}
+        eq([re.sub(" +", " ", row) for row in rows["ours"]], [re.sub(" +", " ", row) for row in rows["stock"]], "describe --replication")
+        self.note(f"describe --status at {at}", re.sub(r"LeaderEpoch: +\S+", "", status["stock"]))
+
+    def added(self, tool, i, at, *want):
+        r = self.ask(tool, at, "--command-config", self.nodes[i].file, "add-controller")
+        eq(r.stdout, f"Added controller {i} with directory id {self.directory(i)} and endpoints: CONTROLLER://127.0.0.1:{self.ports[i]}\n", "what add-controller prints")
+        self.voters(*want)
+
+    def removed(self, tool, i, at, *want):
+        r = self.ask(tool, at, "remove-controller", "-i", i, "-d", self.directory(i))
+        eq(r.stdout, f"Removed  KRaft controller {i} with directory id {self.directory(i)}\n", "what remove-controller prints")
+        self.voters(*want)
+
+    def refused(self, name, *args, at=1):
+        """Both tools are refused, ours with the text of stock's error."""
+        said = {}
+        for tool in TOOLS:
+            r = self.ask(tool, at, *args, ok=False)
+            eq(r.returncode, 1, f"{name}: the status of {tool}'s tool")
+            self.note(f"{name}, {tool}'s tool", r.stderr + r.stdout if tool == "ours" else error(r.stderr + r.stdout))
+            said[tool] = self.plain(r.stderr + r.stdout)
+        has(said["stock"], said["ours"].strip())
+
+    def refusals(self):
+        add = lambda file: ("--command-config", file, "add-controller")
+        remove = lambda i, directory: ("remove-controller", "-i", i, "-d", directory)
+        self.refused("a voter again", *add(self.nodes[1].file))
+        other = Node(self.kind, a.dir / self.kind / "other", 2)
+        other.properties = {**self.nodes[2].properties, "log.dirs": other.dirs[0]}
+        other.configure()
+        other.storage("format", "-t", self.cluster, "-c", other.file, "--no-initial-controllers")
+        self.refused("the id of a voter with another directory", *add(other.file))
+        self.refused("who is not there", *add(self.nodes[4].file))
+        self.refused("who has fetched nothing", *add(self.config("elsewhere", 4, (f":{self.ports[4]}$", f":{self.ports[3]}"))))
+        self.refused("without the controllers' listener", *add(self.config("listener", 4, ("CONTROLLER", "OTHER"))))
+        self.refused("a voter with another directory", *remove(2, self.directory(1)))
+        self.refused("who is no voter", *remove(4, self.directory(4)))
+        self.refused("who is no voter, through the broker", *remove(4, self.directory(4)), at=BROKER)
+        self.refused("a voter again, through the broker", *add(self.nodes[1].file), at=BROKER)
+
+    def last_voter(self):
+        self.refused("the last voter", "remove-controller", "-i", 3, "-d", self.directory(3), at=3)
+
+    def dry_runs(self):
+        add = ("--command-config", self.nodes[2].file, "add-controller", "--dry-run")
+        gone = ("remove-controller", "--controller-id", 1, "--controller-directory-id", self.directory(1), "--dry-run")
+        for args in (add, gone):
+            eq(self.ask("ours", 1, *args).stdout, self.ask("stock", 1, *args).stdout, f"{args[-2]} --dry-run")
+        self.voters(1)
+
+    def run(self):
+        ours = f"{self.kind}: "
+        if not check(ours + "start with one voter", self.start):
+            return
+        check(ours + "dry runs print what stock's tool prints", self.dry_runs)
+        check(ours + "add the second with stock's tool, asked through an observer", self.added, "stock", 2, 3, 1, 2)
+        check(ours + "add the third, asked through the broker", self.added, "ours", 3, BROKER, 1, 2, 3)
+        check(ours + "describe", self.describe, 1)
+        check(ours + "describe, asked through the broker", self.describe, BROKER)
+        check(ours + "what is refused", self.refusals)
+        check(ours + "remove a follower", self.removed, "ours", 2, 1, 1, 3)
+        check(ours + "add it again with our tool", self.added, "ours", 2, 1, 1, 2, 3)
+        check(ours + "remove it with stock's tool, asked through the broker", self.removed, "stock", 2, BROKER, 1, 3)
+        check(ours + "remove the leader", self.removed, "ours", 1, 1, 3)
+        check(ours + "remove the last voter", self.last_voter)
+        check(ours + "add one while the next leader is elected", self.added, "ours", 1, 2, 1, 3)
+        for one in reversed(self.nodes.values()):
+            if one.alive():
+                check(ours + f"stop node {one.node_id}", one.stop)
+
+
+def error(text):
+    """The first error of a stack trace."""
+    found = re.search(r"(?:[a-z]+\.)+errors\.\w+: .*", text)
+    return found[0] if found else text
+
+
+def same(quorums):
+    """What is printed is the same on the first one and on the others."""
+    first, *others = quorums
+    for other in others:
+        for name, text in first.printed.items():
+            eq(other.printed.get(name), text, f"{name}, on {other.kind}")
+        eq(sorted(other.printed), sorted(first.printed), "what was asked")
+
+
+def refused_files():
+    """What our tool refuses by itself, with stock's text."""
+    node = Node("stock", a.dir / "files", 2, process_roles="controller", listeners="CONTROLLER://127.0.0.1:9", advertised_listeners="CONTROLLER://127.0.0.1:9", controller_quorum_bootstrap_servers="127.0.0.1:9")
     del node.properties["controller.quorum.voters"]
     node.configure()
-    return node
+    node.storage("format", "-t", node.random_uuid(), "-c", node.file, "--no-initial-controllers")
+    at = "metadata-quorum", "--bootstrap-controller", "127.0.0.1:9"
 
+    def both(*args):
+        mine, theirs = run(KRAFTIG, *at, *args, ok=False), kafka(*at, *args, ok=False)
+        eq((mine.returncode, theirs.returncode), (1, 1), f"the statuses of {args}")
+        has(theirs.stderr + theirs.stdout, mine.stderr.strip())
 
-def directory(i):
-    return nodes[i].meta_properties()["directory.id"]
-
-
-def bootstrap(at):
-    return "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{ports[at]}"
-
-
-def ours(at, *args, **kw):
-    return run(KRAFTIG, *bootstrap(at), *args, **kw)
-
-
-def add(i, *args, at=1):
-    return ours(at, "--command-config", nodes[i].file, "add-controller", *args).stdout
-
-
-def remove(i, *args):
-    return ours(1, "remove-controller", "-i", i, "-d", directory(i), *args).stdout
-
-
-def voters(*want):
-    """Waits until these vote, as any of the controllers says."""
-    end = time.monotonic() + LIMIT_S
-    while True:
-        said = [ours(at, "describe", "--status", ok=False).stdout for at in ports]
-        found = [sorted(map(int, re.findall(r'"id": (\d+)', line))) for text in said for line in text.splitlines() if line.startswith("CurrentVoters")]
-        if list(want) in found:
-            return
-        if time.monotonic() > end:
-            raise AssertionError(f"the voters are {found}, and not {want}")
-        time.sleep(0.1)
-
-
-def start():
-    cluster = nodes[1].random_uuid()
-    for i, node in nodes.items():
-        node.storage("format", "-t", cluster, "-c", node.file, "--standalone" if i == 1 else "--no-initial-controllers")
-        node.spawn()
-    voters(1)
-
-
-def dry_runs():
-    config = ("--command-config", nodes[2].file, "add-controller", "--dry-run")
-    eq(add(2, "--dry-run"), kafka(*bootstrap(1), *config).stdout, "add-controller --dry-run")
-    gone = ("remove-controller", "--controller-id", 1, "--controller-directory-id", directory(1), "--dry-run")
-    eq(remove(1, "--dry-run"), kafka(*bootstrap(1), *gone).stdout, "remove-controller --dry-run")
-    voters(1)
-
-
-def refusals():
-    """What stock refuses, ours refuses with its text."""
-    file = a.dir / "wrong.properties"
-    own = nodes[2].file.read_text()
+    file = node.base / "wrong.properties"
+    own = node.file.read_text()
     for without in ("process.roles", "node.id", "log.dirs", "controller.listener.names"):
         file.write_text("".join(line for line in own.splitlines(True) if not line.startswith(without)))
         both("--command-config", file, "add-controller", "--dry-run")
@@ -85,29 +198,10 @@ def refusals():
     both("--command-config", file, "add-controller", "--dry-run")
     both("--command-config", a.dir / "no-file", "add-controller", "--dry-run")
     both("add-controller")
-    both("remove-controller", "-i", -3, "-d", directory(1))
-    both("remove-controller", "-i", 2, "-d", directory(2))  # by the server: no voter
-    both("--command-config", nodes[1].file, "add-controller")  # by the server: one already
-    has(ours(1, "remove-controller", "-i", 1, "-d", "xx", ok=False).stderr, "Failed to parse --controller-directory-id: ")
+    both("remove-controller", "-i", -3, "-d", node.meta_properties()["directory.id"])
+    has(run(KRAFTIG, *at, "remove-controller", "-i", 1, "-d", "xx", ok=False).stderr, "Failed to parse --controller-directory-id: ")
     file.write_text(own.replace("node.id=2", "node.id=7"))  # stock adds a voter that is nowhere
-    has(ours(1, "--command-config", file, "add-controller", "--dry-run", ok=False).stderr, "node.id=7 is not the 2 of meta.properties")
-
-
-def both(*args):
-    mine, theirs = ours(1, *args, ok=False), kafka(*bootstrap(1), *args, ok=False)
-    eq((mine.returncode, theirs.returncode), (1, 1), f"the statuses of {args}")
-    said = theirs.stderr + theirs.stdout
-    has(said, mine.stderr.strip())
-
-
-def added(i, at, *want):
-    eq(add(i, at=at), f"Added controller {i} with directory id {directory(i)} and endpoints: CONTROLLER://127.0.0.1:{ports[i]}\n", "what add-controller prints")
-    voters(*want)
-
-
-def removed(i, *want):
-    eq(remove(i), f"Removed  KRaft controller {i} with directory id {directory(i)}\n", "what remove-controller prints")
-    voters(*want)
+    has(run(KRAFTIG, *at, "--command-config", file, "add-controller", "--dry-run", ok=False).stderr, "node.id=7 is not the 2 of meta.properties")
 
 
 def static_voters():
@@ -131,16 +225,10 @@ def static_voters():
     node.stop()
 
 
-nodes = {i: controller(i, port) for i, port in ports.items()}
-check("start with one voter", start)
-check("dry runs print what stock's tool prints", dry_runs)
-check("what is refused", refusals)
-check("add the second, asked through an observer", added, 2, 3, 1, 2)
-check("add the third", added, 3, 1, 1, 2, 3)
-check("remove a follower", removed, 2, 1, 3)
-check("remove the leader", removed, 1, 3)
-check("add one while the next leader is elected", added, 1, 2, 1, 3)
+check("what our tool refuses by itself", refused_files)
 check("static voters of ours", static_voters)
-for one in nodes.values():
-    check(f"stop node {one.node_id}", one.stop)
+quorums = [Quorum(kind) for kind in a.quorums.split(",")]
+for quorum in quorums:
+    quorum.run()
+check("what the tools print is the same on all quorums", same, quorums)
 check.finish()
