@@ -21,8 +21,15 @@ fn search(model: &QuorumModel) -> HashSet<Packed> {
 }
 
 fn checker(c: &mut Criterion) {
-    let bounds =
-        Bounds { nodes: 3, epochs: 2, values: 1, crashes: None, resign: true, snapshots: false };
+    let bounds = Bounds {
+        nodes: 3,
+        epochs: 2,
+        values: 1,
+        crashes: None,
+        resign: true,
+        snapshots: false,
+        voters: None,
+    };
     let model = QuorumModel::new(bounds).unwrap();
     let states = search(&model);
     let mut group = c.benchmark_group("checker");

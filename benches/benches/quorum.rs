@@ -1,6 +1,5 @@
 //! `quorum::step`, one row per kind of event. Nothing is sent or written: this is what the decision itself costs.
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use bytes::Bytes;
@@ -30,7 +29,8 @@ fn key(id: NodeId) -> ReplicaKey {
 fn config() -> Config {
     Config {
         local: key(THIS),
-        voters: BTreeSet::from([THIS, OTHER, NodeId(3)]),
+        voters: [THIS, OTHER, NodeId(3)].into(),
+        bootstrap: Vec::new(),
         timeouts: Timeouts::default(),
     }
 }
@@ -43,6 +43,7 @@ fn restored() -> Restored {
     });
     Restored {
         election: ElectionState { epoch: OLD, leader: None, voted: None },
+        snapshot_voters: None,
         log: LogSummary {
             end: Offset(8000),
             flushed: Offset(8000),
@@ -143,6 +144,7 @@ fn quorum(c: &mut Criterion) {
             records: 10,
             epoch: NEW,
             payload: records(),
+            voters: None,
         }]),
     };
     let fetched = answered(&follower, Answer::Fetch(brought));

@@ -1,7 +1,6 @@
 //! What a trace (`kraftig server start --trace`) costs a commit of the metadata log: the steps of the commit, the lines that they
 //! write, and the flush that each commit waits for.
 
-use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::Arc;
@@ -11,8 +10,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use kraftig_log::{Log, LogConfig};
 use kraftig_spec::quorum::trace::TraceRecord;
 use kraftig_spec::quorum::{
-    Config, Effect, ElectionState, Event, LogSummary, NewBatch, Restored, State, Timeouts, Timer,
-    start, step,
+    Config, Effect, Event, LogSummary, NewBatch, Restored, State, Timeouts, Timer, start, step,
 };
 use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey, TopicId, Uuid};
 use kraftig_wire::batch::{BatchHeader, set_base_offset_and_epoch};
@@ -25,10 +23,14 @@ const RECORDS: usize = 11;
 /// The leader of a quorum of one, with nothing unflushed.
 fn leader() -> State {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId(Uuid([1; 16])) };
-    let config =
-        Config { local, voters: BTreeSet::from([local.id]), timeouts: Timeouts::default() };
+    let config = Config {
+        local,
+        voters: [local.id].into(),
+        bootstrap: Vec::new(),
+        timeouts: Timeouts::default(),
+    };
     let log = LogSummary::default();
-    let restored = Restored { election: ElectionState::default(), log };
+    let restored = Restored { log, ..Restored::default() };
     let (mut state, _) = start::<Bytes>(config, restored).unwrap();
     step::<Bytes>(&mut state, Event::TimerFired { timer: Timer::Election });
     let end = state.log().end;

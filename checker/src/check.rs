@@ -5,11 +5,12 @@ use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use kraftig_spec::model::quorum::{Bounds, QuorumModel, Witness};
+use kraftig_spec::model::quorum::{QuorumModel, Witness};
 use kraftig_spec::quorum::mutant::Mutant;
 use kraftig_spec::quorum::properties::Property;
 use serde_json::{Value, json};
 
+use crate::bounds;
 use crate::counterexample;
 use crate::search::{Found, search};
 
@@ -110,21 +111,13 @@ fn report(
     seconds: f64,
     threads: usize,
 ) -> String {
-    let Bounds { nodes, epochs, values, crashes, snapshots, .. } = model.bounds();
-    let crashes = crashes.map_or("any number of".to_owned(), |count| count.to_string());
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<12} {value}");
     };
-    line("model", "quorum (KIP-595, static voters)".to_owned());
+    line("model", "quorum (KIP-595, KIP-630, KIP-853)".to_owned());
     line("network", model.network().name().to_owned());
-    line(
-        "bounds",
-        format!(
-            "{nodes} nodes, {epochs} epochs, {values} values, {crashes} crashes, resignation{} at any time",
-            if snapshots { ", snapshots" } else { "" }
-        ),
-    );
+    line("bounds", bounds::sentence(model.bounds()));
     let mutants: Vec<_> = model.mutants().iter().map(Mutant::name).collect();
     if !mutants.is_empty() {
         line("mutants", mutants.join(", "));
@@ -183,8 +176,6 @@ fn machine(
     seconds: f64,
     threads: usize,
 ) -> Value {
-    let Bounds { nodes, epochs, values, crashes, resign, snapshots } = model.bounds();
-    let crashes = crashes.map_or(json!("any"), |count| json!(count));
     let properties: serde_json::Map<String, Value> = Property::ALL
         .into_iter()
         .map(|property| {
@@ -205,7 +196,7 @@ fn machine(
     json!({
         "model": "quorum",
         "network": model.network().name(),
-        "bounds": { "nodes": nodes, "epochs": epochs, "values": values, "crashes": crashes, "resign": resign, "snapshots": snapshots },
+        "bounds": bounds::machine(model.bounds()),
         "mutants": model.mutants().iter().map(Mutant::name).collect::<Vec<_>>(),
         "verdict": verdict.name(),
         "complete": found.complete,
@@ -258,6 +249,8 @@ pub(crate) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kraftig_spec::model::quorum::Bounds;
+
     use super::*;
 
     #[test]
@@ -269,6 +262,7 @@ mod tests {
     fn what_says_nothing_is_vacuous() {
         let bounds = Bounds {
             nodes: 3,
+            voters: None,
             epochs: 1,
             values: 1,
             crashes: Some(0),

@@ -94,6 +94,7 @@ mod tests {
     fn every_path_can_be_walked_again() {
         let bounds = Bounds {
             nodes: 3,
+            voters: None,
             epochs: 2,
             values: 1,
             crashes: Some(1),

@@ -10,24 +10,20 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use hashbrown::HashSet;
-use kraftig_spec::model::quorum::{Bounds, Network, Packed, QuorumModel};
+use kraftig_spec::model::quorum::{Bounds, Changes, Network, Packed, QuorumModel};
 use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use kraftig_spec::quorum::properties::Property;
 use serde_json::{Value, json};
 
 use crate::Rows;
+use crate::bounds;
 use crate::check::grouped;
 use crate::counterexample;
 use crate::search::{Found, search};
 
 #[derive(Clone, Copy)]
 struct Row {
-    nodes: u8,
-    epochs: u8,
-    values: u8,
-    /// `None`: any number, not counted.
-    crashes: Option<u8>,
-    snapshots: bool,
+    bounds: Bounds,
     /// The literal forms, each with whether it is quick.
     networks: &'static [(Network, bool)],
 }
@@ -39,12 +35,21 @@ const fn row(
     crashes: Option<u8>,
     networks: &'static [(Network, bool)],
 ) -> Row {
-    Row { nodes, epochs, values, crashes, snapshots: false, networks }
+    // Without resignation: it touches no message, and a leader that crashes is Resigned too.
+    let bounds =
+        Bounds { nodes, voters: None, epochs, values, crashes, resign: false, snapshots: false };
+    Row { bounds, networks }
 }
 
 /// The same with snapshots at any point.
 const fn with_snapshots(row: Row) -> Row {
-    Row { snapshots: true, ..row }
+    Row { bounds: Bounds { snapshots: true, ..row.bounds }, ..row }
+}
+
+/// The same where the log names the voters: the first so many nodes, with so many more, fewer and lost disks to come.
+const fn with_voters(row: Row, first: u8, (adds, removes, wipes): (u8, u8, u8)) -> Row {
+    let voters = Some((first, Changes { adds, removes, wipes }));
+    Row { bounds: Bounds { voters, ..row.bounds }, ..row }
 }
 
 const ROWS: &[Row] = &[
@@ -56,22 +61,13 @@ const ROWS: &[Row] = &[
     row((2, 1, 0), Some(0), &[(WholeSet, false)]),
     with_snapshots(row((2, 1, 1), Some(1), &[(Slots, true), (LateSlots, true), (Set, false)])),
     with_snapshots(row((3, 1, 0), Some(0), &[(Slots, false), (Set, false)])),
+    with_voters(
+        row((2, 1, 0), None, &[(Slots, true), (LateSlots, true), (Set, false)]),
+        1,
+        (1, 1, 0),
+    ),
+    with_voters(row((2, 1, 0), Some(0), &[(Slots, true), (Set, false)]), 2, (1, 1, 1)),
 ];
-
-impl Row {
-    /// Without resignation: it touches no message, and a leader that crashes is Resigned too.
-    fn bounds(&self) -> Bounds {
-        let Self { nodes, epochs, values, crashes, snapshots, .. } = *self;
-        Bounds { nodes, epochs, values, crashes, resign: false, snapshots }
-    }
-
-    fn name(&self) -> String {
-        let Self { nodes, epochs, values, crashes, snapshots, .. } = self;
-        let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
-        let snapshots = if *snapshots { " snapshots" } else { "" };
-        format!("{nodes} {epochs} {values} {crashes:>3}{snapshots}")
-    }
-}
 
 /// The node states that a search reached, each with the first state that has it.
 struct Reached {
@@ -155,7 +151,7 @@ struct Run {
 
 impl Run {
     fn row(&mut self, row: &Row, networks: &[Network], mutants: &[Mutant]) -> Result<(), String> {
-        let model = QuorumModel::new(row.bounds()).map_err(|error| error.to_string())?;
+        let model = QuorumModel::new(row.bounds).map_err(|error| error.to_string())?;
         let model = model.with_mutants(Mutants::of(mutants));
         // Only what can be reached counts here: a state that breaks a property is explored like any other.
         let model = Property::ALL.into_iter().fold(model, QuorumModel::without);
@@ -185,7 +181,7 @@ impl Run {
         self.line(row, literal.network(), reached, &outcome);
         self.differ += usize::from(more + less > 0);
         self.lines.push(json!({
-            "bounds": row.name(),
+            "bounds": bounds::text(row.bounds),
             "network": name,
             "states": reached.found.unique(),
             "node_states": reached.nodes.len(),
@@ -194,8 +190,18 @@ impl Run {
             "only_rpc": less,
             "seconds": (reached.seconds * 1000.0).round() / 1000.0,
         }));
-        self.example(&format!("{}: {name} has, rpc lacks", row.name()), literal, reached, plain);
-        self.example(&format!("{}: rpc has, {name} lacks", row.name()), model, plain, reached);
+        self.example(
+            &format!("{}: {name} has, rpc lacks", bounds::text(row.bounds)),
+            literal,
+            reached,
+            plain,
+        );
+        self.example(
+            &format!("{}: rpc has, {name} lacks", bounds::text(row.bounds)),
+            model,
+            plain,
+            reached,
+        );
     }
 
     /// The shortest way to a node state that one has and the other has not.
@@ -210,7 +216,7 @@ impl Run {
     fn line(&mut self, row: &Row, network: Network, reached: &Reached, outcome: &str) {
         let line = format!(
             "{:<10} {:<11} {:>10} {:>12} {:>8.1}  {outcome}",
-            row.name(),
+            bounds::text(row.bounds),
             network.name(),
             grouped(reached.found.unique() as u64),
             grouped(reached.nodes.len() as u64),

@@ -8,8 +8,8 @@ use kraftig_spec::quorum::properties::Property;
 
 pub(crate) fn run() -> Result<ExitCode, String> {
     let mut text = String::from(
-        "quorum      elections and replication of the metadata log (KIP-595), static voters
-            bounds: --nodes, --epochs, --values, --crashes N|any
+        "quorum      elections and replication of the metadata log (KIP-595), snapshots (KIP-630), voters that change (KIP-853)
+            bounds: --nodes, --epochs, --values, --crashes N|any, --snapshots, --voters N --adds N --removes N --wipes N
             properties:\n",
     );
     for property in Property::ALL {

@@ -1,6 +1,7 @@
 //! `kraftig-check`: explores the models of the protocols that the server runs, and holds traces of the
 //! running server against them.
 
+mod bounds;
 mod check;
 mod counterexample;
 mod crosscheck;
@@ -15,9 +16,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kraftig_spec::model::quorum::{Bounds, Network, QuorumModel};
+use kraftig_spec::model::quorum::{Network, QuorumModel};
 use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use kraftig_spec::quorum::properties::Property;
+
+use bounds::BoundsArgs;
 
 /// Model checker of kraftig.
 ///
@@ -34,6 +37,7 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   kraftig-check list
   kraftig-check check quorum --nodes 3 --epochs 3 --values 1
+  kraftig-check check quorum --nodes 3 --voters 2 --adds 1 --removes 1 --epochs 1 --values 1
   kraftig-check check quorum --mutant grants-twice --epochs 1 --values 0
   kraftig-check mutants quorum
   kraftig-check crosscheck quorum --rows quick
@@ -147,25 +151,6 @@ enum Rows {
     All,
 }
 
-#[derive(Args, Clone, Copy)]
-struct BoundsArgs {
-    /// Voters.
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    nodes: u8,
-    /// The highest epoch that a node may campaign in.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    epochs: u8,
-    /// Values that clients propose.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    values: u8,
-    /// How many crashes there can be; `any`: crashes are always possible and not counted.
-    #[arg(long, value_name = "N|any", default_value = "any", value_parser = crashes)]
-    crashes: Crashes,
-    /// Nodes may take snapshots of what is committed, at any point, and drop what these hold from their logs.
-    #[arg(long)]
-    snapshots: bool,
-}
-
 /// The world to check, and ways to see a check turn red, or stay green when it should not.
 #[derive(Args)]
 struct BrokenArgs {
@@ -223,26 +208,6 @@ fn print(text: &str) -> Result<(), String> {
             Err(format!("cannot write the report: {error}"))
         }
         _ => Ok(()),
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Crashes(Option<u8>);
-
-fn crashes(text: &str) -> Result<Crashes, String> {
-    match text {
-        "any" => Ok(Crashes(None)),
-        _ => text
-            .parse()
-            .map(|count| Crashes(Some(count)))
-            .map_err(|_| format!("'{text}' is neither a number from 0 to 14 nor 'any'")),
-    }
-}
-
-impl From<BoundsArgs> for Bounds {
-    fn from(args: BoundsArgs) -> Self {
-        let BoundsArgs { nodes, epochs, values, crashes: Crashes(crashes), snapshots } = args;
-        Self { nodes, epochs, values, crashes, resign: true, snapshots }
     }
 }
 

@@ -10,177 +10,14 @@ use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use kraftig_spec::quorum::properties::Property;
 use serde_json::{Value, json};
 
+use crate::bounds;
 use crate::check::grouped;
 use crate::search::{Found, search};
 
-/// A bug, or two together, and what must come of it.
-#[derive(Clone, Copy)]
-struct Row {
-    mutants: &'static [Mutant],
-    nodes: u8,
-    epochs: u8,
-    values: u8,
-    /// `None`: any number, not counted.
-    crashes: Option<u8>,
-    snapshots: bool,
-    expected: Expected,
-}
+mod rows;
 
-#[derive(Clone, Copy)]
-enum Expected {
-    /// The first property that breaks, after so many steps.
-    Killed(Property, usize),
-    /// The same, and no other property ever breaks.
-    KilledByNothingElse(Property, usize),
-    /// The property breaks, if it is the only one that is judged; with the first of the mutants alone it
-    /// does not.
-    KilledByTheSecond(Property, usize),
-    /// Nothing breaks: the reason.
-    Exempt(&'static str),
-}
-
-const fn row(
-    mutants: &'static [Mutant],
-    (nodes, epochs, values): (u8, u8, u8),
-    crashes: Option<u8>,
-    expected: Expected,
-) -> Row {
-    Row { mutants, nodes, epochs, values, crashes, snapshots: false, expected }
-}
-
-/// The same with snapshots at any point.
-const fn with_snapshots(row: Row) -> Row {
-    Row { snapshots: true, ..row }
-}
-
-use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
-use Mutant as M;
-use Property as P;
-
-const ROWS: [Row; 40] = [
-    row(&[M::RestartForgetsVote], (3, 1, 0), None, Killed(P::ElectionSafety, 9)),
-    row(&[M::RestartResumesLeading], (3, 1, 0), None, Killed(P::LeaderCompleteness, 10)),
-    row(&[M::RestartResumesLeading], (3, 2, 1), Some(1), Killed(P::LogMatching, 8)),
-    row(&[M::CountsUnflushed], (3, 1, 0), None, KilledByNothingElse(P::Durability, 7)),
-    row(&[M::FetchesUnflushed], (3, 1, 0), None, Killed(P::Durability, 8)),
-    row(&[M::CommitsAtEpochStart], (3, 4, 0), Some(0), Killed(P::LeaderCompleteness, 18)),
-    row(&[M::CommitsOldEpochs], (3, 4, 0), Some(0), Killed(P::LeaderCompleteness, 18)),
-    row(
-        &[M::CountsUnflushed, M::TruncatesCommitted],
-        (3, 2, 0),
-        None,
-        KilledByTheSecond(P::HighWatermarkWithinLog, 14),
-    ),
-    row(&[M::VoteIgnoresLog], (3, 2, 0), Some(0), Killed(P::LeaderCompleteness, 13)),
-    row(
-        &[M::VoteIgnoresLog, M::TruncationDoesNothing],
-        (3, 2, 0),
-        Some(0),
-        KilledByNothingElse(P::LeaderCompleteness, 13),
-    ),
-    row(&[M::GrantsTwice], (3, 1, 0), None, Killed(P::ElectionSafety, 8)),
-    row(&[M::HalfIsMajority], (3, 1, 0), None, Killed(P::CampaignHasPreVotes, 1)),
-    row(&[M::OneIsMajority], (3, 1, 0), None, Killed(P::Durability, 5)),
-    row(&[M::CountsNextOffset], (3, 1, 0), None, Killed(P::Durability, 7)),
-    row(&[M::NoDivergence], (3, 2, 0), Some(0), Killed(P::Durability, 12)),
-    row(&[M::DivergenceByEpochOnly], (3, 2, 1), None, Killed(P::LogMatching, 11)),
-    row(&[M::VoteClaimsUnflushed], (3, 2, 0), Some(1), Killed(P::LeaderCompleteness, 17)),
-    row(&[M::AnswersBeforeWriting], (3, 1, 0), None, Killed(P::ElectionSafety, 8)),
-    row(&[M::ObeysFormerEpoch], (3, 2, 0), None, Killed(P::LeaderCompleteness, 12)),
-    row(&[M::NamesVoteAsLeader], (3, 1, 0), None, KilledByNothingElse(P::ElectionSafety, 9)),
-    row(&[M::AppendsWhenResigned], (3, 1, 2), None, KilledByNothingElse(P::LogMatching, 8)),
-    row(
-        &[M::HighWatermarkBeforeTruncation],
-        (3, 2, 1),
-        None,
-        KilledByNothingElse(P::CommittedImmutable, 14),
-    ),
-    row(
-        &[M::HighWatermarkOverwritten],
-        (3, 2, 0),
-        None,
-        KilledByNothingElse(P::HighWatermarkMonotonic, 14),
-    ),
-    row(
-        &[M::HighWatermarkBeyondLog],
-        (3, 1, 1),
-        None,
-        KilledByNothingElse(P::HighWatermarkWithinLog, 11),
-    ),
-    row(
-        &[M::CutsForNewLeader],
-        (3, 2, 0),
-        None,
-        KilledByNothingElse(P::NoTruncationBelowHighWatermark, 15),
-    ),
-    row(&[M::FlushDropsTail], (2, 1, 1), None, KilledByNothingElse(P::LeaderAppendOnly, 6)),
-    row(
-        &[M::CampaignsWithoutPreVotes],
-        (3, 1, 0),
-        None,
-        KilledByNothingElse(P::CampaignHasPreVotes, 1),
-    ),
-    row(&[M::PreVotesCountAsVotes], (3, 2, 0), None, Killed(P::ElectionSafety, 6)),
-    row(&[M::RecordsPreVotes], (3, 2, 0), None, Killed(P::ElectionSafety, 11)),
-    row(&[M::PreVoteOfNextEpoch], (3, 2, 0), None, KilledByNothingElse(P::EpochNotInvented, 2)),
-    row(&[M::FollowsItself], (3, 1, 0), None, KilledByNothingElse(P::NoSelfFollower, 5)),
-    with_snapshots(row(
-        &[M::EmptyLogHasNoEpoch],
-        (3, 2, 1),
-        Some(0),
-        Killed(P::LeaderCompleteness, 19),
-    )),
-    with_snapshots(row(
-        &[M::InstallKeepsLog],
-        (3, 1, 1),
-        None,
-        Killed(P::HighWatermarkWithinLog, 13),
-    )),
-    with_snapshots(row(
-        &[M::KeepsLogBesideSnapshot],
-        (3, 1, 1),
-        None,
-        Killed(P::HighWatermarkWithinLog, 12),
-    )),
-    with_snapshots(row(
-        &[M::SnapshotEndInclusive],
-        (3, 1, 1),
-        None,
-        KilledByNothingElse(P::SnapshotEqualsPrefix, 9),
-    )),
-    with_snapshots(row(
-        &[M::SnapshotsUncommitted],
-        (3, 1, 1),
-        None,
-        Killed(P::SnapshotEqualsPrefix, 5),
-    )),
-    with_snapshots(row(
-        &[M::CleansBeyondSnapshot],
-        (3, 1, 1),
-        Some(0),
-        KilledByNothingElse(P::SnapshotCoversLogStart, 10),
-    )),
-    row(
-        &[M::TruncationDoesNothing],
-        (3, 2, 1),
-        None,
-        Exempt("the follower never gets on, but nothing false is ever believed: liveness"),
-    ),
-    row(
-        &[M::EndsOverwritten],
-        (3, 2, 1),
-        None,
-        Exempt("only a late fetch shows it: `crosscheck --mutant ends-overwritten` does"),
-    ),
-    row(
-        &[M::AnswersNotCorrelated],
-        (3, 2, 1),
-        None,
-        Exempt(
-            "an answer comes at once, or while its request is asked, in every form of the network",
-        ),
-    ),
-];
+use rows::Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
+use rows::{Expected, ROWS, Row};
 
 /// What came of a search: the first property that broke and after how many steps, or nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -208,11 +45,6 @@ impl Outcome {
 }
 
 impl Row {
-    fn bounds(&self) -> Bounds {
-        let Self { nodes, epochs, values, crashes, snapshots, .. } = *self;
-        Bounds { nodes, epochs, values, crashes, resign: true, snapshots }
-    }
-
     fn names(&self) -> String {
         self.mutants.iter().map(|mutant| mutant.name()).collect::<Vec<_>>().join(" + ")
     }
@@ -227,27 +59,17 @@ impl Row {
     }
 }
 
-fn bounds_text(bounds: Bounds) -> String {
-    let Bounds { nodes, epochs, values, crashes, snapshots, .. } = bounds;
-    let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
-    let snapshots = if snapshots { " snapshots" } else { "" };
-    format!("{nodes} {epochs} {values} {crashes:>3}{snapshots}")
-}
-
 /// Everything that is run, with what each bug is.
 pub(crate) fn list() -> Result<ExitCode, String> {
     let mut text = String::new();
     for mutant in Mutant::ALL {
         let _ = writeln!(text, "{}\n    {}", mutant.name(), mutant.bug());
         for row in ROWS.iter().filter(|row| row.mutants.contains(&mutant)) {
-            let Row { nodes, epochs, values, crashes, snapshots, .. } = *row;
-            let snapshots = if snapshots { " --snapshots" } else { "" };
-            let crashes = crashes.map_or("any".to_owned(), |count| count.to_string());
             let mutants: Vec<_> = row.mutants.iter().map(|mutant| mutant.name()).collect();
             let _ = writeln!(
                 text,
-                "    kraftig-check check quorum --nodes {nodes} --epochs {epochs} --values {values} \
-                 --crashes {crashes}{snapshots} --mutant {}",
+                "    kraftig-check check quorum {} --mutant {}",
+                bounds::flags(row.bounds),
                 mutants.join(" --mutant ")
             );
         }
@@ -283,13 +105,13 @@ impl Run {
         let mark = if right { "" } else { "  WRONG" };
         crate::print(&format!(
             "{what:<42} {}  {:>9}  {outcome}{mark}\n",
-            bounds_text(bounds),
+            bounds::text(bounds),
             grouped(states)
         ))
     }
 
     fn mutant(&mut self, row: &Row) -> Result<(), String> {
-        let model = QuorumModel::new(row.bounds()).map_err(|error| error.to_string())?;
+        let model = QuorumModel::new(row.bounds).map_err(|error| error.to_string())?;
         let mutated = model.clone().with_mutants(Mutants::of(row.mutants));
         let expected = row.expectation();
         let property = match expected {
@@ -334,12 +156,12 @@ impl Run {
         let names = row.names();
         self.rows.push(json!({
             "mutants": row.mutants.iter().map(|mutant| mutant.name()).collect::<Vec<_>>(),
-            "bounds": bounds_text(row.bounds()),
+            "bounds": bounds::text(row.bounds),
             "states": states,
             "outcome": outcome.text(),
             "as_expected": right,
         }));
-        self.line(&names, row.bounds(), states as u64, &text, right)
+        self.line(&names, row.bounds, states as u64, &text, right)
     }
 
     fn unmutated(&mut self, bounds: Bounds) -> Result<(), String> {
@@ -375,7 +197,7 @@ pub(crate) fn run(
     }
     crate::print("\n")?;
     let baselines: BTreeMap<String, Bounds> =
-        rows.iter().map(|row| (bounds_text(row.bounds()), row.bounds())).collect();
+        rows.iter().map(|row| (bounds::text(row.bounds), row.bounds)).collect();
     for bounds in baselines.into_values() {
         run.unmutated(bounds)?;
     }

@@ -183,8 +183,16 @@ mod tests {
     use super::*;
 
     fn model(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>) -> QuorumModel {
-        QuorumModel::new(Bounds { nodes, epochs, values, crashes, resign: true, snapshots: false })
-            .unwrap()
+        QuorumModel::new(Bounds {
+            nodes,
+            epochs,
+            values,
+            crashes,
+            resign: true,
+            snapshots: false,
+            voters: None,
+        })
+        .unwrap()
     }
 
     #[test]

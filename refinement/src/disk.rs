@@ -2,7 +2,7 @@
 
 use kraftig_spec::quorum::properties::Entry;
 use kraftig_spec::quorum::{
-    Batch, Effect, ElectionState, EpochStart, LogSummary, Payload, Restored,
+    Batch, Effect, ElectionState, EpochStart, LogSummary, Payload, Restored, VoterSet, VotersAt,
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
@@ -13,6 +13,8 @@ pub enum Content {
     Unknown,
     /// The record that opens an epoch, with all voters.
     LeaderChange(Vec<NodeId>),
+    /// The record that names the voters.
+    Voters(VoterSet),
     /// Records, by their batch's CRC-32C.
     Records(u32),
 }
@@ -30,6 +32,8 @@ pub struct Disk {
     pub start: SnapshotId,
     /// The latest snapshot.
     pub latest: SnapshotId,
+    /// The voters that the log names, and the snapshot before it.
+    pub voters: Vec<VotersAt>,
 }
 
 impl Disk {
@@ -48,7 +52,8 @@ impl Disk {
         for ((epoch, _), end) in known.zip(ends).filter(|((_, from), end)| from < end) {
             log.push(unknown(SnapshotId { end, epoch }));
         }
-        Self { election: restored.election, log, flushed: end, start, latest }
+        let voters = restored.log.voters.clone();
+        Self { election: restored.election, log, flushed: end, start, latest, voters }
     }
 
     /// The log's end.
@@ -68,9 +73,13 @@ impl Disk {
             Effect::WriteElectionState { state } => self.election = *state,
             Effect::Truncate { to } => {
                 self.log.retain(|entry| entry.end <= *to);
+                self.voters.retain(|named| named.end <= *to);
                 self.flushed = self.flushed.min(*to);
             }
-            Effect::Append { batches } => self.log.extend(batches.iter().map(entry)),
+            Effect::Append { batches } => {
+                self.log.extend(batches.iter().map(entry));
+                self.voters.extend(batches.iter().filter_map(named));
+            }
             Effect::InstallSnapshot { snapshot } => self.latest = *snapshot,
             Effect::ReplaceLog { snapshot } => self.replace(*snapshot, committed),
             Effect::CleanLog { to } => {
@@ -87,6 +96,7 @@ impl Disk {
         if self.end() < snapshot.end {
             self.log.push(unknown(snapshot));
         }
+        self.voters.retain(|named| named.end <= snapshot.end);
         (self.start, self.latest, self.flushed) = (snapshot, snapshot, snapshot.end);
     }
 
@@ -132,10 +142,15 @@ impl Disk {
         }
         // Files tell where the epoch of the snapshot goes on, too.
         let epochs = found.log.epochs.iter().filter(|known| known.epoch > start.epoch);
+        let found_voters = found.log.voters.last().map(|last| &last.voters);
         let (found, written): (Vec<_>, _) =
             (epochs.copied().collect(), self.summary(start, end).epochs);
-        (found != written && !leads_nowhere)
-            .then(|| format!("found the epochs {found:?} where {written:?} were written"))
+        if found != written && !leads_nowhere {
+            return Some(format!("found the epochs {found:?} where {written:?} were written"));
+        }
+        let written = self.voters_at(end);
+        (found_voters != written && !leads_nowhere)
+            .then(|| format!("found the voters {found_voters:?} where {written:?} were written"))
     }
 
     /// Keeps what a start found.
@@ -144,7 +159,13 @@ impl Disk {
         self.election = found.election;
         (self.start, self.latest) = (found.log.start, found.log.latest);
         self.log.retain(|entry| entry.end <= end);
+        self.voters.clone_from(&found.log.voters);
         self.flushed = end;
+    }
+
+    /// The voters that a log up to `end` names.
+    pub fn voters_at(&self, end: Offset) -> Option<&VoterSet> {
+        self.voters.iter().rev().find(|named| named.end <= end).map(|named| &named.voters)
     }
 
     /// The log after `after` and up to `end` as the core knows it.
@@ -180,7 +201,12 @@ fn entry(batch: &Batch<Payload<u32>>) -> Entry<Content> {
         Payload::LeaderChange { leader, voters, .. } => {
             (Content::LeaderChange(voters.clone()), Some(*leader))
         }
+        Payload::Voters => (Content::Voters(batch.voters.clone().unwrap_or_default()), None),
         Payload::Records(crc) => (Content::Records(*crc), None),
     };
     Entry { end: batch.end(), epoch: batch.epoch, value, leader }
+}
+
+fn named(batch: &Batch<Payload<u32>>) -> Option<VotersAt> {
+    batch.voters.as_ref().map(|voters| VotersAt { end: batch.end(), voters: voters.clone() })
 }

@@ -22,7 +22,12 @@ const METADATA: &str = "__cluster_metadata-0";
 async fn run(directory: &Path, trace: &Path, batches: usize) {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     let options = QuorumOptions {
-        config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
+        config: Config {
+            local,
+            voters: [NodeId(1)].into(),
+            bootstrap: Vec::new(),
+            timeouts: Timeouts::default(),
+        },
         cluster_id: String::new(),
         peers: Vec::new(),
         endpoints: Vec::new(),

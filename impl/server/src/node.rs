@@ -438,6 +438,7 @@ fn quorum_options(
                 directory: directory.unwrap_or(DirectoryId::ABSENT),
             },
             voters: config.voters.iter().map(|voter| voter.id).collect(),
+            bootstrap: Vec::new(),
             timeouts: quorum::Timeouts {
                 election_ms: ms(config.quorum.election_timeout_ms),
                 fetch_ms: ms(config.quorum.fetch_timeout_ms),

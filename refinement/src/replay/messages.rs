@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use kraftig_spec::quorum::properties::Entry;
 use kraftig_spec::quorum::{
     Answer, Batch, Effect, Error, Fetch, FetchAnswer, Payload, ReadFrom, Request, Response,
+    VoterSet,
 };
 use kraftig_spec::types::{Epoch, NodeId, Offset};
 
@@ -18,8 +19,8 @@ pub(super) struct Messages {
     sent: HashSet<Key>,
     /// Each answer that was given and not received yet.
     given: HashMap<Key, Vec<Given>>,
-    /// The records that open epochs, by their epochs and offsets.
-    opened: HashMap<(Epoch, Offset), Opened>,
+    /// The control records that leaders made, by their epochs and offsets.
+    control: HashMap<(Epoch, Offset), Control>,
     pub(super) received: u64,
 }
 
@@ -29,9 +30,11 @@ struct Given {
     log: Vec<Entry<Content>>,
 }
 
-struct Opened {
+struct Control {
     value: Content,
-    leader: NodeId,
+    /// Who opens an epoch with it.
+    leader: Option<NodeId>,
+    voters: Option<VoterSet>,
     /// The CRC of its batch, once somebody fetched it: the leader's own trace does not tell.
     crc: Option<u32>,
 }
@@ -45,6 +48,14 @@ fn sender(request: &Request) -> NodeId {
         Request::Fetch(fetch) => fetch.replica.id,
         Request::FetchSnapshot(fetch) => fetch.replica.id,
     }
+}
+
+/// Stands for all whom a node knows by their addresses only (`controller.quorum.bootstrap.servers`).
+const ANYBODY: NodeId = NodeId(-1);
+
+/// Whom a request is for, as far as its sender knows.
+fn known(to: NodeId) -> NodeId {
+    if to < ANYBODY { ANYBODY } else { to }
 }
 
 /// The request as it was sent: whether a fetch may be parked is the receiver's to change.
@@ -62,6 +73,8 @@ fn with_chunk(given: &Response<ReadFrom>, sent: &Response<Vec<Batch<u32>>>) -> R
         (given.error, &mut read.answer, &sent.answer)
     {
         read.chunk = sent.chunk;
+        // They stand in the snapshot. Whether they are right is seen when it takes the log's place.
+        read.voters.clone_from(&sent.voters);
     }
     let none = matches!(sent.error, Error::SnapshotNotFound | Error::PositionOutOfRange);
     if given.error == Error::None && none && matches!(given.answer, Answer::FetchSnapshot(_)) {
@@ -73,12 +86,13 @@ fn with_chunk(given: &Response<ReadFrom>, sent: &Response<Vec<Batch<u32>>>) -> R
 impl Messages {
     /// `from` has this to say now.
     pub(super) fn say(&mut self, from: NodeId, to: NodeId, request: &Request) {
-        self.sent.insert((from, to, as_sent(request)));
+        self.sent.insert((from, known(to), as_sent(request)));
     }
 
     pub(super) fn was_sent(&self, to: NodeId, request: &Request) -> Result<(), String> {
         let key = (sender(request), to, as_sent(request));
-        if self.sent.contains(&key) {
+        let somewhere = (key.0, ANYBODY, key.2.clone());
+        if self.sent.contains(&key) || self.sent.contains(&somewhere) {
             return Ok(());
         }
         Err(format!("received {request:?}, which node {} had not sent", key.0))
@@ -122,7 +136,7 @@ impl Messages {
         request: &Request,
         response: &Response<Vec<Batch<u32>>>,
     ) {
-        let Some(index) = self.find(to, by, request, response) else { return };
+        let Some((by, index)) = self.find(to, by, request, response) else { return };
         self.received += 1;
         if let Some(given) = self.given.get_mut(&(to, by, as_sent(request))) {
             given.remove(index);
@@ -131,8 +145,8 @@ impl Messages {
             return;
         };
         for batch in batches {
-            if let Some(opened) = self.opened.get_mut(&(batch.epoch, batch.base_offset)) {
-                opened.crc = Some(batch.payload);
+            if let Some(control) = self.control.get_mut(&(batch.epoch, batch.base_offset)) {
+                control.crc = Some(batch.payload);
             }
         }
     }
@@ -143,9 +157,17 @@ impl Messages {
         by: NodeId,
         request: &Request,
         response: &Response<Vec<Batch<u32>>>,
-    ) -> Option<usize> {
-        let given = self.given.get(&(to, by, as_sent(request)))?;
-        given.iter().position(|given| self.is(given, response))
+    ) -> Option<(NodeId, usize)> {
+        let request = as_sent(request);
+        let is_of = |by: NodeId, given: &[Given]| {
+            given.iter().position(|given| self.is(given, response)).map(|index| (by, index))
+        };
+        if known(by) != ANYBODY {
+            return is_of(by, self.given.get(&(to, by, request))?);
+        }
+        // It came from an address; whoever listens there gave it.
+        let of = |key: &Key| key.0 == to && key.2 == request;
+        self.given.iter().filter(|(key, _)| of(key)).find_map(|(key, given)| is_of(key.1, given))
     }
 
     /// Whether an answer is that which was given, with some of what the log held, from its beginning on.
@@ -176,35 +198,44 @@ impl Messages {
 
     fn holds(&self, batch: &Batch<u32>, value: &Content) -> bool {
         match value {
-            Content::Records(crc) => batch.payload == *crc,
-            Content::LeaderChange(_) => self
-                .opened
-                .get(&(batch.epoch, batch.base_offset))
-                .is_some_and(|opened| opened.crc.is_none_or(|crc| crc == batch.payload)),
+            Content::Records(crc) => batch.payload == *crc && batch.voters.is_none(),
+            Content::LeaderChange(_) | Content::Voters(_) => {
+                let control = self.control.get(&(batch.epoch, batch.base_offset));
+                control.is_some_and(|control| {
+                    control.voters == batch.voters
+                        && control.crc.is_none_or(|crc| crc == batch.payload)
+                })
+            }
             Content::Unknown => false,
         }
     }
 
-    /// Notes the record by which a leader opens its epoch.
-    pub(super) fn open(&mut self, effect: &Effect<u32>) {
+    /// Notes the control records that a leader makes.
+    pub(super) fn note_control(&mut self, effect: &Effect<u32>) {
         let Effect::Append { batches } = effect else { return };
         for batch in batches {
-            if let Payload::LeaderChange { leader, voters, .. } = &batch.payload {
-                let value = Content::LeaderChange(voters.clone());
-                let opened = Opened { value, leader: *leader, crc: None };
-                self.opened.insert((batch.epoch, batch.base_offset), opened);
-            }
+            let (value, leader) = match &batch.payload {
+                Payload::LeaderChange { leader, voters, .. } => {
+                    (Content::LeaderChange(voters.clone()), Some(*leader))
+                }
+                Payload::Voters => {
+                    (Content::Voters(batch.voters.clone().unwrap_or_default()), None)
+                }
+                Payload::Records(_) => continue,
+            };
+            let control = Control { value, leader, voters: batch.voters.clone(), crc: None };
+            self.control.insert((batch.epoch, batch.base_offset), control);
         }
     }
 
-    /// What is known of a follower's batch beside its CRC: that it opens an epoch.
+    /// What is known of a follower's batch beside its CRC: what its leader made of it.
     pub(super) fn know(&self, base: Offset, entry: &mut Entry<Content>) {
         if let Content::Records(crc) = entry.value
-            && let Some(opened) = self.opened.get(&(entry.epoch, base))
-            && opened.crc == Some(crc)
+            && let Some(control) = self.control.get(&(entry.epoch, base))
+            && control.crc == Some(crc)
         {
-            entry.value = opened.value.clone();
-            entry.leader = Some(opened.leader);
+            entry.value = control.value.clone();
+            entry.leader = control.leader;
         }
     }
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kraftig_spec::quorum::properties::{self, Entry, NodeView, Property, Violations};
+use kraftig_spec::quorum::{VoterSet, VotersAt};
 use kraftig_spec::types::{NodeId, Offset};
 
 pub use lines::Trace;
@@ -128,10 +129,11 @@ pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError>
     let voters = nodes.iter().find_map(Node::voters).unwrap_or_default();
     let mut found: Vec<i32> = nodes.iter().filter_map(Node::local).map(|id| id.0).collect();
     found.sort_unstable();
+    let voters: Vec<i32> = voters.ids().map(|id| id.0).collect();
     if voters.is_empty() || !voters.iter().all(|voter| found.contains(voter)) {
         return Err(ReplayError::Voters { found, voters });
     }
-    let mut shared = Shared { committed: Vec::new(), messages: Some(Messages::default()) };
+    let mut shared = Shared { messages: Some(Messages::default()), ..Shared::default() };
     loop {
         let mut advanced = false;
         for index in 0..nodes.len() {
@@ -174,19 +176,62 @@ pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError>
 struct Shared {
     /// Everything that was ever committed; it must outlive every crash.
     committed: Vec<Entry<Content>>,
+    /// The voters that it names.
+    voters: Vec<VotersAt>,
     /// What was sent; `None` where only one node's traces are there, and messages are believed.
     messages: Option<Messages>,
+}
+
+impl Shared {
+    /// Notes the voters that are committed up to `to`: whether they are those that others found committed there, each
+    /// following from the last.
+    fn commit_voters(&mut self, log: &[VotersAt], to: Offset) -> bool {
+        for named in log.iter().filter(|named| named.end <= to) {
+            match self.voters.last() {
+                Some(last) if named.end > last.end => {
+                    if !properties::changes_by_one(&last.voters, &named.voters) {
+                        return false;
+                    }
+                }
+                Some(_) => {
+                    let known = self.voters_at(named.end);
+                    if known.is_some_and(|known| *known != named.voters) {
+                        return false;
+                    }
+                    continue;
+                }
+                None => {}
+            }
+            self.voters.push(named.clone());
+        }
+        true
+    }
+
+    /// The committed voters at an offset.
+    fn voters_at(&self, end: Offset) -> Option<&VoterSet> {
+        self.voters.iter().rev().find(|named| named.end <= end).map(|named| &named.voters)
+    }
+
+    /// The sets of voters that may have committed the last entry.
+    fn committing(&self, nodes: &[&Node]) -> Vec<VoterSet> {
+        let Some(last) = self.voters.last() else {
+            return nodes.iter().find_map(|node| node.voters()).into_iter().collect();
+        };
+        let following = nodes.iter().filter_map(|node| node.voters_after(last.end));
+        std::iter::once(&last.voters).chain(following).cloned().collect()
+    }
 }
 
 /// The properties, at this cut. Where one node of several is all that is known, what is on a majority cannot be
 /// judged.
 fn judge(nodes: &[&Node], shared: &Shared, all: bool) -> Result<(), String> {
     // What an observer has counts for nothing; that its log is its leader's is seen from the answers that it takes.
-    let voting = nodes.iter().filter(|node| node.is_voter());
+    let voting = nodes.iter().filter(|node| node.may_vote());
     let views: Vec<NodeView<'_, Content>> = voting.filter_map(|node| node.view()).collect();
-    let voters = nodes.iter().find_map(|node| node.voters()).map_or(0, |voters| voters.len());
-    let found = properties::violations(voters, &views, &shared.committed);
-    let judged = if all || voters == 1 { found } else { found & !Property::Durability.bit() };
+    let voters = shared.committing(nodes);
+    let found = properties::violations(&voters, &views, &shared.committed);
+    let alone = voters.iter().all(|voters| voters.len() == 1);
+    let judged = if all || alone { found } else { found & !Property::Durability.bit() };
     broken(judged)
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use kraftig_spec::quorum::properties::{self, Entry, NodeView, Property};
 use kraftig_spec::quorum::trace::TraceRecord;
 use kraftig_spec::quorum::{
-    Config, Effect, ElectionState, Event, Request, Restored, State, Timer, requests, start, step,
+    Config, Effect, ElectionState, Event, Request, Restored, State, Timer, VoterSet, VotersAt,
+    requests, start, step,
 };
 use kraftig_spec::types::{NodeId, Offset, SnapshotId};
 
@@ -43,9 +44,11 @@ enum Before {
     Election(ElectionState),
     Appended {
         batches: usize,
+        voters: Vec<VotersAt>,
     },
     Truncated {
         removed: Vec<Entry<Content>>,
+        voters: Vec<VotersAt>,
     },
     /// A snapshot got its name.
     Installed {
@@ -58,6 +61,7 @@ enum Before {
     Replaced {
         log: Vec<Entry<Content>>,
         start: SnapshotId,
+        voters: Vec<VotersAt>,
     },
 }
 
@@ -65,15 +69,18 @@ impl Before {
     fn of(effect: &Effect<u32>, disk: &Disk) -> Option<Self> {
         match effect {
             Effect::WriteElectionState { .. } => Some(Self::Election(disk.election)),
-            Effect::Append { .. } => Some(Self::Appended { batches: disk.log.len() }),
+            Effect::Append { .. } => {
+                Some(Self::Appended { batches: disk.log.len(), voters: disk.voters.clone() })
+            }
             Effect::Truncate { to } => {
                 let removed = disk.log.iter().filter(|entry| entry.end > *to).cloned().collect();
-                Some(Self::Truncated { removed })
+                Some(Self::Truncated { removed, voters: disk.voters.clone() })
             }
             Effect::InstallSnapshot { .. } => Some(Self::Installed { latest: disk.latest }),
             Effect::CleanLog { .. } => Some(Self::Cleaned { start: disk.start }),
             Effect::ReplaceLog { .. } => {
-                Some(Self::Replaced { log: disk.log.clone(), start: disk.start })
+                let (log, voters) = (disk.log.clone(), disk.voters.clone());
+                Some(Self::Replaced { log, start: disk.start, voters })
             }
             _ => None,
         }
@@ -82,13 +89,20 @@ impl Before {
     fn undo(self, mut disk: Disk) -> Disk {
         match self {
             Self::Election(election) => disk.election = election,
-            Self::Appended { batches } => disk.log.truncate(batches),
+            Self::Appended { batches, voters } => {
+                disk.log.truncate(batches);
+                disk.voters = voters;
+            }
             // A truncation that was cut short may have removed a part, so none of it counts as flushed any more.
-            Self::Truncated { removed } => disk.log.extend(removed),
+            Self::Truncated { removed, voters } => {
+                disk.log.extend(removed);
+                disk.voters = voters;
+            }
             Self::Installed { latest } => disk.latest = latest,
             Self::Cleaned { start } => disk.start = start,
-            Self::Replaced { log, start } => {
+            Self::Replaced { log, start, voters } => {
                 (disk.log, disk.start, disk.flushed) = (log, start, start.end);
+                disk.voters = voters;
             }
         }
         disk
@@ -129,19 +143,37 @@ impl Node {
         self.config().map(|config| config.local.id)
     }
 
-    pub(super) fn voters(&self) -> Option<Vec<i32>> {
-        self.config().map(|config| config.voters.iter().map(|id| id.0).collect())
+    /// The voters that it begins with.
+    pub(super) fn voters(&self) -> Option<VoterSet> {
+        match (&self.running, &self.next) {
+            (Some(running), _) => Some(running.state.voters().clone()),
+            (None, Some(Ok(TraceRecord::Start { config, restored }))) => {
+                let named = restored.log.voters.last().map(|last| &last.voters);
+                Some(named.unwrap_or(&config.voters).clone())
+            }
+            _ => None,
+        }
     }
 
-    /// Whether it votes, as far as it has started.
-    pub(super) fn is_voter(&self) -> bool {
-        self.config().is_some_and(|config| config.voters.contains(&config.local.id))
+    /// Whether it votes, or may come to.
+    pub(super) fn may_vote(&self) -> bool {
+        let votes =
+            |config: &Config| config.voters.is_empty() || config.voters.contains(config.local);
+        self.config().is_some_and(votes)
+    }
+
+    /// The first voters that its log names after `end`.
+    pub(super) fn voters_after(&self, end: Offset) -> Option<&VoterSet> {
+        let named = &self.running.as_ref()?.disk.voters;
+        named.iter().find(|named| named.end > end).map(|named| &named.voters)
     }
 
     pub(super) fn view(&self) -> Option<NodeView<'_, Content>> {
         let Running { config, state, disk, expected, .. } = self.running.as_ref()?;
         Some(NodeView {
             id: config.local.id,
+            directory: config.local.directory,
+            is_voter: state.is_voter(),
             role: Some(state.role()),
             epoch: state.election().epoch,
             leader: state.election().leader,
@@ -380,7 +412,7 @@ impl Running {
             Effect::Flush => self.flush_asked = true,
             Effect::AdvanceHighWatermark { to } => {
                 let agrees = properties::commit(&mut shared.committed, &self.disk.log, *to);
-                if !agrees {
+                if !agrees || !shared.commit_voters(&self.disk.voters, *to) {
                     broken(Property::CommittedImmutable.bit())?;
                 }
             }
@@ -399,6 +431,16 @@ impl Running {
             }
             _ => {}
         }
+        if let Effect::ReplaceLog { snapshot } = effect {
+            // The core knows them from the header of the file.
+            let named = self.state.log().voters.last().cloned();
+            let of_snapshot = named.filter(|named| named.end == snapshot.end);
+            let committed = shared.voters_at(snapshot.end);
+            if committed.is_some() && of_snapshot.as_ref().map(|named| &named.voters) != committed {
+                broken(Property::SnapshotEqualsPrefix.bit())?;
+            }
+            self.disk.voters = of_snapshot.into_iter().collect();
+        }
         self.write(effect, shared);
         let committed = matches!(effect, Effect::AdvanceHighWatermark { .. });
         Ok(self.before.is_some() || committed || self.expected.is_empty())
@@ -410,7 +452,7 @@ impl Running {
         let mut base = self.disk.end();
         self.disk.carry_out(effect, &shared.committed);
         if let (Some(messages), Effect::Append { .. }) = (&mut shared.messages, effect) {
-            messages.open(effect);
+            messages.note_control(effect);
             for entry in &mut self.disk.log[known..] {
                 messages.know(base, entry);
                 base = entry.end;

@@ -179,6 +179,7 @@ impl Node {
             config: Config {
                 local: ReplicaKey { id: id(self.index), directory },
                 voters: (0..settings.nodes).map(id).collect(),
+                bootstrap: Vec::new(),
                 timeouts: Timeouts::default(),
             },
             directory: self.directory(),

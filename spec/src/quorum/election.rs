@@ -10,7 +10,7 @@ use super::event::{
 #[cfg(feature = "mutants")]
 use super::mutant;
 use super::state::{Config, ConfigError, Contact, Download, ElectionState, Restored, Role, State};
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use crate::types::{Epoch, NodeId, Offset};
 
 /// How long a voter that cannot reach its leader waits at most before it campaigns, for each voter: as little as gives
 /// one of them a good chance to be alone.
@@ -31,7 +31,7 @@ pub fn start<P>(
 ) -> Result<(State, Vec<Effect<P>>), ConfigError> {
     let config: Arc<Config> = config.into();
     config.check()?;
-    let Restored { election, mut log } = restored;
+    let Restored { election, mut log, snapshot_voters } = restored;
     let mut election = mutant!(RestartForgetsVote: mutant::forgetful(election), else election);
     log.flushed = log.end;
     log.forget_early_epochs();
@@ -41,18 +41,22 @@ pub fn start<P>(
     // It lost what it had not flushed, or was about to load a snapshot in place of the log.
     let keeps_log = mutant!(KeepsLogBesideSnapshot: true, else log.contains(log.latest));
     if !keeps_log {
-        log.replace(log.latest);
+        log.replace(log.latest, snapshot_voters);
     }
     let snapshot = log.latest;
-    let follows = election.leader.is_some_and(|leader| config.voters.contains(&leader));
+    let voters = log.voters.last().map_or(&config.voters, |last| &last.voters);
+    let is_voter = voters.contains(config.local);
+    // A leader that is no voter any more leads until its removal is committed.
+    let follows = election.leader.is_some_and(|leader| voters.has(leader) || !voters.is_fixed());
     let role = if election.epoch < log.last_epoch() {
         election = ElectionState { epoch: log.last_epoch(), leader: None, voted: None };
         Role::Unattached
-    } else if !config.is_voter() {
-        // Whatever it was before: an observer neither led nor campaigns.
-        if follows { Role::FOLLOWER } else { Role::Unattached }
     } else if election.leader == Some(config.local.id) {
+        // Also if it is no voter any more: it must not vote in the epoch that it led.
         mutant!(RestartResumesLeading: mutant::leader_again(&log), else Role::resigned())
+    } else if !is_voter {
+        // Whatever else it was before: an observer does not campaign.
+        if follows { Role::FOLLOWER } else { Role::Unattached }
     } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
         election.leader = None;
         Role::Candidate { granted: BTreeSet::from([config.local.id]), refused: BTreeSet::new() }
@@ -69,7 +73,7 @@ pub fn start<P>(
         step.effects.push(Effect::ReplaceLog { snapshot });
     }
     step.set_timers();
-    if step.state.config.others().next().is_none() {
+    if step.state.is_voter() && step.state.others().next().is_none() {
         // The only voter need not wait for anybody.
         if matches!(step.state.role, Role::Candidate { .. }) {
             step.go_on_if_elected();
@@ -98,6 +102,7 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
         }
         Event::Answered { from, request, response } => step.answered(from, &request, response),
         Event::Append { epoch, batches } => step.append(epoch, batches),
+        Event::ChangeVoters { change } => step.change_voters(change),
         Event::Flushed { end } => step.flushed(end),
         Event::SnapshotTaken { snapshot } => step.snapshot_taken(snapshot),
         Event::Clean { to } => step.clean(to),
@@ -112,7 +117,7 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
 /// long as its request is among these.
 pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
     let State { config, election, role, log, disk_full, .. } = state;
-    let anyone = |id| ReplicaKey { id, directory: DirectoryId::ABSENT };
+    let voters = state.voters();
     // What a node says of its own log must outlive a crash: a candidate would else be granted a vote
     // for entries that it loses, and a leader would count them.
     let all_flushed = log.flushed == log.end;
@@ -129,24 +134,24 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 pre_vote,
                 epoch,
                 candidate: config.local,
-                voter: anyone(id),
+                voter: voters.key(id),
                 last_epoch: log.last_epoch(),
                 last_end: log.end,
             };
-            config
+            state
                 .others()
                 .filter(|id| !granted.contains(id) && !refused.contains(id))
                 .map(|id| (id, Request::Vote(vote(id))))
                 .collect()
         }
-        Role::Leader { acknowledged, .. } => config
+        Role::Leader { acknowledged, .. } => state
             .others()
             .filter(|id| !acknowledged.contains(id))
             .map(|id| {
                 let begin = BeginQuorumEpoch {
                     epoch: election.epoch,
                     leader: config.local.id,
-                    voter: anyone(id),
+                    voter: voters.key(id),
                 };
                 (id, Request::BeginQuorumEpoch(begin))
             })
@@ -157,7 +162,7 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 leader: config.local.id,
                 successors: successors.clone(),
             };
-            config
+            state
                 .others()
                 .filter(|id| !acknowledged.contains(id))
                 .map(|id| (id, Request::EndQuorumEpoch(end.clone())))
@@ -187,15 +192,15 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 may_park: matches!(role, Role::Follower { contact: Contact::Fetched, .. }),
             };
             // Whoever leads answers an observer; the others name the leader.
-            let seeks = !config.is_voter()
+            let seeks = !state.is_voter()
                 && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
-            let follows = matches!(role, Role::Follower { .. });
-            config
-                .voters
-                .iter()
-                .filter(|id| seeks || follows && Some(**id) == election.leader)
-                .map(|id| (*id, Request::Fetch(fetch.clone())))
-                .collect()
+            let asked: Vec<NodeId> = match role {
+                _ if seeks && voters.is_empty() => config.bootstrap.clone(),
+                _ if seeks => state.others().collect(),
+                Role::Follower { .. } => election.leader.into_iter().collect(),
+                _ => Vec::new(),
+            };
+            asked.into_iter().map(|id| (id, Request::Fetch(fetch.clone()))).collect()
         }
         _ => Vec::new(),
     }
@@ -222,12 +227,15 @@ impl<P> Step<'_, P> {
     }
 
     fn timer_fired(&mut self, timer: Timer) {
-        let is_voter = self.state.config.is_voter();
+        let is_voter = self.state.is_voter();
+        let campaigns = mutant!(ObserversCampaign: true, else is_voter);
         match (timer, &mut self.state.role) {
-            (Timer::Fetch, Role::Follower { contact, download }) if !is_voter => {
+            (Timer::Fetch, Role::Follower { contact, download }) if !campaigns => {
                 (*contact, *download) = (Contact::Lost, None);
                 self.set_timer(Timer::Fetch);
             }
+            // An observer has no such timer.
+            (Timer::Election, Role::Unattached) if !campaigns => {}
             (Timer::Election, Role::Unattached | Role::Candidate { .. })
             | (Timer::Fetch, Role::Follower { .. })
                 if self.state.disk_full =>
@@ -273,8 +281,10 @@ impl<P> Step<'_, P> {
         if vote.epoch < self.state.election.epoch {
             return self.respond_vote(Error::FencedLeaderEpoch, false);
         }
-        if !self.state.config.others().any(|id| id == vote.candidate.id) {
-            // Voters are static: nobody else can lead. Apache Kafka adopts the epoch even so, and lets any message
+        let voters = self.state.voters();
+        let is_other = vote.candidate.id != self.state.config.local.id;
+        if !is_other || voters.is_fixed() && !voters.has(vote.candidate.id) {
+            // Where voters are static nobody else can lead. Apache Kafka adopts the epoch even so, and lets any message
             // depose its leader.
             return self.refuse_vote(Refusal::ImpossibleCandidate);
         }
@@ -284,8 +294,10 @@ impl<P> Step<'_, P> {
         if !self.state.config.is_local(vote.voter) {
             return self.respond_vote(Error::InvalidVoterKey, false);
         }
-        let granted = self.state.config.is_voter()
-            && if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
+        // Who does not know yet that it votes must vote all the same: else an election could wait for it for ever.
+        let votes = self.state.is_voter() || !self.state.voters().is_fixed();
+        let granted =
+            votes && if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
         let records = mutant!(RecordsPreVotes: true, else !vote.pre_vote);
         if granted && records && self.state.election.voted != Some(vote.candidate) {
             self.state.election.voted = Some(vote.candidate);
@@ -368,7 +380,7 @@ impl<P> Step<'_, P> {
             let knew = std::mem::replace(contact, Contact::Lost) == Contact::Lost;
             let place = end.successors.iter().position(|id| *id == local);
             // Who is about to campaign anyway is put off only by who knows of better successors.
-            if self.state.config.is_voter() && !(knew && place.is_none()) {
+            if self.state.is_voter() && !(knew && place.is_none()) {
                 // The first goes at once; each further one gives those before it twice the time.
                 let ms = match place {
                     Some(0) => 0,
@@ -390,13 +402,14 @@ impl<P> Step<'_, P> {
     /// `node` is gone, or says that it leads no longer. If it is the leader whom this node follows, its successor is
     /// not kept waiting.
     fn doubt(&mut self, node: NodeId) {
-        let State { config, election, role, .. } = &mut *self.state;
+        let is_voter = self.state.is_voter();
+        let State { election, role, .. } = &mut *self.state;
         if let Role::Follower { contact, download } = role
             && *contact != Contact::Lost
             && election.leader == Some(node)
         {
             (*contact, *download) = (Contact::Lost, None);
-            if config.is_voter() {
+            if is_voter {
                 let max_ms = self.failover_delay_ms();
                 self.effects.push(Effect::SetTimer { timer: Timer::Fetch, min_ms: 0, max_ms });
             }
@@ -404,18 +417,19 @@ impl<P> Step<'_, P> {
     }
 
     fn failover_delay_ms(&self) -> u64 {
-        FAILOVER_DELAY_MS * self.state.config.voters.len() as u64
+        FAILOVER_DELAY_MS * self.state.voters().len() as u64
     }
 
     /// Why no node can lead `epoch` that is said to, judged by what this node knows. Apache Kafka stops
     /// the process here, so that one message ends it; it is the message that is wrong.
     fn unbelievable(&self, epoch: Epoch, leader: NodeId) -> Option<Refusal> {
         let State { config, election, .. } = &*self.state;
+        let voters = self.state.voters();
         if epoch.next().is_none() {
             Some(Refusal::LastEpoch)
         } else if epoch == election.epoch && election.leader.is_some_and(|known| known != leader) {
             Some(Refusal::ContradictingLeader)
-        } else if !config.voters.contains(&leader)
+        } else if voters.is_fixed() && !voters.has(leader)
             || (leader == config.local.id && election.leader != Some(leader))
             || (leader == config.local.id && epoch > election.epoch)
         {
@@ -487,7 +501,8 @@ impl<P> Step<'_, P> {
     }
 
     fn vote_answered(&mut self, from: NodeId, answer: VoteAnswer) {
-        let State { role, config, election, .. } = &mut *self.state;
+        let State { role, config, election, log, .. } = &mut *self.state;
+        let voters = log.voters.last().map_or(&config.voters, |last| &last.voters);
         let pre_vote = matches!(role, Role::Prospective { .. });
         let (Role::Prospective { granted, refused } | Role::Candidate { granted, refused }) = role
         else {
@@ -501,15 +516,15 @@ impl<P> Step<'_, P> {
         if pre_vote {
             // A leader that lives refuses, and one that is gone will not answer.
             let against = |id: &NodeId| refused.contains(id) || election.leader == Some(*id);
-            let possible = config.voters.iter().filter(|id| granted.contains(id) || !against(id));
-            if !config.is_majority(possible.count()) {
+            let possible = voters.ids().filter(|id| granted.contains(id) || !against(id));
+            if !voters.is_majority(possible.count()) {
                 self.give_up();
             }
             return;
         }
         // Somebody else campaigns too. Those who have not answered may be gone, the former leader first of all: they are
         // not waited for. Not everybody may try again at the same moment.
-        let backoff_ms = ELECTION_BACKOFF_MS * config.voters.len() as u64;
+        let backoff_ms = ELECTION_BACKOFF_MS * voters.len() as u64;
         let max_ms = backoff_ms.min(config.timeouts.election_backoff_max_ms);
         self.effects.push(Effect::SetTimer { timer: Timer::Election, min_ms: 0, max_ms });
     }
@@ -519,8 +534,8 @@ impl<P> Step<'_, P> {
         self.state.disk_full = full;
         if full {
             self.resign();
-        } else if self.state.config.is_voter() && matches!(self.state.role, Role::Unattached) {
-            if self.state.config.others().next().is_none() {
+        } else if self.state.is_voter() && matches!(self.state.role, Role::Unattached) {
+            if self.state.others().next().is_none() {
                 self.become_prospective();
             } else {
                 self.set_timer(Timer::Election);
@@ -538,12 +553,12 @@ impl<P> Step<'_, P> {
         if self.state.disk_full {
             return;
         }
-        let config = &self.state.config;
+        let voters = self.state.voters();
         match &self.state.role {
-            Role::Prospective { granted, .. } if config.is_majority(granted.len()) => {
+            Role::Prospective { granted, .. } if voters.is_majority(granted.len()) => {
                 self.become_candidate();
             }
-            Role::Candidate { granted, .. } if config.is_majority(granted.len()) => {
+            Role::Candidate { granted, .. } if voters.is_majority(granted.len()) => {
                 let granting = granted.iter().copied().collect();
                 self.become_leader(granting);
             }
@@ -585,9 +600,11 @@ impl<P> Step<'_, P> {
     }
 
     fn become_leader(&mut self, granting: Vec<NodeId>) {
+        let voters: Vec<NodeId> = self.state.voters().ids().collect();
         let State { config, election, log, .. } = &mut *self.state;
         let (leader, epoch, epoch_start) = (config.local.id, election.epoch, log.end);
-        let voters = config.voters.iter().copied().collect();
+        // What a directory was formatted with comes into the log with the first leader.
+        let formatted = log.voters.last().filter(|last| last.end == Offset::ZERO).cloned();
         // The vote for itself has done its work: as leader it can never campaign in this epoch again.
         *election = ElectionState { epoch, leader: Some(leader), voted: None };
         self.change_role(Role::Leader {
@@ -599,16 +616,17 @@ impl<P> Step<'_, P> {
         // Nothing of this epoch is committed yet, and nothing older counts before that (Raft, figure 8).
         self.state.high_watermark = None;
         self.effects.push(Effect::BecameLeader { epoch, epoch_start });
-        self.append_records(epoch, 1, Payload::LeaderChange { leader, voters, granting });
+        let opens = Payload::LeaderChange { leader, voters, granting };
+        self.append_naming(epoch, formatted.map(|named| named.voters), opens);
         self.effects.push(Effect::Flush);
     }
 
     pub(super) fn resign(&mut self) {
-        let State { config, role: Role::Leader { progress, .. }, .. } = &*self.state else {
+        let State { role: Role::Leader { progress, .. }, .. } = &*self.state else {
             return;
         };
         let end = |id: &NodeId| progress.get(id).map_or(Offset::ZERO, |known| known.end);
-        let mut successors: Vec<NodeId> = config.others().collect();
+        let mut successors: Vec<NodeId> = self.state.others().collect();
         successors.sort_by_key(|id| std::cmp::Reverse(end(id)));
         self.change_role(Role::Resigned { successors, acknowledged: BTreeSet::new() });
         self.state.high_watermark = None;
@@ -639,7 +657,7 @@ impl<P> Step<'_, P> {
             self.effects.push(Effect::LostLeader { epoch });
             self.effects.push(Effect::WakeParked);
         }
-        let is_voter = self.state.config.is_voter();
+        let is_voter = self.state.is_voter();
         for timer in timers(&old, is_voter) {
             if !timers(&self.state.role, is_voter).contains(timer) {
                 self.effects.push(Effect::CancelTimer { timer: *timer });
@@ -656,14 +674,14 @@ impl<P> Step<'_, P> {
     }
 
     fn set_timers(&mut self) {
-        for timer in timers(&self.state.role, self.state.config.is_voter()) {
+        for timer in timers(&self.state.role, self.state.is_voter()) {
             self.set_timer(*timer);
         }
     }
 
     pub(super) fn set_timer(&mut self, timer: Timer) {
         let config = &self.state.config;
-        if config.others().next().is_none() && timer != Timer::Election {
+        if self.state.others().next().is_none() && timer != Timer::Election {
             // Alone, there is nobody to hear from and nobody to tell.
             return;
         }

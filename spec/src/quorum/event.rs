@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::ElectionState;
+use super::voters::{VoterChangeError, VoterSet};
 use crate::types::{Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// Something that reaches a node. `P` is the payload of a record batch: a byte in the model, the
@@ -38,6 +39,11 @@ pub enum Event<P> {
         /// The batches, in order.
         batches: Vec<NewBatch<P>>,
     },
+    /// Change the voters, if this node leads and may do so now ([`super::changed_voters`]).
+    ChangeVoters {
+        /// How.
+        change: VoterChange,
+    },
     /// Everything below `end` is on stable storage.
     Flushed {
         /// Exclusive.
@@ -70,6 +76,23 @@ pub enum Event<P> {
     },
 }
 
+/// A change of the voters by one (KIP-853).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VoterChange {
+    /// One more (`AddRaftVoter`, key 80).
+    Add {
+        /// Which.
+        key: ReplicaKey,
+        /// The end of its log, as it said in its last fetch.
+        end: Offset,
+    },
+    /// One less (`RemoveRaftVoter`, key 81).
+    Remove(ReplicaKey),
+    /// The same voters, and something else is new of this one, as where it listens (`UpdateRaftVoter`, key 82).
+    Update(ReplicaKey),
+}
+
 /// The timers of a node. Each is set at most once at a time; setting it again replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,6 +119,8 @@ pub struct Batch<P> {
     pub epoch: Epoch,
     /// What it holds.
     pub payload: P,
+    /// The voters that it names.
+    pub voters: Option<VoterSet>,
 }
 
 impl<P> Batch<P> {
@@ -128,6 +153,8 @@ pub enum Payload<P> {
         /// Those that voted for it.
         granting: Vec<NodeId>,
     },
+    /// The control record that names the voters from here on: those of the batch.
+    Voters,
     /// Records of the state machine above, or batches as the leader sent them.
     Records(P),
 }
@@ -301,13 +328,15 @@ pub struct Diverging {
 }
 
 /// A part of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotAnswer {
     /// Of which.
     pub snapshot: SnapshotId,
     /// Place of the first byte.
     pub position: i64,
+    /// In an answer that brings the last byte: the voters that the snapshot names.
+    pub voters: Option<VoterSet>,
     /// What was read. `None` as the core answers: the caller reads the file, or answers
     /// [`Error::SnapshotNotFound`] or [`Error::PositionOutOfRange`] in its place.
     pub chunk: Option<Chunk>,
@@ -442,6 +471,11 @@ pub enum Effect<P> {
     /// Keep the fetch of this step until [`Effect::WakeParked`]; when its time is up, submit it again with
     /// `may_park` off.
     Park,
+    /// The voters are not changed.
+    RefuseVoters {
+        /// Why.
+        error: VoterChangeError,
+    },
     /// Log and count something that this node did not take part in.
     Refuse {
         /// Why.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::Diverging;
+use super::voters::{VoterSet, VotersAt};
 use crate::types::{Epoch, Offset, SnapshotId};
 
 /// Where an epoch begins in a log.
@@ -28,6 +29,9 @@ pub struct LogSummary {
     pub end: Offset,
     /// Everything below is on stable storage.
     pub flushed: Offset,
+    /// The voters that the log, the snapshot before it or the format of the directory names, ascending in their places.
+    /// Empty where only the configuration does.
+    pub voters: Vec<VotersAt>,
     /// The epochs after that of `start` that have records, ascending in epoch and start.
     pub epochs: Vec<EpochStart>,
 }
@@ -96,6 +100,7 @@ impl LogSummary {
 
     pub(super) fn truncate(&mut self, to: Offset) {
         self.epochs.retain(|known| known.start < to);
+        self.voters.retain(|known| known.end <= to);
         self.end = to;
         self.flushed = self.flushed.min(to);
     }
@@ -104,6 +109,11 @@ impl LogSummary {
     pub(crate) fn clean(&mut self, to: SnapshotId) {
         self.start = to;
         self.flushed = self.flushed.max(to.end);
+        let later = self.voters.partition_point(|known| known.end <= to.end);
+        if let Some(last) = later.checked_sub(1) {
+            self.voters.drain(..last);
+            self.voters[0].end = to.end;
+        }
         self.forget_early_epochs();
     }
 
@@ -113,14 +123,16 @@ impl LogSummary {
         self.epochs.retain(|known| known.epoch > start.epoch);
     }
 
-    /// All records go, and the log goes on after `snapshot`.
-    pub(crate) fn replace(&mut self, snapshot: SnapshotId) {
+    /// All records go, and the log goes on after `snapshot`, which names these voters.
+    pub(crate) fn replace(&mut self, snapshot: SnapshotId, voters: Option<VoterSet>) {
+        let named = |voters| VotersAt { end: snapshot.end, voters };
         *self = Self {
             start: snapshot,
             latest: snapshot,
             end: snapshot.end,
             flushed: snapshot.end,
             epochs: Vec::new(),
+            voters: voters.map(named).into_iter().collect(),
         };
     }
 }

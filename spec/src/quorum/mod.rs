@@ -29,6 +29,7 @@ mod replication;
 mod snapshots;
 mod state;
 pub mod trace;
+mod voters;
 
 #[cfg(feature = "model")]
 pub(crate) use election::asked_the_same;
@@ -36,7 +37,7 @@ pub use election::{requests, start, step};
 pub use event::{
     Answer, Batch, BeginQuorumEpoch, Chunk, Diverging, Effect, EndQuorumEpoch, Error, Event, Fetch,
     FetchAnswer, FetchSnapshot, NewBatch, Payload, ReadFrom, Refusal, Request, Response,
-    SnapshotAnswer, Timer, Vote, VoteAnswer,
+    SnapshotAnswer, Timer, Vote, VoteAnswer, VoterChange,
 };
 pub use log_summary::{EpochStart, LogSummary, begins_after};
 pub use snapshots::snapshot_id;
@@ -44,6 +45,7 @@ pub use state::{
     Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State,
     Timeouts,
 };
+pub use voters::{VoterChangeError, VoterSet, VotersAt, changed_voters};
 
 #[cfg(test)]
 mod tests;

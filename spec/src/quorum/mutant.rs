@@ -84,11 +84,16 @@ mod switch {
         SnapshotEndInclusive,
         SnapshotsUncommitted,
         CleansBeyondSnapshot,
+        ObserversCampaign,
+        IgnoresDirectory,
+        RemovedLeaderCounts,
+        ChangesBeforeCommit,
+        ChangesTwice,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 38] = [
+        pub const ALL: [Self; 43] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -127,6 +132,11 @@ mod switch {
             Self::SnapshotEndInclusive,
             Self::SnapshotsUncommitted,
             Self::CleansBeyondSnapshot,
+            Self::ObserversCampaign,
+            Self::IgnoresDirectory,
+            Self::RemovedLeaderCounts,
+            Self::ChangesBeforeCommit,
+            Self::ChangesTwice,
         ];
 
         /// The name by which a command line switches it on.
@@ -283,6 +293,24 @@ mod switch {
                     "cleans-beyond-snapshot",
                     "records that are committed go, though no snapshot holds them",
                 ),
+                Self::ObserversCampaign => {
+                    ("observers-campaign", "an observer whose timer fires campaigns (KAFKA-17067)")
+                }
+                Self::IgnoresDirectory => (
+                    "ignores-directory",
+                    "a voter that comes back with an empty disk is taken for what it was (KAFKA-12181)",
+                ),
+                Self::RemovedLeaderCounts => (
+                    "removed-leader-counts",
+                    "a leader that removed itself counts itself among the majority (KAFKA-16530)",
+                ),
+                Self::ChangesBeforeCommit => (
+                    "changes-before-commit",
+                    "voters change before an entry of the leader's epoch is committed (KAFKA-16535)",
+                ),
+                Self::ChangesTwice => {
+                    ("changes-twice", "voters change while the last change is not committed")
+                }
             }
         }
 

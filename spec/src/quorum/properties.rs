@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::event::{Answer, Event, Request, VoteAnswer};
 use super::state::{Role, State};
-use crate::types::{Epoch, NodeId, Offset, SnapshotId};
+use super::voters::VoterSet;
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// A batch of a log as a property sees it: where it ends, its epoch, and something that differs if its
 /// content differs.
@@ -26,6 +27,10 @@ pub struct Entry<V> {
 pub struct NodeView<'a, V> {
     /// Its id.
     pub id: NodeId,
+    /// Its directory.
+    pub directory: DirectoryId,
+    /// Whether it votes, as far as it knows.
+    pub is_voter: bool,
     /// Its role; a node that is down has none.
     pub role: Option<&'a Role>,
     /// The epoch it is in.
@@ -76,11 +81,17 @@ pub enum Property {
     SnapshotEqualsPrefix,
     /// What a log no longer holds at its beginning is in a snapshot.
     SnapshotCoversLogStart,
+    /// Who campaigns votes.
+    CandidateIsVoter,
+    /// A vote that counts was given by the directory that votes.
+    VotesAreOfVoters,
+    /// Committed voter sets differ by one voter from one to the next.
+    VotersChangeByOne,
 }
 
 impl Property {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::ElectionSafety,
         Self::LogMatching,
         Self::LeaderCompleteness,
@@ -95,6 +106,9 @@ impl Property {
         Self::NoSelfFollower,
         Self::SnapshotEqualsPrefix,
         Self::SnapshotCoversLogStart,
+        Self::CandidateIsVoter,
+        Self::VotesAreOfVoters,
+        Self::VotersChangeByOne,
     ];
 
     /// Its name.
@@ -114,6 +128,9 @@ impl Property {
             Self::NoSelfFollower => "NoSelfFollower",
             Self::SnapshotEqualsPrefix => "SnapshotEqualsPrefix",
             Self::SnapshotCoversLogStart => "SnapshotCoversLogStart",
+            Self::CandidateIsVoter => "CandidateIsVoter",
+            Self::VotesAreOfVoters => "VotesAreOfVoters",
+            Self::VotersChangeByOne => "VotersChangeByOne",
         }
     }
 
@@ -123,17 +140,20 @@ impl Property {
     }
 
     /// Its bit in a [`Violations`].
-    pub fn bit(self) -> u16 {
+    pub fn bit(self) -> Violations {
         1 << self as u16
     }
 }
 
 /// A set of properties that do not hold, a bit each.
-pub type Violations = u16;
+pub type Violations = u32;
 
 /// Judges a state: all properties but those that are about a step.
+///
+/// `voters` are the sets that may have committed the last entry: the last that is committed, and those that follow it in some
+/// log. An entry is committed by the set that its leader knew, and that set itself may not be committed yet (KAFKA-16580).
 pub fn violations<V: PartialEq>(
-    voters: usize,
+    voters: &[VoterSet],
     nodes: &[NodeView<'_, V>],
     committed: &[Entry<V>],
 ) -> Violations {
@@ -146,6 +166,7 @@ pub fn violations<V: PartialEq>(
         (within_log(nodes), Property::HighWatermarkWithinLog),
         (no_self_follower(nodes), Property::NoSelfFollower),
         (snapshot_covers_start(nodes), Property::SnapshotCoversLogStart),
+        (candidate_is_voter(nodes), Property::CandidateIsVoter),
     ] {
         if !holds {
             found |= property.bit();
@@ -195,8 +216,22 @@ fn leader_completeness<V: PartialEq>(nodes: &[NodeView<'_, V>], committed: &[Ent
         .all(|leader| leader.log.starts_with(committed))
 }
 
+fn candidate_is_voter<V>(nodes: &[NodeView<'_, V>]) -> bool {
+    let campaigns = |node: &NodeView<'_, V>| {
+        matches!(node.role, Some(Role::Prospective { .. } | Role::Candidate { .. }))
+    };
+    nodes.iter().all(|node| !campaigns(node) || node.is_voter)
+}
+
+/// Whether one set of voters may follow the other ([`Property::VotersChangeByOne`]).
+pub fn changes_by_one(before: &VoterSet, after: &VoterSet) -> bool {
+    let gone = before.keys().filter(|key| !after.keys().any(|other| other == *key)).count();
+    let new = after.keys().filter(|key| !before.keys().any(|other| other == *key)).count();
+    gone + new <= 1
+}
+
 fn durability<V: PartialEq>(
-    voters: usize,
+    voters: &[VoterSet],
     nodes: &[NodeView<'_, V>],
     committed: &[Entry<V>],
 ) -> bool {
@@ -204,7 +239,18 @@ fn durability<V: PartialEq>(
         return true;
     };
     let durable = |node: &&NodeView<'_, V>| node.flushed >= end && node.log.starts_with(committed);
-    nodes.iter().filter(durable).count() > voters / 2
+    voters.iter().all(|voters| {
+        // A directory that is lost counts as if it held everything: what it held nobody can tell any more.
+        let runs = |node: &&NodeView<'_, V>| {
+            voters.contains(ReplicaKey { id: node.id, directory: node.directory })
+        };
+        let lost = voters.len() - nodes.iter().filter(runs).count();
+        let holders = nodes.iter().filter(durable).filter(runs).count() + lost;
+        // Where voters change, what was committed by a set whose record is lost since is at least where each majority
+        // of the set before meets it.
+        let majority = voters.len() / 2 + 1;
+        if voters.is_fixed() { holders >= majority } else { voters.len() - holders < majority }
+    })
 }
 
 fn within_log<V>(nodes: &[NodeView<'_, V>]) -> bool {
@@ -261,8 +307,8 @@ pub fn campaign_has_pre_votes<P>(before: &State, event: &Event<P>, after: &State
     {
         granted.insert(*from);
     }
-    let voters = &before.config.voters;
-    voters.intersection(&granted).count() * 2 > voters.len()
+    let voters = before.voters();
+    voters.ids().filter(|id| granted.contains(id)).count() * 2 > voters.len()
 }
 
 /// Whether a node may say this ([`Property::EpochNotInvented`]).

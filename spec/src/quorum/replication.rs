@@ -8,6 +8,7 @@ use super::event::{
     Timer,
 };
 use super::state::{Contact, Progress, Role, State};
+use super::voters::{VoterSet, VotersAt};
 use crate::types::{Epoch, NodeId, Offset, ReplicaKey};
 
 const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
@@ -30,10 +31,40 @@ impl<P> Step<'_, P> {
         self.effects.push(Effect::WakeParked);
     }
 
-    /// Appends one batch, to the batches that this step appends already if there are any.
+    /// Appends one batch of records.
     pub(super) fn append_records(&mut self, epoch: Epoch, records: u32, payload: Payload<P>) {
-        let batch = Batch { base_offset: self.state.log.end, records, epoch, payload };
-        self.state.log.append(epoch, batch.end());
+        let base_offset = self.state.log.end;
+        self.append_batch(Batch { base_offset, records, epoch, payload, voters: None });
+    }
+
+    /// Appends control records, of which the last two name the voters if there are any to name: the version of the
+    /// protocol and they.
+    pub(super) fn append_naming(
+        &mut self,
+        epoch: Epoch,
+        voters: Option<VoterSet>,
+        payload: Payload<P>,
+    ) {
+        let base_offset = self.state.log.end;
+        let records = match (&payload, &voters) {
+            (Payload::LeaderChange { .. }, Some(_)) => 3,
+            _ => 1,
+        };
+        self.append_batch(Batch { base_offset, records, epoch, payload, voters });
+    }
+
+    /// Appends a batch to those that this step appends already, if there are any.
+    pub(super) fn append_batch(&mut self, batch: Batch<Payload<P>>) {
+        let log = &mut self.state.log;
+        log.append(batch.epoch, batch.end());
+        if let Some(voters) = &batch.voters {
+            log.voters.push(VotersAt { end: batch.end(), voters: voters.clone() });
+            if let Role::Leader { progress, .. } = &mut self.state.role {
+                progress.retain(|id, known| {
+                    voters.contains(ReplicaKey { id: *id, directory: known.directory })
+                });
+            }
+        }
         match self.effects.last_mut() {
             Some(Effect::Append { batches }) => batches.push(batch),
             _ => self.effects.push(Effect::Append { batches: vec![batch] }),
@@ -100,16 +131,19 @@ impl<P> Step<'_, P> {
 
     /// A voter that asks for anything lives, and knows its leader.
     pub(super) fn hear(&mut self, replica: ReplicaKey) {
-        let State { config, role: Role::Leader { heard, acknowledged, .. }, .. } = &mut *self.state
+        let State { config, log, role: Role::Leader { heard, acknowledged, .. }, .. } =
+            &mut *self.state
         else {
             return;
         };
-        if replica.id == config.local.id || !config.voters.contains(&replica.id) {
+        let voters = log.voters.last().map_or(&config.voters, |last| &last.voters);
+        if replica.id == config.local.id || !voters.contains(replica) {
             return;
         }
         acknowledged.insert(replica.id);
         heard.insert(replica.id);
-        if config.is_majority(heard.len() + 1) {
+        let lives = voters.ids().filter(|id| heard.contains(id)).count();
+        if voters.is_majority(lives + usize::from(voters.contains(config.local))) {
             heard.clear();
             self.set_timer(Timer::CheckQuorum);
         }
@@ -117,11 +151,15 @@ impl<P> Step<'_, P> {
 
     /// A fetch from an offset says that everything before it is flushed.
     fn note_progress(&mut self, fetch: &Fetch) {
-        let State { config, role: Role::Leader { progress, .. }, .. } = &mut *self.state else {
+        let State { config, log, role: Role::Leader { progress, .. }, .. } = &mut *self.state
+        else {
             return;
         };
+        let voters = log.voters.last().map_or(&config.voters, |last| &last.voters);
         let Fetch { replica, offset, .. } = *fetch;
-        if replica.id == config.local.id || !config.voters.contains(&replica.id) {
+        let counts =
+            mutant!(IgnoresDirectory: voters.has(replica.id), else voters.contains(replica));
+        if replica.id == config.local.id || !counts {
             return;
         }
         let anew = Progress { directory: replica.directory, end: Offset::ZERO };
@@ -134,7 +172,7 @@ impl<P> Step<'_, P> {
     }
 
     /// What a majority has flushed is committed, once an entry of the leader's own epoch is among it.
-    fn advance_leader_high_watermark(&mut self) {
+    pub(super) fn advance_leader_high_watermark(&mut self) {
         let State {
             config,
             role: Role::Leader { epoch_start, progress, .. },
@@ -145,11 +183,13 @@ impl<P> Step<'_, P> {
         else {
             return;
         };
-        let mut ends: Vec<Offset> = config
-            .voters
-            .iter()
-            .map(|id| match progress.get(id) {
-                _ if *id == config.local.id => mutant!(CountsUnflushed: log.end, else log.flushed),
+        let voters = log.voters.last().map_or(&config.voters, |last| &last.voters);
+        let counted = mutant!(RemovedLeaderCounts: &voters.with(config.local), else voters);
+        // A leader that is no voter any more is not among them (KAFKA-16530).
+        let mut ends: Vec<Offset> = counted
+            .keys()
+            .map(|key| match progress.get(&key.id) {
+                _ if config.is_local(key) => mutant!(CountsUnflushed: log.end, else log.flushed),
                 Some(known) => known.end,
                 None => Offset::ZERO,
             })
@@ -162,6 +202,7 @@ impl<P> Step<'_, P> {
             *high_watermark = Some(to);
             self.effects.push(Effect::AdvanceHighWatermark { to });
             self.effects.push(Effect::WakeParked);
+            self.resign_if_removed();
         }
     }
 
@@ -184,8 +225,9 @@ impl<P> Step<'_, P> {
             if !self.fits(&batches) {
                 return self.effects.push(Effect::Refuse { refusal: Refusal::UnfitBatch });
             }
-            for batch in batches {
-                self.append_records(batch.epoch, batch.records, Payload::Records(batch.payload));
+            for Batch { base_offset, records, epoch, payload, voters } in batches {
+                let payload = Payload::Records(payload);
+                self.append_batch(Batch { base_offset, records, epoch, payload, voters });
             }
             self.effects.push(Effect::Flush);
         }

@@ -5,6 +5,7 @@ use super::event::{
     Answer, Chunk, Effect, Error, Fetch, FetchSnapshot, Refusal, SnapshotAnswer, Timer,
 };
 use super::state::{Contact, Download, Role, State};
+use super::voters::VoterSet;
 use crate::types::{Offset, SnapshotId};
 
 /// The name of a snapshot of all records before `end`, if one may be taken: all of them must be committed, and there
@@ -63,7 +64,8 @@ impl<P> Step<'_, P> {
 
     pub(super) fn snapshot_requested(&mut self, fetch: &FetchSnapshot) {
         let FetchSnapshot { epoch, replica, snapshot, position } = *fetch;
-        let answer = Answer::FetchSnapshot(SnapshotAnswer { snapshot, position, chunk: None });
+        let answer =
+            Answer::FetchSnapshot(SnapshotAnswer { snapshot, position, voters: None, chunk: None });
         if let Some(error) = self.cannot_serve(epoch) {
             return self.respond(error, answer);
         }
@@ -113,22 +115,22 @@ impl<P> Step<'_, P> {
         self.set_timer(Timer::Fetch);
         self.effects.push(Effect::KeepChunk { snapshot, position });
         if is_whole {
-            self.install(snapshot);
+            self.install(snapshot, answer.voters);
         }
     }
 
     /// The log was behind the snapshot, or on another way: none of it can be kept.
-    fn install(&mut self, snapshot: SnapshotId) {
+    fn install(&mut self, snapshot: SnapshotId, voters: Option<VoterSet>) {
         self.end_download();
         self.effects.push(Effect::InstallSnapshot { snapshot });
         self.state.log.latest = snapshot;
-        mutant!(InstallKeepsLog: (), else self.replace_log(snapshot));
+        mutant!(InstallKeepsLog: (), else self.replace_log(snapshot, voters));
         self.state.high_watermark = Some(snapshot.end);
         self.effects.push(Effect::AdvanceHighWatermark { to: snapshot.end });
     }
 
-    fn replace_log(&mut self, snapshot: SnapshotId) {
-        self.state.log.replace(snapshot);
+    fn replace_log(&mut self, snapshot: SnapshotId, voters: Option<VoterSet>) {
+        self.state.log.replace(snapshot, voters);
         self.effects.push(Effect::ReplaceLog { snapshot });
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::log_summary::LogSummary;
+use super::voters::VoterSet;
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 
 /// What does not change while a node runs.
@@ -14,9 +15,11 @@ use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 pub struct Config {
     /// This replica.
     pub local: ReplicaKey,
-    /// All voters (`controller.quorum.voters`). A node that is none of them is an observer: it follows the leader,
-    /// and never campaigns.
-    pub voters: BTreeSet<NodeId>,
+    /// The voters (`controller.quorum.voters`), as long as no log names any.
+    pub voters: VoterSet,
+    /// Whom to ask for the leader as long as no voters are known (`controller.quorum.bootstrap.servers`). Their ids are
+    /// negative: who listens there is not known.
+    pub bootstrap: Vec<NodeId>,
     /// The delays of timers.
     pub timeouts: Timeouts,
 }
@@ -59,32 +62,19 @@ pub enum ConfigError {
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if let Some(id) = self.voters.iter().find(|id| id.0 < 0) {
-            return Err(ConfigError::NegativeId(*id));
+        if let Some(id) = self.voters.ids().find(|id| id.0 < 0) {
+            return Err(ConfigError::NegativeId(id));
         }
-        if self.voters.is_empty() {
+        if self.voters.is_empty() && self.bootstrap.is_empty() {
             return Err(ConfigError::NoVoters);
         }
         Ok(())
-    }
-
-    /// Whether this node votes; else it is an observer.
-    pub fn is_voter(&self) -> bool {
-        self.voters.contains(&self.local.id)
-    }
-
-    pub(crate) fn is_majority(&self, nodes: usize) -> bool {
-        mutant!(HalfIsMajority: nodes >= self.voters.len() / 2, else nodes > self.voters.len() / 2)
     }
 
     /// Whether `key` is this replica. An absent directory matches any (KIP-853).
     pub(super) fn is_local(&self, key: ReplicaKey) -> bool {
         key.id == self.local.id
             && (key.directory == DirectoryId::ABSENT || key.directory == self.local.directory)
-    }
-
-    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
-        self.voters.iter().copied().filter(|id| *id != self.local.id)
     }
 }
 
@@ -107,6 +97,8 @@ pub struct ElectionState {
 pub struct Restored {
     /// The `quorum-state` file; its default where there is none.
     pub election: ElectionState,
+    /// The voters that the latest snapshot names.
+    pub snapshot_voters: Option<VoterSet>,
     /// The log. All that can be read must have been flushed before: the page cache survives `kill -9`, so
     /// what is read is not yet durable by being read.
     pub log: LogSummary,
@@ -236,6 +228,22 @@ impl State {
     /// Everything below is committed; `None` until the node knows of anything.
     pub fn high_watermark(&self) -> Option<Offset> {
         self.high_watermark
+    }
+
+    /// Who votes, as far as its log tells: a change counts from the moment on in which it is appended. Without any in the log,
+    /// those of the configuration.
+    pub fn voters(&self) -> &VoterSet {
+        self.log.voters.last().map_or(&self.config.voters, |last| &last.voters)
+    }
+
+    /// Whether this node votes; else it is an observer: it follows the leader, and never campaigns.
+    pub fn is_voter(&self) -> bool {
+        self.voters().contains(self.config.local)
+    }
+
+    /// The other voters.
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.voters().ids().filter(|id| *id != self.config.local.id)
     }
 
     /// Whether its disk had no room when it last looked.

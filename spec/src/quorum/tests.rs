@@ -17,6 +17,7 @@ fn config(voters: i32) -> Config {
     Config {
         local: key(1),
         voters: (1..=voters).map(NodeId).collect(),
+        bootstrap: Vec::new(),
         timeouts: Timeouts::default(),
     }
 }
@@ -36,7 +37,7 @@ fn log(epochs: &[(i32, i64)]) -> LogSummary {
 }
 
 fn node(voters: i32, election: ElectionState, log: LogSummary) -> State {
-    start::<u8>(config(voters), Restored { election, log }).unwrap().0
+    start::<u8>(config(voters), Restored { election, log, ..Restored::default() }).unwrap().0
 }
 
 fn respond(effects: &Effects) -> &Response<ReadFrom> {
@@ -121,7 +122,7 @@ fn start_up_order() {
         // A leader that is no voter cannot be followed.
         (elected(3, Some(9), None), &[], Role::Unattached, elected(3, Some(9), None)),
     ] {
-        let restored = Restored { election: found, log: log(epochs) };
+        let restored = Restored { election: found, log: log(epochs), ..Restored::default() };
         let (state, effects) = start::<u8>(config(3), restored).unwrap();
         assert_eq!((state.role(), state.election()), (&role, written), "{found:?}");
         assert_eq!(effects[0], Effect::WriteElectionState { state: written }, "{found:?}");
@@ -130,7 +131,11 @@ fn start_up_order() {
 
 #[test]
 fn the_only_voter_leads_at_once_and_commits_only_what_is_flushed() {
-    let restored = Restored { election: elected(4, Some(1), None), log: log(&[(4, 7)]) };
+    let restored = Restored {
+        election: elected(4, Some(1), None),
+        log: log(&[(4, 7)]),
+        ..Restored::default()
+    };
     let (mut state, effects) = start::<u8>(config(1), restored).unwrap();
     assert_eq!(effects[0], Effect::WriteElectionState { state: elected(5, Some(1), None) });
     assert!(state.is_leader() && state.high_watermark().is_none());
@@ -279,7 +284,8 @@ fn answered(state: &mut State, answer: FetchAnswer<Vec<Batch<u8>>>) -> Effects {
 }
 
 fn brings(base: i64, records: u32, epoch: i32, high_watermark: i64) -> FetchAnswer<Vec<Batch<u8>>> {
-    let batch = Batch { base_offset: Offset(base), records, epoch: Epoch(epoch), payload: 1 };
+    let batch =
+        Batch { base_offset: Offset(base), records, epoch: Epoch(epoch), payload: 1, voters: None };
     FetchAnswer {
         high_watermark: Some(Offset(high_watermark)),
         diverging: None,
@@ -538,7 +544,7 @@ fn a_leader_that_resigns_names_its_successors() {
 #[test]
 fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
     let observer = || Config { local: key(9), ..config(3) };
-    let restored = Restored { election: ElectionState::default(), log: log(&[]) };
+    let restored = Restored { log: log(&[]), ..Restored::default() };
     let (mut state, effects) = start::<u8>(observer(), restored).unwrap();
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::SetTimer { .. })));
     let asked = |state: &State| {
@@ -591,11 +597,14 @@ fn an_observer_asks_every_voter_who_leads_and_never_campaigns() {
     assert_eq!(asked(&state), everybody);
     assert_eq!(state.election(), elected(4, Some(2), None));
 
-    // Not even one that was a candidate when it was a voter, and it votes for nobody.
-    for found in [elected(4, None, Some(9)), elected(4, Some(9), None)] {
-        let restored = Restored { election: found, log: log(&[]) };
+    // Not even one that was a candidate or led when it was a voter, and it votes for nobody.
+    for (found, role) in [
+        (elected(4, None, Some(9)), Role::Unattached),
+        (elected(4, Some(9), None), Role::resigned()),
+    ] {
+        let restored = Restored { election: found, log: log(&[]), ..Restored::default() };
         let (mut state, _) = start::<u8>(observer(), restored).unwrap();
-        assert_eq!(state.role(), &Role::Unattached, "{found:?}");
+        assert_eq!(state.role(), &role, "{found:?}");
         for pre_vote in [false, true] {
             let Request::Vote(vote) = vote(5, 2, 0, 0) else { unreachable!() };
             let request = Request::Vote(Vote { pre_vote, voter: key(9), ..vote });

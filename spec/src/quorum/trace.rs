@@ -48,6 +48,7 @@ impl<P> Event<P> {
                 Event::Append { epoch: *epoch, batches: batches.iter().map(digested).collect() }
             }
             Self::Flushed { end } => Event::Flushed { end: *end },
+            Self::ChangeVoters { change } => Event::ChangeVoters { change: *change },
             Self::SnapshotTaken { snapshot } => Event::SnapshotTaken { snapshot: *snapshot },
             Self::Clean { to } => Event::Clean { to: *to },
             Self::Resign => Event::Resign,
@@ -71,6 +72,7 @@ impl<P> Effect<P> {
                                 granting: granting.clone(),
                             }
                         }
+                        Payload::Voters => Payload::Voters,
                         Payload::Records(payload) => Payload::Records(digest(payload)),
                     })
                 };
@@ -84,6 +86,7 @@ impl<P> Effect<P> {
             Self::InstallSnapshot { snapshot } => Effect::InstallSnapshot { snapshot: *snapshot },
             Self::ReplaceLog { snapshot } => Effect::ReplaceLog { snapshot: *snapshot },
             Self::CleanLog { to } => Effect::CleanLog { to: *to },
+            Self::RefuseVoters { error } => Effect::RefuseVoters { error: *error },
             Self::Flush => Effect::Flush,
             Self::SetTimer { timer, min_ms, max_ms } => {
                 Effect::SetTimer { timer: *timer, min_ms: *min_ms, max_ms: *max_ms }
@@ -109,6 +112,7 @@ impl<P> Batch<P> {
             records: self.records,
             epoch: self.epoch,
             payload: digest(&self.payload),
+            voters: self.voters.clone(),
         }
     }
 }
@@ -126,7 +130,7 @@ impl<R> Response<R> {
                 snapshot: answer.snapshot,
                 records: answer.records.as_ref().map(records),
             }),
-            Answer::FetchSnapshot(answer) => Answer::FetchSnapshot(*answer),
+            Answer::FetchSnapshot(answer) => Answer::FetchSnapshot(answer.clone()),
         };
         Response { epoch: self.epoch, leader: self.leader, error: self.error, answer }
     }

@@ -23,6 +23,7 @@ fn quorum_options(dir: &Path, voters: &[NodeId]) -> QuorumOptions {
         config: Config {
             local: ReplicaKey { id: BROKER, directory: DirectoryId::ABSENT },
             voters: voters.iter().copied().collect(),
+            bootstrap: Vec::new(),
             timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
         },
         cluster_id: String::new(),

@@ -127,7 +127,7 @@ impl<W: World> Driver<W> {
     /// Recovers the metadata log. Nobody hears of the node before it [begins](Self::begin).
     pub fn recover(options: DriverOptions, world: W) -> Result<Self, QuorumError> {
         let DriverOptions { config, directory, log, retention, trace, .. } = options;
-        let voters = config.voters.iter().copied().collect();
+        let voters = config.voters.ids().collect();
         let (storage, restored) = Storage::open(&directory, log, voters, world.unix_ms())?;
         let mut tracer = trace;
         if let Some(tracer) = &mut tracer {
@@ -478,6 +478,9 @@ impl<W: World> Driver<W> {
                 Effect::WakeParked => outcome.wake = true,
                 Effect::Respond { response } => outcome.response = Some(response),
                 Effect::Park => outcome.parked = true,
+                Effect::RefuseVoters { error } => {
+                    tracing::info!("the voters stay as they are: {error:?}")
+                }
                 Effect::Refuse { refusal } => {
                     outcome.refused = true;
                     self.refused += 1;

@@ -237,7 +237,8 @@ pub(super) fn snapshot_answer(
     if ErrorCode(response.error_code) == ErrorCode::UNKNOWN_SERVER_ERROR {
         // All that Kafka 4.2.0 has to say when it has no such snapshot, or leads no longer: its answer has no room for more.
         let FetchSnapshot { snapshot, position, .. } = *asked;
-        let answer = Answer::FetchSnapshot(SnapshotAnswer { snapshot, position, chunk: None });
+        let answer =
+            Answer::FetchSnapshot(SnapshotAnswer { snapshot, position, voters: None, chunk: None });
         let error = Error::SnapshotNotFound;
         return Ok((Response { epoch: asked.epoch, leader: None, error, answer }, Bytes::new()));
     }
@@ -254,6 +255,7 @@ pub(super) fn snapshot_answer(
             epoch: Epoch(part.snapshot_id.epoch),
         },
         position: part.position,
+        voters: None,
         chunk: (part.error_code == 0)
             .then_some(Chunk { size: part.size, bytes: chunk.len() as i64 }),
     });
@@ -414,7 +416,7 @@ mod tests {
             FetchSnapshotResponse { topics: vec![topic], ..FetchSnapshotResponse::default() };
         let (answer, bytes) = snapshot_answer(&asked, good.clone()).unwrap();
         let chunk = Some(Chunk { size: 14, bytes: 4 });
-        let brought = SnapshotAnswer { snapshot: id, position: 10, chunk };
+        let brought = SnapshotAnswer { snapshot: id, position: 10, voters: None, chunk };
         assert_eq!(answer.answer, Answer::FetchSnapshot(brought));
         assert_eq!((answer.error, &bytes[..]), (Error::None, &b"rest"[..]));
 

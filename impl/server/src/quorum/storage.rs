@@ -67,7 +67,7 @@ impl Storage {
         QuorumState::prepare(directory)?;
         let summary = summary(&mut log, &snapshots)?;
         let storage = Self { directory: directory.to_owned(), voters, config, log };
-        Ok((storage, Restored { election, log: summary }))
+        Ok((storage, Restored { election, snapshot_voters: None, log: summary }))
     }
 
     pub(super) fn write_election_state(&self, state: ElectionState) -> Result<(), QuorumError> {
@@ -93,6 +93,7 @@ impl Storage {
                 Payload::LeaderChange { leader, voters, granting } => {
                     leader_change(*leader, voters, granting, now)
                 }
+                Payload::Voters => unreachable!("voters are static"),
             };
             // What is written at once lies in one segment.
             if bytes.len() + records.len() > self.config.segment_bytes as usize {
@@ -206,6 +207,7 @@ impl Storage {
                 records: records as u32,
                 epoch: Epoch(header.leader_epoch),
                 payload: batch.bytes().clone(),
+                voters: None,
             });
         }
         (!found.is_empty()).then_some(found)
@@ -258,7 +260,7 @@ fn summary(log: &mut Log, snapshots: &[SnapshotId]) -> Result<LogSummary, Quorum
         log.clean_to(start.end.0)?;
     }
     let latest = snapshots.last().copied().unwrap_or_default();
-    Ok(LogSummary { start, latest, end, flushed: end, epochs })
+    Ok(LogSummary { start, latest, end, flushed: end, voters: Vec::new(), epochs })
 }
 
 /// The framed metadata records of a batch; `None` for a control batch.

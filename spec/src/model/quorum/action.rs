@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::quorum::VoterChange;
 use crate::types::{NodeId, Offset};
 
 /// A crash inside a step: after which of its effects, and how many entries the log keeps.
@@ -64,6 +65,10 @@ pub enum Action {
     Snapshot(NodeId, Offset),
     /// A node drops what its log holds before the offset.
     Clean(NodeId, Offset, Option<Cut>),
+    /// A leader changes the voters.
+    ChangeVoters(NodeId, VoterChange, Option<Cut>),
+    /// A node loses its disk, and comes back with an empty one.
+    Wipe(NodeId),
     /// The power goes and comes back; the log keeps that many entries.
     Crash(NodeId, u8),
     /// A leader gives up, by its own will or as no majority fetched from it.
@@ -106,6 +111,19 @@ impl fmt::Display for Action {
                 write!(f, "{node} lets its log begin at {to}")?;
                 crash(f, node, cut)
             }
+            Self::ChangeVoters(node, change, cut) => {
+                match change {
+                    VoterChange::Add { key, .. } => {
+                        write!(f, "{node} adds {} to the voters", key.id)?
+                    }
+                    VoterChange::Remove(key) => {
+                        write!(f, "{node} removes {} from the voters", key.id)?
+                    }
+                    VoterChange::Update(key) => write!(f, "{node} updates voter {}", key.id)?,
+                }
+                crash(f, node, cut)
+            }
+            Self::Wipe(node) => write!(f, "{node} loses its disk, comes back with another"),
             Self::Crash(node, keeps) => write!(f, "{node} crashes, keeps {keeps}, restarts"),
             Self::Resign(node) => write!(f, "{node} resigns"),
             Self::Send(leg) => write!(f, "{leg} is sent"),

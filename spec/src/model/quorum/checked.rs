@@ -8,9 +8,9 @@ use super::action::{Action, Rpc};
 use super::network::Network;
 use super::pack::Packed;
 use super::world::{Bounds, BoundsError, Successor, World};
-use crate::quorum::Role;
 use crate::quorum::mutant::{self, Mutants};
 use crate::quorum::properties::{Property, Violations};
+use crate::quorum::{Role, VoterChange};
 
 /// The quorum within bounds.
 #[derive(Clone, Debug)]
@@ -60,6 +60,9 @@ pub enum Witness {
     SnapshotTaken,
     LogCleaned,
     SnapshotLoaded,
+    VoterAdded,
+    VoterRemoved,
+    DiskLost,
     AnswerLost,
     PartialFetch,
     Unattached,
@@ -72,7 +75,7 @@ pub enum Witness {
 
 impl Witness {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::LeaderElected,
         Self::ValueCommitted,
         Self::DivergentSuffixTruncated,
@@ -92,6 +95,9 @@ impl Witness {
         Self::SnapshotTaken,
         Self::LogCleaned,
         Self::SnapshotLoaded,
+        Self::VoterAdded,
+        Self::VoterRemoved,
+        Self::DiskLost,
         Self::AnswerLost,
         Self::PartialFetch,
         Self::Unattached,
@@ -124,6 +130,9 @@ impl Witness {
             Self::SnapshotTaken => "action: snapshot taken",
             Self::LogCleaned => "action: log cleaned up to a snapshot",
             Self::SnapshotLoaded => "a snapshot loaded from another node",
+            Self::VoterAdded => "action: voter added",
+            Self::VoterRemoved => "action: voter removed",
+            Self::DiskLost => "action: disk lost",
             Self::AnswerLost => "action: answer lost",
             Self::PartialFetch => "action: fetch that brings a part",
             Self::Unattached => "role: Unattached",
@@ -137,12 +146,16 @@ impl Witness {
 
     /// Whether a complete search of these bounds must see it.
     pub fn required(self, bounds: Bounds, network: Network) -> bool {
-        let Bounds { nodes, epochs, values, crashes, resign, snapshots } = bounds;
+        let Bounds { nodes, voters, epochs, values, crashes, resign, snapshots } = bounds;
+        let changes = voters.map(|(_, changes)| changes);
         let elects = epochs >= 1;
         let several = nodes >= 2;
         // The only voter campaigns anew when it restarts.
         let crash = crashes != Some(0) && (several || epochs >= 2);
         match self {
+            Self::VoterAdded => elects && changes.is_some_and(|changes| changes.adds > 0),
+            Self::VoterRemoved => elects && changes.is_some_and(|changes| changes.removes > 0),
+            Self::DiskLost => changes.is_some_and(|changes| changes.wipes > 0),
             Self::SnapshotTaken | Self::LogCleaned => snapshots && elects,
             // The leader's entries are committed without the third.
             Self::FetchSnapshot | Self::SnapshotLoaded => snapshots && elects && nodes >= 3,
@@ -211,10 +224,12 @@ fn witnessed(successor: &Successor) -> u64 {
         | Action::Propose(_, cut)
         | Action::Flush(_, _, cut)
         | Action::Clean(_, _, cut)
+        | Action::ChangeVoters(_, _, cut)
         | Action::Receive(_, cut, _)
         | Action::Arrive(_, cut, _) => cut.is_some(),
         Action::Rpc(rpc) => rpc.receiver.is_some() || rpc.sender.is_some(),
         Action::Crash(..)
+        | Action::Wipe(_)
         | Action::Resign(_)
         | Action::Snapshot(..)
         | Action::Send(_)
@@ -233,6 +248,14 @@ fn witnessed(successor: &Successor) -> u64 {
         Action::Resign(_) => see(true, Witness::LeaderResigned),
         Action::Snapshot(..) => see(true, Witness::SnapshotTaken),
         Action::Clean(..) => see(true, Witness::LogCleaned),
+        Action::Wipe(_) => see(true, Witness::DiskLost),
+        Action::ChangeVoters(_, change, _) => see(
+            true,
+            match change {
+                VoterChange::Add { .. } => Witness::VoterAdded,
+                _ => Witness::VoterRemoved,
+            },
+        ),
         Action::Rpc(Rpc { kind, arrives, .. }) => {
             see(true, asked(kind));
             see(arrives.is_none(), Witness::AnswerLost);
@@ -410,6 +433,9 @@ impl stateright::Model for QuorumModel {
             P::always(name(11), holds::<11>),
             P::always(name(12), holds::<12>),
             P::always(name(13), holds::<13>),
+            P::always(name(14), holds::<14>),
+            P::always(name(15), holds::<15>),
+            P::always(name(16), holds::<16>),
         ]
     }
 }

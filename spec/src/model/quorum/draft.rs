@@ -38,6 +38,9 @@ impl Draft {
 
     /// Does the first `done` effects of a step of `node`, and judges them.
     fn carry_out(&mut self, node: usize, after: &State, effects: &[Effect<Value>], done: usize) {
+        if !self.commits_by_majority(node, after, &effects[..done]) {
+            self.violations |= Property::Durability.bit();
+        }
         let World { nodes, committed, .. } = &mut self.world;
         let actor = Rc::make_mut(&mut nodes[node]);
         for effect in &effects[..done] {
@@ -72,7 +75,8 @@ impl Draft {
                     {
                         self.violations |= Property::NoTruncationBelowHighWatermark.bit();
                     }
-                    actor.state.log.replace(*snapshot);
+                    let voters = World::voters_before(committed, snapshot.end);
+                    actor.state.log.replace(*snapshot, voters);
                     actor.log = committed[..snapshot.end.0 as usize].to_vec();
                 }
                 Effect::CleanLog { to } => actor.state.log.clean(*to),
@@ -88,6 +92,34 @@ impl Draft {
         }
     }
 
+    /// Whether what a leader takes for committed is on the flushed logs of a majority of the voters that it knows. Another set
+    /// than its own is not asked: the next one may lack that majority, rightly (KAFKA-16580).
+    fn commits_by_majority(&self, node: usize, after: &State, effects: &[Effect<Value>]) -> bool {
+        let to = effects.iter().find_map(|effect| match effect {
+            Effect::AdvanceHighWatermark { to } if after.is_leader() || self.leads(node) => {
+                Some(*to)
+            }
+            _ => None,
+        });
+        let Some(to) = to else { return true };
+        let own: Vec<_> = self.world.nodes[node].log.iter().take_while(|e| e.end <= to).collect();
+        let voters = after.voters();
+        let holds = |(index, other): (usize, &Rc<Node>)| {
+            let flushed = if index == node { after.log.flushed } else { other.state.log.flushed };
+            let same = other.log.iter().take(own.len()).eq(own.iter().copied());
+            voters.contains(other.state.config.local) && flushed >= to && same
+        };
+        let nodes = &self.world.nodes;
+        let holders = nodes.iter().enumerate().filter(|it| holds(*it)).count();
+        let runs = nodes.iter().filter(|it| voters.contains(it.state.config.local)).count();
+        // A directory that is lost may have held it.
+        voters.is_fixed() || voters.is_majority(holders + voters.len() - runs)
+    }
+
+    fn leads(&self, node: usize) -> bool {
+        self.world.nodes[node].state.is_leader()
+    }
+
     /// The power goes at `node` and comes back. The log keeps `keeps` entries.
     pub(super) fn crash(&mut self, node: usize, election: ElectionState, keeps: usize) {
         let actor = &self.world.nodes[node];
@@ -96,7 +128,8 @@ impl Draft {
         let LogSummary { start, latest, .. } = actor.state.log;
         let log = summary(kept, start, latest, Offset(keeps as i64));
         let config = Arc::clone(&actor.state.config);
-        let restored = Restored { election, log };
+        let snapshot_voters = World::voters_before(&self.world.committed, latest.end);
+        let restored = Restored { election, snapshot_voters, log };
         let restarted = Node::restart(config, restored, kept, &self.world.committed);
         let id = restarted.id();
         self.world.nodes[node] = Rc::new(restarted);

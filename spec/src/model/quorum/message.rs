@@ -217,6 +217,7 @@ impl Message {
                     Answer::FetchSnapshot(SnapshotAnswer {
                         snapshot: *snapshot,
                         position: *position,
+                        voters: None,
                         chunk: (bits.get(1) == 1).then(|| Chunk {
                             size: bits.get(NUMBER) as i64,
                             bytes: bits.get(NUMBER) as i64,
@@ -242,7 +243,7 @@ fn records(bits: &mut Bits<2>, from: Offset) -> Option<Vec<Batch<Value>>> {
         let epoch = Epoch(bits.get(NUMBER) as i32);
         let opens = bits.get(1) as Value * OPENS;
         let payload = opens + bits.get(CONTENT) as Value;
-        Batch { base_offset: from.plus(place), records: 1, epoch, payload }
+        Batch { base_offset: from.plus(place), records: 1, epoch, payload, voters: None }
     };
     (count > 0).then(|| (0..count).map(batch).collect())
 }

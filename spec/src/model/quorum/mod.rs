@@ -26,7 +26,7 @@ pub use checked::{QuorumModel, Transition, Witness, Witnesses};
 pub use message::{Brought, Message};
 pub use network::Network;
 pub use pack::Packed;
-pub use world::{Bounds, BoundsError, Node, Successor, Value, World};
+pub use world::{Bounds, BoundsError, Changes, Node, Successor, Value, World};
 
 #[cfg(test)]
 mod tests;

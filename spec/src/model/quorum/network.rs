@@ -1,5 +1,6 @@
 //! How messages travel: as whole RPCs, through slots, or out of a set that never forgets.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::action::{Action, Cut, Leg, Rpc};
@@ -283,8 +284,15 @@ impl Next<'_> {
                     self.keep(draft, rpc(receiver, None, None));
                     continue;
                 }
+                // Whether a vote counts that another directory gave.
+                let voter = self.world.nodes[to].state.config.local;
+                let grants = matches!(response.answer, Answer::Vote(VoteAnswer { granted: true }));
+                let foreign = grants && !self.world.nodes[from].state.voters().contains(voter);
                 let event = Event::Answered { from: ids.1, request: request.clone(), response };
                 for (mut draft, sender) in draft.outcomes(from, &event) {
+                    if foreign {
+                        draft.violations |= Property::VotesAreOfVoters.bit();
+                    }
                     draft.partial = partial;
                     self.keep(draft, rpc(receiver, Some(take), sender));
                 }
@@ -297,11 +305,13 @@ impl Next<'_> {
     pub(super) fn promise(&mut self, node: usize) {
         let mut start = Draft::of(self.world);
         let asker = Rc::make_mut(&mut start.world.nodes[node]);
-        let (id, State { config, election, role, .. }) = (asker.id(), &mut asker.state);
+        let id = asker.id();
+        let Some(from) = asker.state.others().last() else { return };
+        let voters: BTreeSet<NodeId> = asker.state.voters().ids().collect();
+        let State { election, role, .. } = &mut asker.state;
         let Role::Prospective { granted, .. } = role else { return };
-        let Some(from) = config.others().last() else { return };
         // Whose pre-votes these are makes no difference any more.
-        *granted = config.voters.iter().copied().filter(|voter| *voter != from).collect();
+        *granted = voters.into_iter().filter(|voter| *voter != from).collect();
         let epoch = election.epoch;
         let answer = Answer::Vote(VoteAnswer { granted: true });
         let response = Response { epoch, leader: None, error: Error::None, answer };
@@ -327,6 +337,10 @@ impl Next<'_> {
         if let (Error::None, Answer::FetchSnapshot(found)) = (answer.error, &mut answer.answer) {
             // A snapshot has two chunks here. One before the latest may be gone.
             found.chunk = Some(Chunk { size: CHUNKS, bytes: 1 });
+            if found.position + 1 == CHUNKS {
+                let committed = &self.world.committed;
+                found.voters = World::voters_before(committed, found.snapshot.end);
+            }
             let is_latest = found.snapshot == self.world.nodes[to].state.log().latest;
             let found = answer.map(|_| Vec::new());
             let gone = Response { error: Error::SnapshotNotFound, ..found.clone() };
@@ -354,9 +368,8 @@ fn leg(message: &Message) -> Leg {
 
 /// Whether an answer is the last pre-vote that `from` needs.
 fn promises(draft: &Draft, from: usize, request: &Request, answer: &Brought) -> bool {
-    let State { config, election, role: Role::Prospective { granted, .. }, .. } =
-        &draft.world.nodes[from].state
-    else {
+    let state = &draft.world.nodes[from].state;
+    let State { election, role: Role::Prospective { granted, .. }, .. } = state else {
         return false;
     };
     let counts = answer.epoch == election.epoch
@@ -364,5 +377,5 @@ fn promises(draft: &Draft, from: usize, request: &Request, answer: &Brought) -> 
     counts
         && matches!(request, Request::Vote(Vote { pre_vote: true, .. }))
         && matches!(answer.answer, Answer::Vote(VoteAnswer { granted: true }))
-        && config.is_majority(granted.len() + 1)
+        && state.voters().is_majority(granted.len() + 1)
 }

@@ -6,10 +6,13 @@ use std::rc::Rc;
 
 use super::message::{MOST_ENTRIES, Message};
 use super::network::Network;
-use super::world::{Bounds, BoundsError, MOST_NODES, Node, Value, World, configuration, summary};
+use super::world::{
+    Bounds, BoundsError, Changes, MOST_NODES, Node, VOTERS, Value, World, configuration,
+    generation, named_by, replica, summary,
+};
 use crate::quorum::properties::{Entry, Violations};
 use crate::quorum::{Contact, Download, ElectionState, LogSummary, Progress, Role, State};
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
+use crate::types::{Epoch, NodeId, Offset, SnapshotId};
 
 const WORDS: usize = 8;
 
@@ -32,6 +35,10 @@ const EPOCH: u32 = 4;
 const OFFSET: u32 = 4;
 const CRASHES: u32 = 4;
 const VALUE: u32 = 3;
+/// Which directory of a node.
+const GENERATION: u32 = 2;
+/// Changes of voters that are left, of a kind.
+const COUNT: u32 = 2;
 const ENTRY: u32 = EPOCH + 1 + VALUE;
 /// Crashes that are not counted.
 const ANY: u64 = 15;
@@ -39,15 +46,24 @@ const ANY: u64 = 15;
 impl Bounds {
     /// Whether a state has room for such worlds.
     pub fn check(self, network: Network) -> Result<(), BoundsError> {
-        let Self { nodes, epochs, values, crashes, snapshots, .. } = self;
+        let Self { nodes, voters, epochs, values, crashes, snapshots, .. } = self;
         if !(1..=MOST_NODES).contains(&nodes) {
             return Err(BoundsError::Nodes(nodes));
         }
         let n = u32::from(nodes);
         let snapshots = if snapshots { 3 * OFFSET + 2 } else { 0 };
         let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1) + 1 + snapshots;
-        let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + n * node;
-        let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (ENTRY * (n + 1))).min(15);
+        // Where voters change: two directories' numbers for each node, its own and that of whom it voted for; and in each log
+        // the records that name voters.
+        let (node, entry, named) = match voters {
+            None => (node, ENTRY, 0),
+            Some((_, Changes { adds, removes, .. })) => {
+                let records = u32::from(adds) + u32::from(removes) + 1;
+                (node + 2 * GENERATION, ENTRY + 1, records * (EPOCH + 1 + 2 * n) * (n + 1))
+            }
+        };
+        let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + 1 + 3 * COUNT + n * node + named;
+        let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (entry * (n + 1))).min(15);
         let room = if network == Network::Rpc { room } else { room.min(MOST_ENTRIES) };
         // A log holds at most one record that opens an epoch for each, and each value once.
         if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 15 {
@@ -107,8 +123,8 @@ impl<const N: usize> Bits<N> {
 #[derive(Clone)]
 pub(super) struct Renaming<'a> {
     nodes: &'a [u8],
-    values: [u8; 16],
-    named: u8,
+    values: [Value; 16],
+    named: Value,
 }
 
 impl Renaming<'_> {
@@ -126,10 +142,25 @@ impl Renaming<'_> {
         u64::from(*name)
     }
 
-    fn entries(&mut self, to: &mut Bits<WORDS>, log: &[Entry<Value>]) {
+    /// The voters that a record names, by the places of nodes.
+    fn voters(&self, nodes: usize, value: Value) -> u64 {
+        (0..nodes).fold(0, |bits, node| {
+            bits | u64::from(value >> (2 * node) & 3) << (2 * self.nodes[node])
+        })
+    }
+
+    fn entries(&mut self, to: &mut Bits<WORDS>, log: &[Entry<Value>], nodes: Option<usize>) {
         to.put(log.len() as u64, OFFSET);
         for entry in log {
             to.put(entry.epoch.0 as u64, EPOCH);
+            if let Some(nodes) = nodes {
+                let names = entry.value & VOTERS != 0;
+                to.put(u64::from(names), 1);
+                if names {
+                    to.put(self.voters(nodes, entry.value), 2 * nodes as u32);
+                    continue;
+                }
+            }
             to.put(u64::from(entry.leader.is_some()), 1);
             let content = match entry.leader {
                 None => self.value(entry.value),
@@ -170,13 +201,18 @@ impl Packed {
         let network = Network::ALL[from.get(NETWORK) as usize];
         let crashes = from.get(CRASHES);
         let used = from.get(OFFSET) as u8;
-        let committed = read_log(&mut from, 0);
-        let nodes = (0..count)
-            .map(|index| Rc::new(read_node(&mut from, count, index, &committed)))
-            .collect();
+        let changes = (from.get(1) == 1).then(|| Changes {
+            adds: from.get(COUNT) as u8,
+            removes: from.get(COUNT) as u8,
+            wipes: from.get(COUNT) as u8,
+        });
+        let dynamic = changes.map(|_| usize::from(count));
+        let committed = read_log(&mut from, 0, dynamic);
+        let node = |index| Rc::new(read_node(&mut from, count, index, &committed, dynamic));
+        let nodes = (0..count).map(node).collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
         let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
-        World { nodes, committed, used, crashes_left, network, messages }
+        World { nodes, committed, used, crashes_left, changes, network, messages }
     }
 }
 
@@ -226,8 +262,13 @@ fn signature(node: &Node) -> u64 {
         }
         _ => {}
     }
+    add(u64::from(generation(config.local)) << 4
+        | election.voted.map_or(0, |key| u64::from(generation(key))));
     for entry in log {
         add((entry.epoch.0 as u64) << 2 | whom(entry.leader));
+        if let Some(voters) = named_by(entry.value) {
+            add((voters.len() as u64) << 1 | u64::from(voters.contains(config.local)));
+        }
     }
     mix
 }
@@ -255,7 +296,14 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
     to.put(world.network as u64, NETWORK);
     to.put(world.crashes_left.map_or(ANY, u64::from), CRASHES);
     to.put(u64::from(world.used), OFFSET);
-    names.entries(&mut to, &world.committed);
+    to.put(u64::from(world.changes.is_some()), 1);
+    if let Some(Changes { adds, removes, wipes }) = world.changes {
+        for left in [adds, removes, wipes] {
+            to.put(u64::from(left), COUNT);
+        }
+    }
+    let dynamic = world.changes.map(|_| world.nodes.len());
+    names.entries(&mut to, &world.committed, dynamic);
     for node in order {
         let Node { state, log, promised } = &*world.nodes[usize::from(*node)];
         to.put(role_number(&state.role), ROLE);
@@ -264,8 +312,13 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
         to.put(names.node(state.election.voted.map(|key| key.id)), ID);
         to.put(state.log.flushed.0 as u64, OFFSET);
         to.put(state.high_watermark.map_or(0, |end| end.0 as u64), OFFSET);
+        if dynamic.is_some() {
+            let voted = state.election.voted.map_or(0, generation);
+            to.put(u64::from(generation(state.config.local)), GENERATION);
+            to.put(u64::from(voted), GENERATION);
+        }
         put_snapshots(&mut to, state);
-        names.entries(&mut to, &log[held(state.log.start, &world.committed)..]);
+        names.entries(&mut to, &log[held(state.log.start, &world.committed)..], dynamic);
         let id = |place: &u8| NodeId(i32::from(*place) + 1);
         match &state.role {
             Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
@@ -332,7 +385,8 @@ fn read_snapshots(
 /// The messages in ascending order. Values that are in no log any more are named in each possible way, and
 /// the smallest form is kept.
 fn pack_messages(world: &World, names: &Renaming<'_>) -> Vec<u128> {
-    let mut unnamed: Vec<u8> = world.messages.iter().flat_map(|message| message.values()).collect();
+    let sent = world.messages.iter().flat_map(|message| message.values());
+    let mut unnamed: Vec<u8> = sent.map(|value| value as u8).collect();
     unnamed.retain(|value| names.values[usize::from(*value)] == 0);
     unnamed.sort_unstable();
     unnamed.dedup();
@@ -340,7 +394,7 @@ fn pack_messages(world: &World, names: &Renaming<'_>) -> Vec<u128> {
     permute_ties(&mut unnamed, &[0; 16], 0, &mut |order| {
         let mut names = names.clone();
         for value in order {
-            names.value(*value);
+            names.value(Value::from(*value));
         }
         let packed = world.messages.iter().map(|message| message.pack(&mut names));
         let mut packed: Vec<u128> = packed.collect();
@@ -357,31 +411,49 @@ fn read_id(from: &mut Bits<WORDS>) -> Option<NodeId> {
     (place > 0).then_some(NodeId(place))
 }
 
-fn read_log(from: &mut Bits<WORDS>, start: i64) -> Vec<Entry<Value>> {
+fn read_log(from: &mut Bits<WORDS>, start: i64, dynamic: Option<usize>) -> Vec<Entry<Value>> {
     (start + 1..=start + from.get(OFFSET) as i64)
         .map(|end| {
             let epoch = Epoch(from.get(EPOCH) as i32);
+            if let Some(nodes) = dynamic
+                && from.get(1) == 1
+            {
+                let value = VOTERS | from.get(2 * nodes as u32) as Value;
+                return Entry { end: Offset(end), epoch, value, leader: None };
+            }
             let opens = from.get(1) == 1;
-            let value = from.get(VALUE) as u8;
+            let value = from.get(VALUE) as Value;
             let leader = opens.then_some(NodeId(i32::from(value)));
             Entry { end: Offset(end), epoch, value: if opens { 0 } else { value }, leader }
         })
         .collect()
 }
 
-fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8, committed: &[Entry<Value>]) -> Node {
-    let config = configuration(count, index);
+fn read_node(
+    from: &mut Bits<WORDS>,
+    count: u8,
+    index: u8,
+    committed: &[Entry<Value>],
+    dynamic: Option<usize>,
+) -> Node {
     let role = from.get(ROLE);
     let epoch = Epoch(from.get(EPOCH) as i32);
     let leader = read_id(from);
-    let voted = read_id(from).map(|id| ReplicaKey { id, directory: DirectoryId::ABSENT });
+    let voted = read_id(from);
     let flushed = Offset(from.get(OFFSET) as i64);
     let high_watermark = Offset(from.get(OFFSET) as i64);
+    let (own, whose) = match dynamic {
+        None => (0, 0),
+        Some(_) => (from.get(GENERATION) as u8, from.get(GENERATION) as u8),
+    };
+    let config = configuration(count, index, own);
+    let voted = voted.map(|id| replica(id.0 as u8 - 1, whose));
     let (start, latest, download) = read_snapshots(from, committed);
     let mut log = committed[..held(start, committed)].to_vec();
-    log.extend(read_log(from, log.len() as i64));
+    log.extend(read_log(from, log.len() as i64, dynamic));
     let ids = || (1..=i32::from(count)).map(NodeId);
     let summary = summary(&log, start, latest, flushed);
+    let voters = summary.voters.last().map_or(&config.voters, |last| &last.voters).clone();
     let promised = matches!(role, 2 | 5) && from.get(1) == 1;
     let role = match role {
         0 => Role::Unattached,
@@ -399,7 +471,7 @@ fn read_node(from: &mut Bits<WORDS>, count: u8, index: u8, committed: &[Entry<Va
                 .filter(|id| *id != config.local.id)
                 .map(|id| {
                     let end = Offset(from.get(OFFSET) as i64);
-                    (id, Progress { directory: DirectoryId::ABSENT, end })
+                    (id, Progress { directory: voters.key(id).directory, end })
                 })
                 .filter(|(_, known)| known.end > Offset::ZERO)
                 .collect(),
@@ -457,7 +529,13 @@ impl fmt::Display for Log<'_> {
             }
             match entry.leader {
                 Some(leader) => write!(f, "{}:L{leader}", entry.epoch)?,
-                None => write!(f, "{}:v{}", entry.epoch, entry.value)?,
+                None => match named_by(entry.value) {
+                    Some(voters) => {
+                        let ids: Vec<_> = voters.ids().map(|id| id.to_string()).collect();
+                        write!(f, "{}:V{}", entry.epoch, ids.join("+"))?;
+                    }
+                    None => write!(f, "{}:v{}", entry.epoch, entry.value)?,
+                },
             }
         }
         f.write_str("]")

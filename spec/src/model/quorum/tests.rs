@@ -11,7 +11,7 @@ use crate::quorum::{Answer, FetchAnswer, Request, Role};
 use crate::types::{NodeId, ReplicaKey};
 
 fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) -> Bounds {
-    Bounds { nodes, epochs, values, crashes, resign, snapshots: false }
+    Bounds { nodes, epochs, values, crashes, resign, snapshots: false, voters: None }
 }
 
 /// Every state that can be reached.
@@ -165,7 +165,7 @@ fn renamed(world: &World, names: [i32; 3]) -> World {
             if let Answer::Fetch(FetchAnswer { records: Some(records), .. }) = &mut answer.answer {
                 for batch in records.iter_mut().filter(|batch| batch.payload >= OPENS) {
                     let leader = name(NodeId(i32::from(batch.payload - OPENS)));
-                    batch.payload = OPENS + leader.0 as u8;
+                    batch.payload = OPENS + leader.0 as u16;
                 }
             }
         }

@@ -9,22 +9,36 @@ use super::message::Message;
 use super::network::Network;
 use crate::quorum::properties::{self, Entry, NodeView, Property, Violations};
 use crate::quorum::{
-    Batch, Config, Contact, Effect, Event, LogSummary, NewBatch, Payload, ReadFrom, Restored, Role,
-    State, Timeouts, Timer, snapshot_id, start,
+    Batch, Config, Contact, Effect, ElectionState, Event, LogSummary, NewBatch, Payload, ReadFrom,
+    Restored, Role, State, Timeouts, Timer, VoterChange, VoterSet, VotersAt, snapshot_id, start,
 };
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
+use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId, Uuid};
 
 /// The largest world: the id of a node must fit in 3 bits beside "nobody".
 pub(super) const MOST_NODES: u8 = 7;
 
 /// What a batch holds in the model: 0 opens an epoch, others are values that clients proposed.
-pub type Value = u8;
+pub type Value = u16;
+
+/// How the voters may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// How often a node becomes a voter.
+    pub adds: u8,
+    /// How often one ceases to be.
+    pub removes: u8,
+    /// How often a node loses its disk, and comes back with another directory.
+    pub wipes: u8,
+}
 
 /// How far the world goes. Within them everything is possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Voters, from 1.
+    /// Nodes, from 1.
     pub nodes: u8,
+    /// How many of them vote at first, and how that may change. `None`: all, for ever (kraft.version 0). Else the quorum
+    /// begins in epoch 1, with its first voters committed.
+    pub voters: Option<(u8, Changes)>,
     /// The highest epoch that a node may campaign in.
     pub epochs: u8,
     /// How many values clients propose.
@@ -87,6 +101,8 @@ pub struct World {
     pub used: u8,
     /// Crashes that are left, if they are counted.
     pub crashes_left: Option<u8>,
+    /// The changes of voters that are left, if they can change.
+    pub changes: Option<Changes>,
     /// How messages travel.
     pub network: Network,
     /// What is under way.
@@ -115,11 +131,27 @@ pub struct Successor {
 impl World {
     /// Nodes that never ran.
     pub fn initial(bounds: Bounds) -> Self {
-        let node =
-            |id| Node::restart(configuration(bounds.nodes, id), Restored::default(), &[], &[]);
+        let dynamic = bounds.voters.is_some();
+        let first = bounds.voters.map(|(voters, _)| {
+            let named = (0..voters).map(|node| replica(node, FIRST));
+            let value = naming(&VoterSet::of(named));
+            Entry { end: Offset(1), epoch: Epoch(1), value, leader: None }
+        });
+        let committed: Vec<_> = first.into_iter().collect();
+        let node = |id| {
+            let votes = bounds.voters.is_some_and(|(voters, _)| id < voters);
+            let (log, epoch) = if votes { (&committed[..], Epoch(1)) } else { (&[][..], Epoch(0)) };
+            let summary =
+                summary(log, SnapshotId::NONE, SnapshotId::NONE, Offset(log.len() as i64));
+            let election = ElectionState { epoch, ..ElectionState::default() };
+            let restored = Restored { election, snapshot_voters: None, log: summary };
+            let generation = if dynamic { FIRST } else { 0 };
+            Node::restart(configuration(bounds.nodes, id, generation), restored, log, &committed)
+        };
         Self {
             nodes: (0..bounds.nodes).map(node).map(Rc::new).collect(),
-            committed: Vec::new(),
+            changes: bounds.voters.map(|(_, changes)| changes),
+            committed: committed.clone(),
             used: 0,
             crashes_left: bounds.crashes,
             network: Network::Rpc,
@@ -136,6 +168,7 @@ impl World {
             if bounds.snapshots {
                 next.snapshots(node);
             }
+            next.voters(node);
             next.requests(node);
         }
         next.messages();
@@ -145,7 +178,30 @@ impl World {
     /// The properties of a state that this one breaks.
     pub fn violations(&self) -> Violations {
         let views: Vec<_> = self.nodes.iter().map(|node| node.view()).collect();
-        properties::violations(self.nodes.len(), &views, &self.committed)
+        let named: Vec<VoterSet> =
+            self.committed.iter().filter_map(|entry| named_by(entry.value)).collect();
+        let linear = named.windows(2).all(|sets| properties::changes_by_one(&sets[0], &sets[1]));
+        let broken = if linear { 0 } else { Property::VotersChangeByOne.bit() };
+        broken | properties::violations(&self.committing(named.last()), &views, &self.committed)
+    }
+
+    /// The sets of voters that may have committed the last entry.
+    fn committing(&self, last: Option<&VoterSet>) -> Vec<VoterSet> {
+        let Some(last) = last else {
+            return vec![self.nodes.iter().map(|node| node.id()).collect()];
+        };
+        let mut sets = vec![last.clone()];
+        for node in &self.nodes {
+            let following = node.log.iter().skip(self.committed.len());
+            sets.extend(following.filter_map(|entry| named_by(entry.value)).take(1));
+        }
+        sets
+    }
+
+    /// The voters that a snapshot names.
+    pub(super) fn voters_before(committed: &[Entry<Value>], end: Offset) -> Option<VoterSet> {
+        let before = committed.iter().take_while(|entry| entry.end <= end);
+        before.filter_map(|entry| named_by(entry.value)).last()
     }
 }
 
@@ -153,19 +209,61 @@ pub(super) fn index(id: NodeId) -> usize {
     id.0 as usize - 1
 }
 
-/// The configuration of node `node` of `nodes`. Made once: every state of every search shares it.
-pub(super) fn configuration(nodes: u8, node: u8) -> Arc<Config> {
-    static ALL: OnceLock<Vec<Vec<Arc<Config>>>> = OnceLock::new();
-    let of = |nodes: u8, node: u8| Config {
-        local: ReplicaKey { id: NodeId(i32::from(node) + 1), directory: DirectoryId::ABSENT },
-        voters: (1..=i32::from(nodes)).map(NodeId).collect(),
-        timeouts: Timeouts::default(),
+/// The first directory of a node whose directories are told apart; 0 stands for one that nobody knows.
+pub(super) const FIRST: u8 = 1;
+/// The last that a state has room for.
+pub(super) const LAST: u8 = 3;
+
+/// Node `node` with one of its directories.
+pub(super) fn replica(node: u8, generation: u8) -> ReplicaKey {
+    let directory = match generation {
+        0 => DirectoryId::ABSENT,
+        _ => DirectoryId(Uuid([generation; 16])),
+    };
+    ReplicaKey { id: NodeId(i32::from(node) + 1), directory }
+}
+
+/// Which of its directories a node runs on.
+pub(super) fn generation(key: ReplicaKey) -> u8 {
+    key.directory.0.0[0]
+}
+
+/// A record that names voters is a value with this bit, and two bits for each node.
+pub(super) const VOTERS: Value = 1 << 15;
+
+pub(super) fn naming(voters: &VoterSet) -> Value {
+    voters
+        .keys()
+        .fold(VOTERS, |value, key| value | Value::from(generation(key)) << (2 * (key.id.0 - 1)))
+}
+
+/// The voters that a record names, if it does.
+pub(super) fn named_by(value: Value) -> Option<VoterSet> {
+    let key = |node: u8| {
+        let generation = (value >> (2 * node)) as u8 & 3;
+        (generation > 0).then(|| replica(node, generation))
+    };
+    (value & VOTERS != 0).then(|| VoterSet::of((0..MOST_NODES).filter_map(key)))
+}
+
+/// The configuration of node `node` of `nodes` on a directory. Made once: every state of every search shares it.
+pub(super) fn configuration(nodes: u8, node: u8, generation: u8) -> Arc<Config> {
+    static ALL: OnceLock<Vec<Vec<Vec<Arc<Config>>>>> = OnceLock::new();
+    let of = |nodes: u8, node: u8, generation: u8| {
+        let ids = (1..=i32::from(nodes)).map(NodeId);
+        let (voters, bootstrap) = match generation {
+            0 => (ids.collect(), Vec::new()),
+            _ => (VoterSet::default(), ids.filter(|id| id.0 != i32::from(node) + 1).collect()),
+        };
+        let local = replica(node, generation);
+        Arc::new(Config { local, voters, bootstrap, timeouts: Timeouts::default() })
     };
     let all = ALL.get_or_init(|| {
-        let cluster = |nodes| (0..nodes).map(|node| Arc::new(of(nodes, node))).collect();
+        let directories = |nodes, node| (0..=LAST).map(|it| of(nodes, node, it)).collect();
+        let cluster = |nodes| (0..nodes).map(|node| directories(nodes, node)).collect();
         (0..=MOST_NODES).map(cluster).collect()
     });
-    Arc::clone(&all[usize::from(nodes)][usize::from(node)])
+    Arc::clone(&all[usize::from(nodes)][usize::from(node)][usize::from(generation)])
 }
 
 pub(super) fn summary(
@@ -177,6 +275,12 @@ pub(super) fn summary(
     let mut summary = LogSummary { start, latest, end: start.end, ..LogSummary::default() };
     for entry in log.iter().filter(|entry| entry.end > start.end) {
         summary.append(entry.epoch, entry.end);
+        if let Some(voters) = named_by(entry.value) {
+            summary.voters.push(VotersAt { end: entry.end, voters });
+        }
+    }
+    if let Some(voters) = World::voters_before(log, start.end) {
+        summary.voters.insert(0, VotersAt { end: start.end, voters });
     }
     summary.flushed = flushed;
     summary
@@ -227,6 +331,8 @@ impl Node {
         let State { role, election, log, high_watermark, .. } = &self.state;
         NodeView {
             id: self.id(),
+            directory: self.state.config.local.directory,
+            is_voter: self.state.is_voter(),
             role: Some(role),
             epoch: election.epoch,
             leader: election.leader,
@@ -284,8 +390,11 @@ impl Node {
 fn entry(batch: &Batch<Payload<Value>>) -> Entry<Value> {
     let (value, leader) = match batch.payload {
         Payload::LeaderChange { leader, .. } => (0, Some(leader)),
+        Payload::Voters => (batch.voters.as_ref().map_or(0, naming), None),
         // A follower gets the record that opens an epoch as the leader sent it.
-        Payload::Records(value) if value >= OPENS => (0, Some(NodeId(i32::from(value - OPENS)))),
+        Payload::Records(value) if value >= OPENS && value & VOTERS == 0 => {
+            (0, Some(NodeId(i32::from(value - OPENS))))
+        }
         Payload::Records(value) => (value, None),
     };
     Entry { end: batch.end(), epoch: batch.epoch, value, leader }
@@ -302,7 +411,8 @@ pub(super) fn batches(log: &[Entry<Value>], read: ReadFrom, take: usize) -> Vec<
             base_offset: Offset(entry.end.0 - 1),
             records: 1,
             epoch: entry.epoch,
-            payload: entry.leader.map_or(entry.value, |leader| OPENS + leader.0 as u8),
+            payload: entry.leader.map_or(entry.value, |leader| OPENS + leader.0 as Value),
+            voters: named_by(entry.value),
         })
         .collect()
 }
@@ -317,7 +427,9 @@ impl Next<'_> {
     pub(super) fn keep(&mut self, mut draft: Draft, action: Action) {
         draft.world.settle();
         let Draft { world, violations, truncated, lost, partial, installed, .. } = draft;
-        let beyond = |node: &Node| node.state.election.epoch > Epoch(i32::from(self.bounds.epochs));
+        // Where voters change, epoch 1 is over when the world begins.
+        let epochs = i32::from(self.bounds.epochs) + i32::from(self.bounds.voters.is_some());
+        let beyond = |node: &Node| node.state.election.epoch > Epoch(epochs);
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
         }
@@ -376,6 +488,48 @@ impl Next<'_> {
         }
     }
 
+    /// A voter more or less, as a leader decides it, and a disk that is lost.
+    fn voters(&mut self, node: usize) {
+        let Some(changes) = self.world.changes else { return };
+        let state = &self.world.nodes[node].state;
+        let id = state.config.local.id;
+        let mut tries = Vec::new();
+        if changes.adds > 0 {
+            // How far a node must have come before it votes is for its own good: whoever is added may lack everything.
+            let end = Offset(i64::MAX);
+            let keys = self.world.nodes.iter().map(|other| other.state.config.local);
+            tries.extend(keys.map(|key| VoterChange::Add { key, end }));
+        }
+        if changes.removes > 0 {
+            tries.extend(state.voters().keys().map(VoterChange::Remove));
+        }
+        for change in tries {
+            let first = self.found.len();
+            self.act(node, &Event::ChangeVoters { change }, |cut| {
+                Action::ChangeVoters(id, change, cut)
+            });
+            for successor in &mut self.found[first..] {
+                let Some(left) = &mut successor.world.changes else { continue };
+                match change {
+                    VoterChange::Add { .. } => left.adds -= 1,
+                    _ => left.removes -= 1,
+                }
+            }
+        }
+        let generation = generation(state.config.local);
+        if changes.wipes > 0 && generation < LAST {
+            let mut draft = Draft::of(self.world);
+            let config = configuration(self.bounds.nodes, node as u8, generation + 1);
+            let blank = Node::restart(config, Restored::default(), &[], &[]);
+            draft.world.nodes[node] = Rc::new(blank);
+            draft.world.disconnect(id);
+            if let Some(left) = &mut draft.world.changes {
+                left.wipes -= 1;
+            }
+            self.keep(draft, Action::Wipe(id));
+        }
+    }
+
     /// A snapshot of any committed part of the log, and a log that begins after any snapshot.
     fn snapshots(&mut self, node: usize) {
         let Node { state, log, .. } = &*self.world.nodes[node];
@@ -406,9 +560,12 @@ impl Next<'_> {
         let World { nodes, committed, messages, .. } = self.world;
         let known = nodes.iter().flat_map(|node| node.log.iter()).chain(committed);
         let sent = messages.iter().flat_map(|message| message.values());
-        let known: u16 =
-            known.map(|entry| entry.value).chain(sent).fold(0, |known, value| known | 1 << value);
-        (1..=self.bounds.values)
+        let known: u16 = known
+            .map(|entry| entry.value)
+            .chain(sent)
+            .filter(|value| value & VOTERS == 0)
+            .fold(0, |known, value| known | 1 << value);
+        (1..=Value::from(self.bounds.values))
             .find(|value| known & 1 << value == 0)
             .expect("fewer values were proposed than there are")
     }

@@ -30,7 +30,7 @@ fn snapshot(end: i64, epoch: i32) -> SnapshotId {
 /// A log that goes on after a snapshot.
 fn log_after(start: SnapshotId, epochs: &[(i32, i64)]) -> LogSummary {
     let mut log = LogSummary::default();
-    log.replace(start);
+    log.replace(start, None);
     for (epoch, records) in epochs {
         log.append(Epoch(*epoch), log.end.plus(*records));
     }
@@ -39,7 +39,7 @@ fn log_after(start: SnapshotId, epochs: &[(i32, i64)]) -> LogSummary {
 }
 
 fn chunk(snapshot: SnapshotId, position: i64, size: i64, bytes: i64) -> SnapshotAnswer {
-    SnapshotAnswer { snapshot, position, chunk: Some(Chunk { size, bytes }) }
+    SnapshotAnswer { snapshot, position, voters: None, chunk: Some(Chunk { size, bytes }) }
 }
 
 /// A follower of node 2 in epoch 4 that was told to load that snapshot.
@@ -135,7 +135,7 @@ fn a_snapshot_is_taken_of_what_is_committed_and_of_more_than_the_last() {
 fn a_restart_replaces_a_log_that_does_not_reach_its_snapshot() {
     let with = |mut log: LogSummary, latest| {
         log.latest = latest;
-        let restored = Restored { election: elected(4, Some(2), None), log };
+        let restored = Restored { election: elected(4, Some(2), None), log, ..Restored::default() };
         start::<u8>(config(3), restored).unwrap()
     };
     // It ends before, and it went another way.
@@ -151,7 +151,7 @@ fn a_restart_replaces_a_log_that_does_not_reach_its_snapshot() {
     // What lies before its start is nowhere.
     let mut log = log_after(snapshot(4, 2), &[(2, 2)]);
     log.latest = SnapshotId::NONE;
-    let restored = Restored { election: ElectionState::default(), log };
+    let restored = Restored { log, ..Restored::default() };
     let error = start::<u8>(config(3), restored).unwrap_err();
     assert_eq!(error, ConfigError::NoSnapshot { start: Offset(4) });
 }
@@ -212,10 +212,10 @@ fn a_chunk_that_does_not_fit_ends_the_loading() {
         chunk(wanted, 0, 10, 0),
         chunk(wanted, 0, 10, 11),
         chunk(wanted, 0, -1, i64::MAX),
-        SnapshotAnswer { snapshot: wanted, position: 0, chunk: None },
+        SnapshotAnswer { snapshot: wanted, position: 0, voters: None, chunk: None },
     ] {
         let mut state = loading(log(&[(1, 3)]), wanted);
-        let effects = brought(&mut state, Error::None, unfit);
+        let effects = brought(&mut state, Error::None, unfit.clone());
         assert_eq!(refusals(&effects), [Refusal::UnfitChunk], "{unfit:?}");
         assert_eq!(download(&state), None);
     }

@@ -112,7 +112,7 @@ impl<W: World> Driver<W> {
             return Ok(false);
         };
         let Answer::FetchSnapshot(answer) = &mut response.answer else { return Ok(false) };
-        let SnapshotAnswer { snapshot, position, chunk } = *answer;
+        let SnapshotAnswer { snapshot, position, chunk, .. } = *answer;
         let is_asked =
             quorum::requests(&self.state).iter().any(|(to, asked)| *to == from && asked == request);
         let is_end = is_asked

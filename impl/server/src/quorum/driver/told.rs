@@ -19,7 +19,7 @@ impl<W: World> Driver<W> {
         let now_ms = self.world.unix_ms();
         let config = self.state.config();
         let leader = config.local.id;
-        let voters = config.voters.iter().copied();
+        let voters = self.state.voters().ids();
         let (mut voters, observers) = self.replicas.describe(leader, voters, now_ms);
         voters.push(ReplicaDescription {
             replica: ReplicaKey { id: leader, directory: DirectoryId::ABSENT },

@@ -63,6 +63,7 @@ fn follower(directory: &Path) -> (Driver<Test>, u32) {
     let config = Config {
         local: replica(1),
         voters: [1, 2, 3].map(NodeId).into(),
+        bootstrap: Vec::new(),
         timeouts: Timeouts::default(),
     };
     let mut driver = start(directory, config);
@@ -368,8 +369,12 @@ fn a_follower_without_room_writes_nothing_but_its_votes() {
 #[test]
 fn a_leader_without_room_resigns_before_it_writes_and_leads_again_by_itself() {
     let disk = Disk::mount(Path::new("/leader-without-room"));
-    let alone =
-        Config { local: replica(1), voters: [NodeId(1)].into(), timeouts: Timeouts::default() };
+    let alone = Config {
+        local: replica(1),
+        voters: [NodeId(1)].into(),
+        bootstrap: Vec::new(),
+        timeouts: Timeouts::default(),
+    };
     let mut driver = start(disk.path(), alone);
     driver.settle().unwrap();
     let leads = |driver: &mut Driver<Test>| driver.describe().map(|quorum| quorum.epoch);

@@ -21,7 +21,12 @@ use super::{
 fn options(directory: &Path) -> QuorumOptions {
     let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
     QuorumOptions {
-        config: Config { local, voters: [NodeId(1)].into(), timeouts: Timeouts::default() },
+        config: Config {
+            local,
+            voters: [NodeId(1)].into(),
+            bootstrap: Vec::new(),
+            timeouts: Timeouts::default(),
+        },
         cluster_id: "4L6g3nShT-eMCtK--X86sw".to_owned(),
         peers: Vec::new(),
         endpoints: Vec::new(),

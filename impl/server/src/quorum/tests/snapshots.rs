@@ -106,6 +106,7 @@ impl Node {
             config: Config {
                 local: ReplicaKey { id, directory: DirectoryId::ABSENT },
                 voters: [LEADER].into(),
+                bootstrap: Vec::new(),
                 timeouts: Timeouts::default(),
             },
             directory: directory.clone(),

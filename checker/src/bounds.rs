@@ -1,0 +1,129 @@
+//! How far a search goes: as flags, as a line and as JSON.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use kraftig_spec::model::quorum::{Bounds, Changes};
+use serde_json::{Value, json};
+
+#[derive(Args, Clone, Copy)]
+pub(crate) struct BoundsArgs {
+    /// Nodes. All of them vote, if `--voters` does not say how many.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    nodes: u8,
+    /// The highest epoch that a node may campaign in; with `--voters` the number of epochs after the first.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    epochs: u8,
+    /// Values that clients propose.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    values: u8,
+    /// How many crashes there can be; `any`: crashes are always possible and not counted.
+    #[arg(long, value_name = "N|any", default_value = "any", value_parser = crashes)]
+    crashes: Crashes,
+    /// Nodes may take snapshots of what is committed, at any point, and drop what these hold from their logs.
+    #[arg(long)]
+    snapshots: bool,
+    /// Voters are named in the log and may change (kraft.version 1, KIP-853); so many nodes vote at first.
+    #[arg(long, value_name = "N")]
+    voters: Option<u8>,
+    /// How often a node becomes a voter.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    adds: u8,
+    /// How often a voter ceases to be one.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    removes: u8,
+    /// How often a node loses its disk and comes back with an empty one, a directory of another id.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    wipes: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Crashes(Option<u8>);
+
+fn crashes(text: &str) -> Result<Crashes, String> {
+    match text {
+        "any" => Ok(Crashes(None)),
+        _ => text
+            .parse()
+            .map(|count| Crashes(Some(count)))
+            .map_err(|_| format!("'{text}' is neither a number from 0 to 14 nor 'any'")),
+    }
+}
+
+impl From<BoundsArgs> for Bounds {
+    fn from(args: BoundsArgs) -> Self {
+        let BoundsArgs { nodes, epochs, values, crashes, snapshots, .. } = args;
+        let BoundsArgs { voters, adds, removes, wipes, .. } = args;
+        let voters = voters.map(|first| (first, Changes { adds, removes, wipes }));
+        Self { nodes, voters, epochs, values, crashes: crashes.0, resign: true, snapshots }
+    }
+}
+
+fn crashes_text(crashes: Option<u8>) -> String {
+    crashes.map_or("any".to_owned(), |count| count.to_string())
+}
+
+/// All of it in words.
+pub(crate) fn sentence(bounds: Bounds) -> String {
+    let Bounds { nodes, voters, epochs, values, crashes, snapshots, .. } = bounds;
+    let crashes = crashes.map_or("any number of".to_owned(), |count| count.to_string());
+    let mut text = format!(
+        "{nodes} nodes, {epochs} epochs, {values} values, {crashes} crashes, resignation{} at any time",
+        if snapshots { ", snapshots" } else { "" }
+    );
+    if let Some((first, Changes { adds, removes, wipes })) = voters {
+        let _ = write!(
+            text,
+            "; {first} vote at first, {adds} may be added, {removes} removed, {wipes} disks lost"
+        );
+    }
+    text
+}
+
+/// Nodes, epochs, values, crashes and what else there is, as tables show them.
+pub(crate) fn text(bounds: Bounds) -> String {
+    let Bounds { nodes, voters, epochs, values, crashes, snapshots, .. } = bounds;
+    let mut text = format!("{nodes} {epochs} {values} {:>3}", crashes_text(crashes));
+    if snapshots {
+        text.push_str(" snapshots");
+    }
+    if let Some((first, Changes { adds, removes, wipes })) = voters {
+        let _ = write!(text, " voters {first} +{adds} -{removes}");
+        if wipes > 0 {
+            let _ = write!(text, " wipes {wipes}");
+        }
+    }
+    text
+}
+
+/// The same as `check` takes them.
+pub(crate) fn flags(bounds: Bounds) -> String {
+    let Bounds { nodes, voters, epochs, values, crashes, snapshots, .. } = bounds;
+    let crashes = crashes_text(crashes);
+    let mut flags =
+        format!("--nodes {nodes} --epochs {epochs} --values {values} --crashes {crashes}");
+    if snapshots {
+        flags.push_str(" --snapshots");
+    }
+    if let Some((first, Changes { adds, removes, wipes })) = voters {
+        let _ = write!(flags, " --voters {first}");
+        for (flag, count) in [("adds", adds), ("removes", removes), ("wipes", wipes)] {
+            if count > 0 {
+                let _ = write!(flags, " --{flag} {count}");
+            }
+        }
+    }
+    flags
+}
+
+pub(crate) fn machine(bounds: Bounds) -> Value {
+    let Bounds { nodes, voters, epochs, values, crashes, resign, snapshots } = bounds;
+    let crashes = crashes.map_or(json!("any"), |count| json!(count));
+    let voters = voters.map(|(first, Changes { adds, removes, wipes })| {
+        json!({ "first": first, "adds": adds, "removes": removes, "wipes": wipes })
+    });
+    json!({
+        "nodes": nodes, "voters": voters, "epochs": epochs, "values": values, "crashes": crashes,
+        "resign": resign, "snapshots": snapshots,
+    })
+}

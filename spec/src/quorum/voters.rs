@@ -1,0 +1,190 @@
+//! Who votes: a set that the log itself may change (KIP-853).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::election::Step;
+use super::event::{Effect, Payload, VoterChange};
+use super::state::{Role, State};
+use crate::types::{DirectoryId, NodeId, Offset, ReplicaKey};
+
+/// The voters, each with the directory that votes. With static voters (kraft.version 0) no directory is known, and each
+/// matches any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VoterSet(BTreeMap<NodeId, DirectoryId>);
+
+impl FromIterator<NodeId> for VoterSet {
+    fn from_iter<I: IntoIterator<Item = NodeId>>(ids: I) -> Self {
+        Self::fixed(ids)
+    }
+}
+
+impl<const N: usize> From<[NodeId; N]> for VoterSet {
+    fn from(ids: [NodeId; N]) -> Self {
+        Self::fixed(ids)
+    }
+}
+
+/// The voters from a place in a log on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VotersAt {
+    /// The end of the batch that names them, or of the snapshot that does; 0 for those that a directory was formatted with.
+    pub end: Offset,
+    /// They.
+    pub voters: VoterSet,
+}
+
+impl VoterSet {
+    /// Voters whose directories nobody knows (`controller.quorum.voters`).
+    pub fn fixed(ids: impl IntoIterator<Item = NodeId>) -> Self {
+        Self(ids.into_iter().map(|id| (id, DirectoryId::ABSENT)).collect())
+    }
+
+    /// Voters with their directories.
+    pub fn of(keys: impl IntoIterator<Item = ReplicaKey>) -> Self {
+        Self(keys.into_iter().map(|key| (key.id, key.directory)).collect())
+    }
+
+    /// Their ids, ascending.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.0.keys().copied()
+    }
+
+    /// Each with its directory, ascending by id.
+    pub fn keys(&self) -> impl Iterator<Item = ReplicaKey> {
+        self.0.iter().map(|(id, directory)| ReplicaKey { id: *id, directory: *directory })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none: then nobody knows them yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a node of that id votes, whatever its directory.
+    pub fn has(&self, id: NodeId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// Whether that replica votes.
+    pub fn contains(&self, key: ReplicaKey) -> bool {
+        let matches =
+            |known: &DirectoryId| *known == DirectoryId::ABSENT || *known == key.directory;
+        self.0.get(&key.id).is_some_and(matches)
+    }
+
+    /// The voter of that id; an absent directory where it is not known.
+    pub fn key(&self, id: NodeId) -> ReplicaKey {
+        let directory = self.0.get(&id).copied().unwrap_or(DirectoryId::ABSENT);
+        ReplicaKey { id, directory }
+    }
+
+    /// Whether so many of them are more than half.
+    pub fn is_majority(&self, nodes: usize) -> bool {
+        mutant!(HalfIsMajority: nodes >= self.len() / 2, else nodes > self.len() / 2)
+    }
+
+    /// Whether no directory is known: voters that only their configuration names.
+    pub fn is_fixed(&self) -> bool {
+        self.0.values().all(|directory| *directory == DirectoryId::ABSENT)
+    }
+
+    /// The same voters, and one that may be of another directory than before.
+    #[must_use]
+    pub fn with(&self, key: ReplicaKey) -> Self {
+        let mut voters = self.0.clone();
+        voters.insert(key.id, key.directory);
+        Self(voters)
+    }
+
+    /// The same voters without that of this id.
+    #[must_use]
+    pub fn without(&self, id: NodeId) -> Self {
+        let mut voters = self.0.clone();
+        voters.remove(&id);
+        Self(voters)
+    }
+}
+
+/// Why the voters are not changed. The names are Kafka's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VoterChangeError {
+    /// 6: this node does not lead.
+    NotLeaderOrFollower,
+    /// 7: nothing of this epoch is committed yet, a change is under way, or the replica has not caught up.
+    RequestTimedOut,
+    /// 35: voters are static (kraft.version 0).
+    UnsupportedVersion,
+    /// 126: a node of that id votes already.
+    DuplicateVoter,
+    /// 127: no such replica votes, or it is the last one.
+    VoterNotFound,
+}
+
+/// The voters after a change, if it may be made now: one at a time, and only after an entry of the leader's own epoch is
+/// committed (Ongaro 2015; KAFKA-16535).
+pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, VoterChangeError> {
+    let State { role: Role::Leader { .. }, log, high_watermark, .. } = state else {
+        return Err(VoterChangeError::NotLeaderOrFollower);
+    };
+    let voters = state.voters();
+    let committed = high_watermark.unwrap_or(Offset::ZERO);
+    let knows = mutant!(ChangesBeforeCommit: true, else high_watermark.is_some());
+    let last = log.voters.last().map_or(Offset::ZERO, |last| last.end);
+    let alone = mutant!(ChangesTwice: true, else last <= committed);
+    if !knows || !alone {
+        return Err(VoterChangeError::RequestTimedOut);
+    }
+    if log.voters.is_empty() {
+        return Err(VoterChangeError::UnsupportedVersion);
+    }
+    match change {
+        VoterChange::Add { key, .. } if voters.has(key.id) => Err(VoterChangeError::DuplicateVoter),
+        VoterChange::Add { end, .. } if end < committed => Err(VoterChangeError::RequestTimedOut),
+        VoterChange::Add { key, .. } => Ok(voters.with(key)),
+        VoterChange::Update(key) if voters.keys().any(|known| known == key) => Ok(voters.clone()),
+        VoterChange::Update(_) => Err(VoterChangeError::VoterNotFound),
+        VoterChange::Remove(key)
+            if !voters.keys().any(|known| known == key) || voters.len() == 1 =>
+        {
+            Err(VoterChangeError::VoterNotFound)
+        }
+        VoterChange::Remove(key) => Ok(voters.without(key.id)),
+    }
+}
+
+impl<P> Step<'_, P> {
+    /// Appends the record of a change. It takes effect at once, and is undone where the record is cut off.
+    pub(super) fn change_voters(&mut self, change: VoterChange) {
+        let voters = match changed_voters(self.state, change) {
+            Ok(voters) => voters,
+            Err(error) => return self.effects.push(Effect::RefuseVoters { error }),
+        };
+        let epoch = self.state.election.epoch;
+        self.append_naming(epoch, Some(voters), Payload::Voters);
+        self.effects.push(Effect::Flush);
+        self.effects.push(Effect::WakeParked);
+        self.advance_leader_high_watermark();
+    }
+
+    /// A leader whose removal is committed has nothing to lead any more.
+    pub(super) fn resign_if_removed(&mut self) {
+        let State { config, log, high_watermark, role: Role::Leader { .. }, .. } = &*self.state
+        else {
+            return;
+        };
+        let removed = !self.state.voters().contains(config.local);
+        let at = log.voters.last().map_or(Offset::ZERO, |last| last.end);
+        if removed && high_watermark.is_some_and(|to| to >= at) {
+            self.resign();
+        }
+    }
+}
