@@ -1,33 +1,38 @@
 #!/usr/bin/env python3
-"""Controllers as processes whose links and lives are disturbed from a seed, under a load of creations.
+"""Controllers as processes whose links, lives, disks and clocks are disturbed from a seed, under a load of creations.
 
-    nemesis.py [--seed N] [--seeds 1] [--controllers 3|5] [--rounds 1] [--break promise|trace|log]
+    nemesis.py [--seed N] [--seeds 1] [--controllers 3|5] [--rounds 1] [--namespaces] [--break promise|trace|log|clock|snapshot]
 
-Three or five controllers and a broker on loopback with default timeouts; every connection goes through a proxy that can be cut. Topics are
-created through the broker all the time. Each round has every kind of fault once, in an order and with victims from the seed, one or two
-at a time. While there is one that leaves a majority, a creation that was sent after it began must be acknowledged; then all is mended, and one
-that was sent after that must be. At the end: every acknowledged topic
-is in the metadata log of each controller, none is there twice, the logs are the same up to the high watermark, and
-`kraftig-check replay` accepts the traces of all nodes together; after the first seed each of these is shown to be refused with one thing changed.
+Three or five controllers and a broker with default timeouts, on loopback, where every connection goes through a proxy that can be cut, or each in a
+network namespace of its own. Topics are created through the broker all the time, and snapshots of the metadata are taken every few seconds. Each
+round has every kind of fault once, in an order and with victims from the seed, one or two at a time. While there is one that leaves a
+majority, a creation that was sent after it began must be acknowledged; then all is mended, and one that was sent after that must be.
+Once a round a controller is left behind, killed or paused until the logs of all others begin after what it has, so that it must load a
+snapshot. Meanwhile clocks are set an hour forward and back, which must neither end a leadership nor fail a creation, and the broker loses its disk.
 
+At the end: every acknowledged topic is in the snapshot or the log of each controller, none is there twice, the logs are the same where they
+overlap up to the high watermark, a voter and the broker have loaded snapshots, and `kraftig-check replay` accepts the traces of all nodes
+together; after the first seed each of these is shown to be refused with one thing changed.
+
+Disks are filled only where a tmpfs may be mounted, clocks set only where libfaketime is; else a line says what was left out.
 Environment: KRAFTIG_CHECK (default target/release/kraftig-check), and KRAFTIG as everywhere here. Needs confluent-kafka.
 """
 import collections
 import os
 import random
-import re
 import signal
-import socket
-import struct
 import subprocess
-import threading
 import time
 from pathlib import Path
 
-from nemesis_links import Links
-from node import KRAFTIG, LIMIT_S, ROOT, STOPPED_BY_SIGTERM, Checks, Node, arguments, eq, free_ports, one_line, run
-
-from confluent_kafka.admin import AdminClient, NewTopic
+import nemesis_clocks
+import nemesis_links
+import nemesis_namespaces
+from nemesis_disks import Disk
+from nemesis_history import begins, judge, segments
+from nemesis_load import PROGRESS_S, Load
+from nemesis_nodes import Member, tell_apart
+from node import LIMIT_S, ROOT, STOPPED_BY_SIGTERM, Checks, arguments, eq, one_line, run
 
 a = arguments(
     __doc__,
@@ -36,125 +41,25 @@ a = arguments(
     controllers={"type": int, "default": 3, "choices": [3, 5]},
     rounds={"type": int, "default": 1},
     every_ms={"type": float, "default": 20.0, "help": "a creation this often"},
-    **{"break": {"choices": ["promise", "trace", "log"], "help": "count a topic that nobody created as acknowledged, drop a line of a trace, change a bit of a log: it must be seen, and the status 1"}},
+    namespaces={"action": "store_true", "help": "a network namespace for each node, instead of proxies"},
+    **{"break": {
+        "choices": ["promise", "trace", "log", "clock", "snapshot"],
+        "help": "count a topic that nobody created as acknowledged, drop a line of a trace, change a bit of a log, set monotonic clocks too, let nobody take a snapshot: it must be seen, and the status 1",
+    }},
 )
+if a.namespaces:
+    nemesis_namespaces.enter()
 spoiled = getattr(a, "break")
 check = Checks()
 KRAFTIG_CHECK = Path(os.environ.get("KRAFTIG_CHECK", ROOT / "target" / "release" / "kraftig-check")).absolute()
-PROGRESS_S = 30  # until a creation is acknowledged again
-CLIENTS = 4
-PENDING = 64  # creations under way at once
 HOLD_S = (0.1, 3.5)  # how long a fault lasts: within and beyond the timeouts of elections, fetches and check-quorum
+CLEAN_S = 150  # until a log was cleaned: Kafka looks once a minute
+HOUR_S = 3600
+TRIES = 3  # a leadership may end by chance on a busy machine; one that a clock ended ends each time
 faults = collections.Counter()
 waits = []  # (seconds until progress, during or after what); a broker that was killed is let in again when its session has run out
-
-
-class Member(Node):
-    """A controller, or the broker, which finds the others through its own proxies."""
-
-    def __init__(self, base, node_id, port, voters):
-        super().__init__("kraftig", base, node_id, ports=(port, port))
-        self.trace = self.base / "trace.jsonl"
-        listener = f"CONTROLLER://127.0.0.1:{port}" if node_id in voters else f"PLAINTEXT://127.0.0.1:{port}"
-        self.properties["process.roles"] = "controller" if node_id in voters else "broker"
-        self.properties["listeners"] = self.properties["advertised.listeners"] = listener
-        self.properties["controller.quorum.voters"] = ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items())
-        self.configure()
-        self.paused = self.stopping = False
-
-    def up(self):
-        if not self.alive():
-            self.spawn("--trace", self.trace)
-            self.stopping = False
-
-    def pause(self):
-        if self.alive():
-            self.process.send_signal(signal.SIGSTOP)
-            self.paused = True
-
-    def resume(self):
-        if self.paused and self.alive():
-            self.process.send_signal(signal.SIGCONT)
-        self.paused = False
-
-    def end(self, how):
-        """A node that is stopped or cut off may need longer to end after SIGTERM than the fault lasts."""
-        if self.alive():
-            self.process.send_signal(how)
-            self.stopping = how == signal.SIGTERM
-            if how == signal.SIGKILL:
-                self.process.wait(LIMIT_S)
-                self.paused = False
-
-
-def describe(port, limit=1.0):
-    """(leader, epoch, high watermark, {voter: end}) by DescribeQuorum v0, or None where the node does not lead or does not answer."""
-    name = b"__cluster_metadata"
-    body = struct.pack(">hhih", 55, 0, 7, 1) + b"q\0" + bytes([2, len(name) + 1]) + name + bytes([2]) + struct.pack(">i", 0) + b"\0\0\0"
-    try:
-        with socket.create_connection(("127.0.0.1", port), limit) as s:
-            s.settimeout(limit)
-            s.sendall(struct.pack(">i", len(body)) + body)
-            r = s.recv(65536)
-        at = 4 + 4 + 1 + 2 + 1 + 1 + len(name) + 1
-        _, error, leader, epoch, high = struct.unpack_from(">ihiiq", r, at)
-        voters = [struct.unpack_from(">iq", r, at + 23 + 13 * i) for i in range(r[at + 22] - 1)]
-    except (OSError, struct.error, IndexError):
-        return None
-    return None if error else (leader, epoch, high, dict(voters))
-
-
-class Load:
-    """Creations as fast as asked for, never waiting for one before the next is sent."""
-
-    def __init__(self, bootstrap):
-        # Brokers serve what comes over one connection in order.
-        config = {"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 60000, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20}
-        self.clients = [AdminClient(config) for _ in range(CLIENTS)]
-        self.room = threading.Semaphore(PENDING)
-        self.changed = threading.Condition()
-        self.sent, self.acknowledged, self.failed = {}, {}, collections.Counter()
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def run(self):
-        n = 0
-        while not self.over.wait(a.every_ms / 1000):
-            if self.room.acquire(timeout=0.1):
-                n += 1
-                self.create(f"n-{n}", self.clients[n % CLIENTS])
-
-    def create(self, name, client):
-        self.sent[name] = time.monotonic()
-        future = client.create_topics([NewTopic(name, 1, 1)], operation_timeout=20, request_timeout=25)[name]
-        future.add_done_callback(lambda future: self.done(name, future.exception()))
-
-    def done(self, name, error):
-        self.room.release()
-        with self.changed:
-            # A broker that asks again may meet what it asked for first: the topic is there all the same.
-            if error is None or "already exists" in str(error):
-                self.acknowledged[name] = (self.sent[name], time.monotonic())
-            else:
-                self.failed[one_line(str(error), 80)] += 1
-            self.changed.notify_all()
-
-    def progress(self, since):
-        """Waits for the acknowledgement of a creation that was sent after `since`."""
-        with self.changed:
-            return self.changed.wait_for(lambda: any(at > since for at, _ in self.acknowledged.values()), PROGRESS_S)
-
-    def first(self, since):
-        """When that was."""
-        with self.changed:
-            return min(acknowledged for at, acknowledged in self.acknowledged.values() if at > since)
-
-    def end(self):
-        """No more creations; waits for what is under way."""
-        self.over.set()
-        self.thread.join()
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.acknowledged) + sum(self.failed.values()) == len(self.sent), LIMIT_S), "creations without an answer"
+loaded = collections.Counter()  # snapshots, by who loaded them
+left_out = {}  # what -> why
 
 
 class Run:
@@ -163,19 +68,37 @@ class Run:
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.base = a.dir / str(seed)
+        self.base.mkdir()
         ids = range(1, a.controllers + 1)
         self.broker_id = 100
-        real = dict(zip([*ids, self.broker_id], free_ports(a.controllers + 1)))
-        pairs = [(i, j) for i in real for j in ids if i != j]
-        self.links = Links(pairs, real)
+        everybody = [*ids, self.broker_id]
+        pairs = [(i, j) for i in everybody for j in ids if i != j]
+        self.links = (nemesis_namespaces if a.namespaces else nemesis_links).Links(everybody, pairs)
         self.nodes = {}
-        for i in real:
-            voters = {j: real[j] if i == j else self.links.ports[i, j] for j in ids}
-            self.nodes[i] = Member(self.base / str(i), i, real[i], voters)
+        with_disk = self.rng.choice(ids)
+        for i in everybody:
+            self.nodes[i] = Member(self.base / str(i), i, self.links, ids, self.clock(i), self.disk(i) if i == with_disk else None)
         self.controllers = [self.nodes[i] for i in ids]
         self.broker = self.nodes[self.broker_id]
-        self.load = Load(self.broker.bootstrap)
+        if spoiled == "snapshot":
+            for node in self.nodes.values():
+                node.configure(metadata_log_max_record_bytes_between_snapshots=1 << 30)
+        self.load = Load(self.broker.bootstrap, a.every_ms)
         self.lead = 1
+        self.late = None  # who is left behind
+
+    def clock(self, i):
+        if nemesis_clocks.WHY_NOT:
+            left_out["setting clocks"] = nemesis_clocks.WHY_NOT
+            return None
+        return nemesis_clocks.Clock(self.base / f"clock-{i}", all_clocks=spoiled == "clock")
+
+    def disk(self, i):
+        try:
+            return Disk(self.base / str(i) / "disk")
+        except OSError as error:
+            left_out["filling a disk"] = str(error)
+            return None
 
     def start(self):
         cluster = self.controllers[0].random_uuid()
@@ -189,13 +112,13 @@ class Run:
     def leader(self):
         """Who leads, or who led last."""
         for node in self.rng.sample(self.controllers, len(self.controllers)):
-            if node.alive() and not node.paused and (found := describe(node.port, 0.3)):
+            if node.alive() and not node.paused and (found := node.describe(0.3)):
                 self.lead = found[0]
         return self.nodes[self.lead]
 
     def follower(self):
         leader = self.leader()
-        return self.rng.choice([node for node in self.controllers if node is not leader])
+        return self.rng.choice([node for node in self.controllers if node not in (leader, self.late)])
 
     def around(self, node, inward=True, outward=True, broker=True):
         others = [i for i in self.nodes if i != node.node_id and (broker or i != self.broker_id)]
@@ -256,17 +179,54 @@ class Run:
     def terminate_follower(self):
         self.follower().end(signal.SIGTERM)
 
+    def fill_disk(self):
+        """The one controller's whose disk can be filled, whether it leads or not."""
+        node = next(node for node in self.controllers if node.disk)
+        node.disk.fill(self.rng.choice([0, 8 << 20]))
+        end = time.monotonic() + LIMIT_S
+        while node.alive() and not node.paused and node.said().count(" is full: ") <= node.said().count("has room again"):
+            assert time.monotonic() < end, f"node {node.node_id} does not say that its disk is full: {one_line(node.said())}"
+            time.sleep(0.02)
+
+    def wipe_broker(self):
+        """An observer may lose its disk. A voter may not where voters are static: it would vote twice."""
+        self.broker.end(signal.SIGKILL)
+        self.broker.wipe()
+        self.broker.up()
+
+    def set_clock(self, *nodes):
+        for node in nodes:
+            node.clock.set(self.rng.choice([-HOUR_S, HOUR_S]))
+
+    def set_clock_of_leader(self):
+        self.set_clock(self.leader())
+
+    def set_clock_of_follower(self):
+        self.set_clock(self.follower())
+
+    def set_clock_of_broker(self):
+        self.set_clock(self.broker)
+
+    def set_clocks_of_all(self):
+        self.set_clock(*self.nodes.values())
+
     KINDS = [
         cut_leader_both_ways, cut_leader_from_hearing, cut_leader_from_speaking, cut_follower, cut_link_both_ways, cut_link_one_way, cut_all,
         slow_links, reset_connections, kill_leader, kill_follower, kill_all, kill_broker, pause_leader, pause_follower, terminate_leader, terminate_follower,
     ]  # fmt: skip
-    FATAL = {cut_all, kill_all, kill_broker}  # nobody can create a topic meanwhile
+    FATAL = {cut_all, kill_all, kill_broker, wipe_broker}  # nobody can create a topic meanwhile
+    CLOCKS = [set_clock_of_leader, set_clock_of_follower, set_clock_of_broker, set_clocks_of_all]
 
     def mend(self):
-        for node in self.nodes.values():
+        nodes = [node for node in self.nodes.values() if node is not self.late]
+        for node in nodes:
             node.resume()
+            if node.disk:
+                node.disk.free()
+            if node.clock:
+                node.clock.set(0)
         self.links.mend()
-        for node in self.nodes.values():
+        for node in nodes:
             if node.stopping:
                 try:
                     node.process.wait(LIMIT_S)
@@ -278,28 +238,88 @@ class Run:
             node.up()
 
     def disturb(self):
-        kinds = self.KINDS * a.rounds
+        kinds = (self.KINDS + [Run.fill_disk] * any(node.disk for node in self.controllers)) * a.rounds
         self.rng.shuffle(kinds)
+        left_behind = self.rng.sample(range(len(kinds)), a.rounds)
         while kinds:
             together = [kinds.pop() for _ in range(min(len(kinds), self.rng.choice([1, 1, 2])))]
-            names = " + ".join(kind.__name__ for kind in together)
-            for kind in together:
-                kind(self)
-                faults[kind.__name__] += 1
-                begun = time.monotonic()
-                time.sleep(self.rng.uniform(*HOLD_S) / len(together))  # that long it lasts
-            if len(together) == 1 and together[0] not in self.FATAL:
-                self.await_progress(begun, "during " + names)
+            self.disturb_by(*together)
+            while left_behind and left_behind[-1] >= len(kinds):
+                left_behind.pop()
+                self.leave_behind()
+
+    def disturb_by(self, *together):
+        names = " + ".join(kind.__name__ for kind in together)
+        for kind in together:
+            kind(self)
+            faults[kind.__name__] += 1
+            begun = time.monotonic()
+            time.sleep(self.rng.uniform(*HOLD_S) / len(together))  # that long it lasts
+        if len(together) == 1 and together[0] not in self.FATAL:
+            self.await_progress(begun, "during " + names)
+        self.mend()
+        self.await_progress(time.monotonic(), "after " + names)
+
+    def leave_behind(self):
+        """One is away until all others have forgotten what comes next for it."""
+        late = self.late = self.follower()
+        begun = time.monotonic()
+        how = self.rng.choice(["kill", "pause"])
+        late.end(signal.SIGKILL) if how == "kill" else late.pause()
+        faults["leave_behind_by_" + how] += 1
+        end = self.quorum()[2]
+        kinds = [Run.wipe_broker, *(self.CLOCKS if late.clock else [])]
+        self.rng.shuffle(kinds)
+        for kind in kinds:
+            (self.set_and_back if kind in self.CLOCKS else self.disturb_by)(kind)
+        others = [node for node in self.controllers if node is not late]
+        while min(begins(node.metadata_log.parent) for node in others) <= end:
+            assert time.monotonic() < begun + CLEAN_S, f"the logs still begin at {[begins(n.metadata_log.parent) for n in others]}, before {end}"
+            time.sleep(0.1)
+        self.late = None
+        self.mend()
+        waiting = time.monotonic()
+        while begins(late.metadata_log.parent) <= end:
+            assert time.monotonic() < waiting + LIMIT_S, f"node {late.node_id} ended at {end} and did not load a snapshot: {self.state()}"
+            time.sleep(0.05)
+        print(f"    node {late.node_id} was away for {waiting - begun:.0f} s from {end} on, and loaded a snapshot in {time.monotonic() - waiting:.1f} s", flush=True)
+        self.await_progress(waiting, "after leave_behind")
+
+    def set_and_back(self, kind):
+        """A clock is set, and back: as if nothing were."""
+        for _ in range(TRIES):
+            before = self.quorum()
+            begun = time.monotonic()
+            kind(self)
+            faults[kind.__name__] += 1
+            time.sleep(self.rng.uniform(*HOLD_S))
+            self.await_progress(begun, "during " + kind.__name__)
             self.mend()
-            self.await_progress(time.monotonic(), "after " + names)
+            until = time.monotonic()
+            self.await_progress(until, "after " + kind.__name__)
+            after, failures = self.quorum(), self.load.failures(begun, until)
+            if after[:2] == before[:2] and not failures:
+                return
+        raise AssertionError(f"{kind.__name__}, {TRIES} times: leader and epoch {before[:2]} became {after[:2]}, failed: {failures}")
+
+    def quorum(self):
+        """What the leader says, as soon as there is one that all follow who are there."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            found = next((f for n in self.controllers if n is not self.late and (f := n.describe())), None)
+            ends = [end for i, end in found[3].items() if self.nodes[i] is not self.late] if found else []
+            if len(ends) >= len(self.controllers) - (self.late is not None) and min(ends) >= found[2] - 20:
+                return found
+            assert time.monotonic() < end, f"not all voters keep up: {found}; {self.state()}"
+            time.sleep(0.05)
 
     def await_progress(self, since, when):
         assert self.load.progress(since), f"no creation was acknowledged for {PROGRESS_S} s {when}: {self.state()}"
         waits.append((self.load.first(since) - since, when))
 
     def state(self):
-        said = [f"{i}: {'alive' if n.alive() else n.process.returncode}, {describe(n.port)}, {one_line(n.said(), 200)}" for i, n in self.nodes.items()]
-        return "; ".join(said) + f"; failed {dict(self.load.failed)}"
+        said = [f"{i}: {'alive' if n.alive() else n.process.returncode}, {n.describe()}, {one_line(n.said(), 200)}" for i, n in self.nodes.items()]
+        return "; ".join(said) + f"; failed {self.load.why_failed()}"
 
     # ---------- what must hold at the end
     def settle(self):
@@ -307,7 +327,7 @@ class Run:
         self.load.end()
         end = time.monotonic() + LIMIT_S
         while True:
-            found = next((f for n in self.controllers if (f := describe(n.port))), None)
+            found = next((f for n in self.controllers if (f := n.describe())), None)
             if found and len(found[3]) == a.controllers and min(found[3].values()) >= found[2] >= max(found[3].values()) - 3:
                 break
             assert time.monotonic() < end, f"not all voters caught up: {found}; {self.state()}"
@@ -320,41 +340,21 @@ class Run:
             node.stop()
         return found[2]
 
-    def batches(self, node, high):
-        """The lines of each batch below the high watermark, without their places in the file."""
-        files = sorted(str(f) for f in (node.dirs[0] / "__cluster_metadata-0").glob("*.log"))
-        text = run(KRAFTIG, "dump-log", "--cluster-metadata-decoder", "--files", ",".join(files)).stdout
-        found = []
-        for line in text.splitlines():
-            if line.startswith("baseOffset:"):
-                if int(re.search(r"lastOffset: (-?\d+)", line)[1]) >= high:
-                    break
-                found.append(re.sub(r" position: \d+", "", line))
-            elif line.startswith("|") and found:
-                found.append(line)
-        return found
+    def history(self, high):
+        histories = judge(self.controllers, high, self.load.acknowledged, self.load.sent)
+        print(f"    {len(self.load.acknowledged)} acknowledged of {len(self.load.sent)}, {len(histories[0].topics)} created, high watermark {high}, failures {self.load.why_failed()}", flush=True)
+        print(f"    logs begin at {[min(h.batches) for h in histories]}, the last snapshots end at {[h.end for h in histories]}", flush=True)
 
-    def logs(self, high):
-        acknowledged = set(self.load.acknowledged)
-        first = self.batches(self.controllers[0], high)
-        for node in self.controllers[1:]:
-            other = self.batches(node, high)
-            if first != other:
-                at = next((i for i, (x, y) in enumerate(zip(first, other)) if x != y), min(len(first), len(other)))
-                raise AssertionError(f"the logs of 1 and {node.node_id} differ below {high} at line {at}: {first[at:at + 1]} {other[at:at + 1]}")
-        topics = re.findall(r'"type":"TOPIC_RECORD","version":\d+,"data":\{"name":"([^"]+)","topicId":"([^"]+)"', "\n".join(first))
-        names = [name for name, _ in topics]
-        twice = [name for name, times in collections.Counter(names).items() if times > 1]
-        eq(twice[:5], [], f"{len(twice)} topics that were created twice")
-        eq(len({topic_id for _, topic_id in topics}), len(names), "distinct topic ids")
-        lost = sorted(acknowledged - set(names))
-        eq(lost[:5], [], f"{len(lost)} acknowledged topics that are not in the log")
-        eq(sorted(set(names) - set(self.load.sent))[:5], [], "topics that nobody asked for")
-        print(f"    {len(acknowledged)} acknowledged of {len(self.load.sent)}, {len(names)} created, high watermark {high}, failures {dict(self.load.failed)}", flush=True)
+    def snapshots(self):
+        """A voter loaded one, and the broker that was wiped."""
+        voters, broker = sum(sum(node.loaded()) for node in self.controllers), self.broker.loaded()
+        loaded["voters"] += voters
+        loaded["brokers"] += sum(broker)
+        assert voters, "no voter loaded a snapshot"
+        assert all(broker[1:]), f"snapshots that the broker loaded with each of its disks: {broker}"
 
     def replay(self):
-        traces = [node.trace for node in self.nodes.values()]
-        r = run(KRAFTIG_CHECK, "replay", *traces, ok=False, limit=600)
+        r = run(KRAFTIG_CHECK, "replay", *tell_apart(self.nodes.values()), ok=False, limit=600)
         eq(r.returncode, 0, f"status of kraftig-check replay ({one_line(r.stdout + r.stderr)})")
         print("    " + one_line(r.stdout), flush=True)
 
@@ -365,36 +365,37 @@ class Run:
 
     def log(self):
         """One bit of one controller's log is another."""
-        file = self.controllers[1].metadata_log
+        file = max(segments(self.controllers[1].metadata_log.parent), key=lambda file: file.stat().st_size)
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
         file.write_bytes(data)
 
     def trace(self):
         """One line of one trace is missing."""
-        file = self.controllers[0].trace
+        file = self.controllers[0].traces[0]
         lines = file.read_text().splitlines(keepends=True)
         at = next(i for i in range(len(lines) // 2, len(lines)) if '"effect"' in lines[i])
         file.write_text("".join(lines[:at] + lines[at + 1:]))
 
-    BREAKS = {"promise": (promise, logs), "log": (log, logs), "trace": (trace, replay)}
+    BREAKS = {"promise": (promise, history), "log": (log, history), "trace": (trace, replay)}
 
     def broken(self, name, *args):
-        spoil, judge = self.BREAKS[name]
+        spoil, judged = self.BREAKS[name]
         spoil(self)
         try:
-            judge(self, *args)
+            judged(self, *args)
         except AssertionError as e:
             print("    " + one_line(str(e), 200), flush=True)
         else:
             raise AssertionError("it was not seen")
 
     def clear(self):
+        self.load.over.set()
         for node in self.nodes.values():
             node.resume()
             if node.process is not None and node.alive():
                 node.kill()
-        self.load.over.set()
+        self.links.close()
 
 
 def seed(number):
@@ -402,9 +403,10 @@ def seed(number):
     if check(f"seed {number}: start", r.start) and check(f"seed {number}: faults and progress", r.disturb):
         high = check(f"seed {number}: all voters catch up, all nodes stop", r.settle)
         if high:
-            if spoiled:
+            if spoiled in r.BREAKS:
                 r.BREAKS[spoiled][0](r)
-            good = check(f"seed {number}: topics and logs", r.logs, high)
+            good = check(f"seed {number}: topics, logs and snapshots", r.history, high)
+            good = check(f"seed {number}: snapshots were loaded", r.snapshots) and good
             good = check(f"seed {number}: the traces of all replay together", r.replay) and good
             if good and number == a.seed:
                 check("refused: a trace without a line", r.broken, "trace")
@@ -418,8 +420,11 @@ begun = time.monotonic()
 for number in range(a.seed, a.seed + a.seeds):
     seed(number)
 print(f"{sum(faults.values())} faults: " + ", ".join(f"{n} {name}" for name, n in sorted(faults.items())))
+print(f"snapshots loaded: {loaded['voters']} by voters, {loaded['brokers']} by brokers")
 waits.sort(reverse=True)
 if waits:
     slowest = ", ".join(f"{seconds:.1f} s {when}" for seconds, when in waits[:5])
     print(f"until progress: p50 {waits[len(waits) // 2][0] * 1000:.0f} ms, slowest {slowest}; {time.monotonic() - begun:.0f} s in all")
+for what, why in left_out.items():
+    print(f"left out: {what}: {why}")
 check.finish()

@@ -9,6 +9,8 @@ import socket
 import struct
 import threading
 
+from node import free_ports
+
 CHUNK = 16 << 10
 
 
@@ -22,10 +24,12 @@ class Flow:
 
 
 class Links:
-    """All links of a cluster, on a thread of their own. `pairs` are (from, to), `ports` the real ports of those that are connected to."""
+    """All links of a cluster, on a thread of their own. `pairs` are (from, to)."""
 
-    def __init__(self, pairs, ports):
-        self.real = ports
+    slowed_by = "a proxy"
+
+    def __init__(self, nodes, pairs):
+        self.real = dict(zip(nodes, free_ports(len(nodes))))
         self.ports = {}  # (from, to) -> port
         self.flows = {}
         self.connections = set()  # (pair, writer)
@@ -65,6 +69,18 @@ class Links:
             for _, end in mine:
                 end.close()
 
+    def place(self, node):
+        """Where it listens."""
+        return "127.0.0.1", self.real[node]
+
+    def way(self, from_, to):
+        """Where `from_` finds `to`."""
+        return self.place(to) if from_ == to else ("127.0.0.1", self.ports[from_, to])
+
+    def command(self, _node):
+        """What a command is run by that runs where the node is."""
+        return []
+
     def set(self, ways, opened=None, delay_s=None):
         """Opens, closes or slows flows."""
         async def change():
@@ -81,14 +97,15 @@ class Links:
         self.set(list(self.flows), opened=True, delay_s=0.0)
 
     def reset(self):
-        """Ends all connections by a reset; gives how many."""
+        """Ends all connections by a reset."""
         async def abort():
-            ends = list(self.connections)
-            for _, writer in ends:
+            for _, writer in list(self.connections):
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
-            return len(ends)
-        return self._call(abort())
+        self._call(abort())
+
+    def close(self):
+        """The sockets go with the script."""
 
 
 async def _pump(reader, writer, flow):
