@@ -20,7 +20,7 @@ use kraftig_log::meta_properties::{
 use kraftig_spec::controller::record::RegisterController;
 use kraftig_spec::controller::{Image, MetadataVersion, Record, Settings, bootstrap_records};
 use kraftig_spec::quorum;
-use kraftig_spec::types::{DirectoryId, ReplicaKey};
+use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey};
 use kraftig_wire::messages::broker_registration_request::BrokerRegistrationRequest;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinHandle, block_in_place};
@@ -28,7 +28,7 @@ use tokio::task::{JoinHandle, block_in_place};
 use crate::broker::Broker;
 use crate::broker::lifecycle::{self, RegistrationError};
 use crate::broker::replica::{LogDir, OpenError, ReplicaManager};
-use crate::config::{Config, ConfigError, Voter};
+use crate::config::{Config, ConfigError, HostPort};
 use crate::controller::{
     self, ControllerFailure, ControllerHandle, ControllerOptions, DecisionOptions, SnapshotOptions,
     records,
@@ -317,7 +317,10 @@ impl Running {
             self.controller_tasks.push(tokio::spawn(task));
         }
         // A controller among others serves before any of them leads.
-        let leads_alone = config.roles.controller && config.voters.len() == 1;
+        let leads_alone = match &self.quorum.voters().voters[..] {
+            [voter] => config.roles.controller && voter.replica.id == config.node_id,
+            _ => false,
+        };
         tokio::select! {
             ended = &mut self.controller => return Err(why_it_ended(ended).into()),
             joined = join(&self.broker, registration, leads_alone) => joined?,
@@ -367,8 +370,8 @@ fn settings(config: &Config, ensemble: &Ensemble) -> Settings {
             .unwrap_or(i16::MAX),
         delete_topic_enable: config.broker.delete_topic_enable,
         static_config: config.originals().clone(),
-        // Voters are static.
-        kraft_version: 0,
+        // Voters whom the configuration does not name are named in the log.
+        kraft_version: i16::from(config.voters.is_empty()),
     }
 }
 
@@ -421,11 +424,11 @@ fn quorum_options(
     bound: &[Bound],
     options: ServerOptions,
 ) -> QuorumOptions {
-    let peer = |voter: &Voter| Peer {
-        id: voter.id,
-        host: voter.address.host.clone(),
-        port: voter.address.port,
-    };
+    let peer = |id: NodeId, at: &HostPort| Peer { id, host: at.host.clone(), port: at.port };
+    let servers = &config.bootstrap_servers;
+    // Who listens there is not known: they have ids of their own, as in Kafka.
+    let servers: Vec<_> = (2..).map(|number| NodeId(-number)).zip(servers).collect();
+    let voters = config.voters.iter().map(|voter| peer(voter.id, &voter.address));
     let directory = ensemble
         .formatted()
         .find(|(dir, _)| *dir == config.metadata_log_dir)
@@ -438,7 +441,7 @@ fn quorum_options(
                 directory: directory.unwrap_or(DirectoryId::ABSENT),
             },
             voters: config.voters.iter().map(|voter| voter.id).collect(),
-            bootstrap: Vec::new(),
+            bootstrap: servers.iter().map(|(id, _)| *id).collect(),
             timeouts: quorum::Timeouts {
                 election_ms: ms(config.quorum.election_timeout_ms),
                 fetch_ms: ms(config.quorum.fetch_timeout_ms),
@@ -446,7 +449,8 @@ fn quorum_options(
             },
         },
         cluster_id: ensemble.cluster_id().unwrap_or_default().to_owned(),
-        peers: config.voters.iter().map(peer).collect(),
+        peers: voters.chain(servers.iter().map(|(id, at)| peer(*id, at))).collect(),
+        listener: config.listeners.controller_names.first().cloned().unwrap_or_default(),
         endpoints: endpoints(&config.listeners.advertised_controller, bound),
         directory: config.metadata_log_dir.join(METADATA_DIR_NAME),
         log: kraftig_log::LogConfig::metadata(

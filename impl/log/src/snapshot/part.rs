@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{PART, SnapshotId};
+use super::{PART, SnapshotError, SnapshotHeader, SnapshotId, read};
 use crate::disk::{self, DiskError, File};
 
 /// Who makes a snapshot. One can be written here while the same one is received.
@@ -31,6 +31,11 @@ impl SealedSnapshot {
     /// Which one it is.
     pub fn id(&self) -> SnapshotId {
         self.part.id
+    }
+
+    /// What it says of itself in front of its records.
+    pub fn header(&self) -> Result<SnapshotHeader, SnapshotError> {
+        read::header(self.part.file())
     }
 
     /// Gives the file its name, durably.

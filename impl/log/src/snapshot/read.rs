@@ -49,10 +49,7 @@ impl SnapshotFile {
     /// Its header, and then its records. The records come batch by batch: only at the end is it known that it is whole.
     pub fn contents(&self) -> Result<(SnapshotHeader, Contents<'_>), SnapshotError> {
         let mut contents = Contents::new(&self.file, self.len);
-        // A record in front of the header is an error, so that nothing is lost here.
-        contents.next_batch()?;
-        let header = contents.decoder.header();
-        let header = header.map_err(SnapshotError::content(self.file.path()))?.clone();
+        let header = contents.header()?;
         Ok((header, contents))
     }
 }
@@ -70,6 +67,13 @@ pub struct Contents<'a> {
 impl<'a> Contents<'a> {
     fn new(file: &'a File, len: u64) -> Self {
         Self { file, len, position: 0, decoder: Decoder::default(), done: false }
+    }
+
+    /// The header, which is the first batch. A record in front of it is an error, so that nothing is lost here.
+    fn header(&mut self) -> Result<SnapshotHeader, SnapshotError> {
+        self.next_batch()?;
+        let header = self.decoder.header();
+        Ok(header.map_err(SnapshotError::content(self.file.path()))?.clone())
     }
 
     /// The next batch's records, where it is one of records.
@@ -113,6 +117,11 @@ impl Iterator for Contents<'_> {
         }
         None
     }
+}
+
+/// The header of the snapshot that a file holds.
+pub(super) fn header(file: &File) -> Result<SnapshotHeader, SnapshotError> {
+    Contents::new(file, file.len()?).header()
 }
 
 /// Sees that the file is a whole snapshot.

@@ -19,6 +19,8 @@ pub struct QuorumConfig {
     pub request_timeout_ms: i32,
     /// How long to wait before a failed request is sent again.
     pub retry_backoff_ms: i32,
+    /// Whether a controller that does not vote adds itself to the voters (KIP-1186).
+    pub auto_join_enable: bool,
 }
 
 impl QuorumConfig {
@@ -30,6 +32,7 @@ impl QuorumConfig {
             append_linger_ms: values.int("controller.quorum.append.linger.ms"),
             request_timeout_ms: values.int("controller.quorum.request.timeout.ms"),
             retry_backoff_ms: values.int("controller.quorum.retry.backoff.ms"),
+            auto_join_enable: values.boolean("controller.quorum.auto.join.enable"),
         }
     }
 }

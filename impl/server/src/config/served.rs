@@ -33,13 +33,6 @@ impl Config {
                 &format!("Map {name} to PLAINTEXT in listener.security.protocol.map."),
             );
         }
-        if self.voters.is_empty() {
-            return refuse(
-                "controller.quorum.bootstrap.servers",
-                "Dynamic quorums are not served yet.",
-                "Name every controller in controller.quorum.voters.",
-            );
-        }
         if self.value("authorizer.class.name").is_some_and(|class| !class.is_empty()) {
             return refuse(
                 "authorizer.class.name",

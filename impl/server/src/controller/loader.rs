@@ -11,13 +11,15 @@ use tokio::sync::watch;
 
 use super::snapshots::Snapshots;
 use super::{Apply, ControllerFailure, records};
-use crate::quorum::{CommittedBatch, QuorumStatus};
+use crate::quorum::{CommittedBatch, QuorumStatus, Voters};
 
 pub(super) struct Loader {
     /// What the committed records say.
     pub(super) committed: Metadata,
     /// The end of what is replayed.
     pub(super) end: Offset,
+    /// Who votes there, if the log names them.
+    voters: Option<Voters>,
     /// Whether `committed` may be seen. It stays true.
     is_loaded: bool,
     /// What has to be replayed before it is, on a broker.
@@ -49,6 +51,7 @@ impl Loader {
         Self {
             committed: Metadata::default(),
             end: Offset::ZERO,
+            voters: None,
             is_loaded: false,
             begins,
             published,
@@ -67,12 +70,16 @@ impl Loader {
                 self.committed.replay(&record, offset, batch.epoch)?;
             }
             self.end = batch.last_offset.plus(1);
+            if batch.voters.is_some() {
+                self.voters = batch.voters;
+            }
             self.snapshots.applied(batch.size);
             // What an open transaction says does not count yet, so that no offset has a state of its own.
             if self.is_loaded && self.committed.transaction_begin().is_none() {
                 let id = SnapshotId { end: self.end, epoch: batch.epoch };
                 let (image, time) = (self.committed.image(), batch.timestamp_ms);
-                self.snapshots.take_if_due(Instant::now(), image, id, time);
+                let voters = self.voters.as_ref();
+                self.snapshots.take_if_due(Instant::now(), image, id, time, voters);
             }
         }
         Ok(())
@@ -86,7 +93,8 @@ impl Loader {
     ) -> Result<(), ControllerFailure> {
         let mut committed = Metadata::default();
         let offset = id.end.plus(-1);
-        for batch in file.contents()?.1 {
+        let (header, batches) = file.contents()?;
+        for batch in batches {
             for record in &batch? {
                 let record = record.map_err(|fault| SnapshotError::Content {
                     path: id.to_string().into(),
@@ -98,6 +106,7 @@ impl Loader {
             }
         }
         (self.committed, self.end) = (committed, id.end);
+        self.voters = header.voters.as_ref().and_then(Voters::from_record);
         self.snapshots.loaded(Instant::now());
         Ok(())
     }

@@ -13,6 +13,7 @@ use kraftig_spec::types::SnapshotId;
 use tokio::task::JoinHandle;
 
 use super::records::{self, RecordError};
+use crate::quorum::Voters;
 
 /// What has to be left on the disk, in bytes, while a snapshot is written: what a node whose disk was full wants before it
 /// takes part in the quorum again, so that none makes it full, and a batch that is about to be written.
@@ -82,13 +83,14 @@ impl Snapshots {
     }
 
     /// Begins a snapshot of `image` if one is due and none is being written. `id` tells up to where it stands for the
-    /// log, and `timestamp` the time of the last record before, in ms.
+    /// log, `timestamp` the time of the last record before, in ms, and `voters` who votes there, if the log names them.
     pub(super) fn take_if_due(
         &mut self,
         now: Instant,
         image: &Image,
         id: SnapshotId,
         timestamp: i64,
+        voters: Option<&Voters>,
     ) {
         let writes = self.writing.as_ref().is_some_and(|writing| !writing.is_finished());
         if writes || !self.is_due(now) {
@@ -97,8 +99,13 @@ impl Snapshots {
         (self.bytes, self.last) = (0, now);
         let (directory, image) = (self.options.directory.clone(), image.clone());
         let publish = self.publish.clone();
+        let header = SnapshotHeader {
+            last_contained_log_timestamp: timestamp,
+            kraft_version: voters.map_or(0, |voters| voters.kraft_version),
+            voters: voters.map(Voters::to_record),
+        };
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            match write(&directory, &image, id, timestamp) {
+            match write(&directory, &image, id, &header) {
                 Ok(Some(snapshot)) => publish(snapshot),
                 Ok(None) => {}
                 Err(error) => tracing::error!("no snapshot of the metadata was taken: {error}"),
@@ -112,15 +119,14 @@ fn write(
     directory: &Path,
     image: &Image,
     id: SnapshotId,
-    timestamp: i64,
+    header: &SnapshotHeader,
 ) -> Result<Option<SealedSnapshot>, SnapshotFailure> {
     // Before anything is decided there is no version to write in.
     let Some(version) = image.metadata_version() else { return Ok(None) };
     let mut room = Room { directory, seen: 0 };
     room.is_for(0)?;
-    let header =
-        SnapshotHeader { last_contained_log_timestamp: timestamp, ..SnapshotHeader::default() };
-    let Some(mut writer) = SnapshotWriter::create(directory, id, &header, timestamp)? else {
+    let timestamp = header.last_contained_log_timestamp;
+    let Some(mut writer) = SnapshotWriter::create(directory, id, header, timestamp)? else {
         return Ok(None);
     };
     for record in snapshot_records(image) {
@@ -185,7 +191,7 @@ mod tests {
         let mut taken = async |snapshots: &mut Snapshots, now| {
             end += 1;
             let id = SnapshotId { end: Offset(end), epoch: Epoch(1) };
-            snapshots.take_if_due(now, &image(), id, 77);
+            snapshots.take_if_due(now, &image(), id, 77, None);
             match snapshots.writing.take() {
                 Some(writing) => {
                     writing.await.unwrap();
@@ -227,7 +233,7 @@ mod tests {
             disk.set_room(room);
             snapshots.applied(1);
             let id = SnapshotId { end: Offset(1), epoch: Epoch(1) };
-            snapshots.take_if_due(Instant::now(), &image(), id, 0);
+            snapshots.take_if_due(Instant::now(), &image(), id, 0, None);
             snapshots.writing.take().unwrap().await.unwrap();
             let left = disk::list(&directory).unwrap();
             assert_eq!(left, [id.to_string()][..usize::from(taken)], "nothing half");

@@ -27,6 +27,7 @@ fn quorum_options(dir: &Path, voters: &[NodeId]) -> QuorumOptions {
             timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
         },
         cluster_id: String::new(),
+        listener: "CONTROLLER".to_owned(),
         peers: Vec::new(),
         endpoints: Vec::new(),
         directory: dir.join("__cluster_metadata-0"),

@@ -3,16 +3,18 @@
 mod disk_space;
 mod snapshots;
 mod told;
+mod voters;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kraftig_log::LogConfig;
 use kraftig_spec::quorum::{
     self, Answer, Batch, Config, Effect, Error, Event, Fetch, FetchAnswer, NewBatch, ReadFrom,
-    Request, Response, Role, State, Timer,
+    Request, Response, Role, State, Timer, VoterChangeError,
 };
 use kraftig_spec::types::{Epoch, NodeId, Offset};
 
@@ -21,8 +23,9 @@ use super::replicas::Replicas;
 use super::snapshots::{Retention, Snapshots};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
-use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus};
+use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus, Voters};
 use disk_space::DiskSpace;
+use voters::Change;
 
 /// How long a fetch may wait for something to fetch. Whoever would wait longer asks again.
 const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
@@ -57,6 +60,9 @@ pub trait World {
 
     /// Shows what the quorum is doing now.
     fn status(&mut self, status: QuorumStatus);
+
+    /// Shows who votes now. Of interest where who votes is also where they are.
+    fn voters(&mut self, _voters: &Arc<Voters>) {}
 }
 
 /// What a [`Driver`] starts with. See [`QuorumOptions`](super::QuorumOptions).
@@ -99,6 +105,9 @@ pub struct Driver<W: World> {
     parked: VecDeque<Parked<W::Reply>>,
     peers: Peers,
     replicas: Replicas,
+    /// Changes of the voters that are not committed yet.
+    changes: Vec<Change>,
+    shown_voters: Option<Arc<Voters>>,
     fetch_bytes: usize,
     /// Something was appended and is not flushed.
     flush: bool,
@@ -121,14 +130,15 @@ struct Outcome {
     appended: Option<Offset>,
     wake: bool,
     refused: bool,
+    voters_refused: Option<VoterChangeError>,
 }
 
 impl<W: World> Driver<W> {
     /// Recovers the metadata log. Nobody hears of the node before it [begins](Self::begin).
     pub fn recover(options: DriverOptions, world: W) -> Result<Self, QuorumError> {
         let DriverOptions { config, directory, log, retention, trace, .. } = options;
-        let voters = config.voters.ids().collect();
-        let (storage, restored) = Storage::open(&directory, log, voters, world.unix_ms())?;
+        let fixed = Voters::fixed(&config.voters);
+        let (storage, restored) = Storage::open(&directory, log, fixed, world.unix_ms())?;
         let mut tracer = trace;
         if let Some(tracer) = &mut tracer {
             tracer.start(&config, &restored);
@@ -150,6 +160,8 @@ impl<W: World> Driver<W> {
             parked: VecDeque::new(),
             peers: Peers::new(options.request_timeout, options.retry_backoff),
             replicas: Replicas::default(),
+            changes: Vec::new(),
+            shown_voters: None,
             fetch_bytes: options.fetch_bytes,
             flush: false,
             delivered: Offset::ZERO,
@@ -471,16 +483,18 @@ impl<W: World> Driver<W> {
                     self.world.tell(QuorumEvent::BecameLeader { epoch, epoch_start });
                 }
                 Effect::LostLeader { epoch } => {
+                    self.fail_changes();
                     tracing::info!("no longer leading the quorum in epoch {epoch}");
                     self.world.tell(QuorumEvent::LostLeader { epoch });
                 }
-                Effect::AdvanceHighWatermark { to } => self.tell_committed(to)?,
+                Effect::AdvanceHighWatermark { to } => {
+                    self.answer_changes(to);
+                    self.tell_committed(to)?;
+                }
                 Effect::WakeParked => outcome.wake = true,
                 Effect::Respond { response } => outcome.response = Some(response),
                 Effect::Park => outcome.parked = true,
-                Effect::RefuseVoters { error } => {
-                    tracing::info!("the voters stay as they are: {error:?}")
-                }
+                Effect::RefuseVoters { error } => outcome.voters_refused = Some(error),
                 Effect::Refuse { refusal } => {
                     outcome.refused = true;
                     self.refused += 1;
@@ -499,6 +513,7 @@ impl<W: World> Driver<W> {
             _ => None,
         };
         self.snapshots.only(download);
+        self.show_voters();
         self.show_status();
         Ok(outcome)
     }

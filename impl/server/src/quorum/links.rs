@@ -1,4 +1,5 @@
-//! The way to the other voters: one task and one connection for each.
+//! The way to the other controllers: one task and one connection for each. Who they are and where changes with the voters,
+//! and with what others say of the leader.
 //!
 //! A connection stays open while nothing is said, for its end is news: when one that was of use is closed the task
 //! connects anew, once and at once. If that is refused, or closed before it was of any use, the core is told that the node
@@ -11,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kraftig_spec::quorum::{Error, Request, Response};
-use kraftig_spec::types::{NodeId, ReplicaKey};
+use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey};
 use kraftig_wire::ErrorCode;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::messages::{self, AnswerError, Sender};
 use super::recovery::LARGEST_BATCH;
+use super::voters::{Voter, Voters};
 use super::{Command, QuorumError, identity};
 use crate::net::client::{ClientError, ClientOptions, Connection};
 
@@ -28,10 +30,10 @@ const LASTING: Duration = Duration::from_secs(5);
 /// How old the last such answer may be: other voters are asked at elections only.
 const CURRENT: Duration = Duration::from_mins(1);
 
-/// Another voter, and where it listens.
+/// Another controller, and where it listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its node id.
+    /// Its node id. A negative one stands for whoever listens there.
     pub id: NodeId,
     /// Its host.
     pub host: String,
@@ -39,9 +41,33 @@ pub struct Peer {
     pub port: u16,
 }
 
-/// The links to all other voters. Dropped they end.
+/// Where controllers listen, by their ids.
+pub(super) type Addresses = Arc<Mutex<BTreeMap<NodeId, Peer>>>;
+
+/// What links need.
+pub(super) struct LinksOptions {
+    pub(super) local: ReplicaKey,
+    /// The name of the listener on which controllers reach each other.
+    pub(super) listener: String,
+    pub(super) sender: Sender,
+    /// How long a connection may take.
+    pub(super) timeout: Duration,
+    /// Where answers go.
+    pub(super) commands: Weak<mpsc::SyncSender<Command>>,
+    /// Kept for others to read.
+    pub(super) addresses: Addresses,
+}
+
+/// The links to all other controllers. Dropped they end.
 pub(super) struct Links {
+    local: ReplicaKey,
+    listener: String,
+    runtime: Handle,
+    addresses: Addresses,
+    shared: Arc<Shared>,
     asked: BTreeMap<NodeId, watch::Sender<Option<Asked>>>,
+    /// Whether it is found out who listens where the voters have this node.
+    watches: bool,
 }
 
 /// A request and its correlation id.
@@ -53,8 +79,10 @@ struct Shared {
     options: ClientOptions,
     /// The way to the quorum's thread. The links do not keep it alive.
     commands: Weak<mpsc::SyncSender<Command>>,
-    /// How many voters there are.
-    voters: usize,
+    /// The voters.
+    voters: Mutex<Arc<Voters>>,
+    /// How many addresses there are of controllers whose ids are not known.
+    unnamed: usize,
     /// The voters that said last that they belong to another cluster.
     foreign: Mutex<BTreeSet<NodeId>>,
     /// The voters at whose addresses somebody else is.
@@ -67,17 +95,17 @@ struct Shared {
 struct Misplaced(BTreeMap<NodeId, (Instant, Instant)>);
 
 impl Misplaced {
-    /// Somebody else answered at the address of a voter. How many voters it is so with now, for [`LASTING`].
-    fn add(&mut self, id: NodeId, now: Instant) -> usize {
+    /// Somebody else answered at the address of a voter. The voters that it is so with now, for [`LASTING`].
+    fn add(&mut self, id: NodeId, now: Instant) -> BTreeSet<NodeId> {
         let (since, last) = self.0.entry(id).or_insert((now, now));
         if now - *last > CURRENT {
             *since = now;
         }
         *last = now;
-        let counts = |(since, last): &&(Instant, Instant)| {
+        let counts = |(since, last): &(Instant, Instant)| {
             now - *last <= CURRENT && *last - *since >= LASTING
         };
-        self.0.values().filter(counts).count()
+        self.0.iter().filter(|(_, times)| counts(times)).map(|(id, _)| *id).collect()
     }
 }
 
@@ -102,40 +130,77 @@ enum LinkError {
 }
 
 impl Links {
-    /// Links from `local` to the peers that are others, on this thread's runtime. Answers go to `commands`.
-    pub(super) fn start(
-        local: ReplicaKey,
-        peers: Vec<Peer>,
-        voters: usize,
-        sender: Sender,
-        timeout: Duration,
-        commands: Weak<mpsc::SyncSender<Command>>,
-    ) -> Self {
+    /// Links from this node to the others of these peers, on this thread's runtime.
+    pub(super) fn start(options: LinksOptions, peers: Vec<Peer>) -> Self {
+        let LinksOptions { local, listener, sender, timeout, commands, addresses } = options;
         let options = ClientOptions {
             client_id: format!("raft-client-{}", local.id),
             connect_timeout: timeout,
             max_response_bytes: LARGEST_BATCH + BESIDE_RECORDS,
         };
-        let (own, peers): (Vec<_>, Vec<_>) =
-            peers.into_iter().partition(|peer| peer.id == local.id);
-        for own in own {
-            let (options, commands) = (options.clone(), commands.clone());
-            let cluster_id = sender.cluster_id.clone();
-            let retry = identity::RETRY;
-            let watch = identity::watch(own, local, cluster_id, options, retry, commands);
-            Handle::current().spawn(watch);
-        }
-        let (foreign, misplaced) = Default::default();
-        let shared = Arc::new(Shared { sender, options, commands, voters, foreign, misplaced });
-        let start = |peer: Peer| {
-            let (to, asked) = watch::channel(None);
-            let id = peer.id;
-            let shared = shared.clone();
-            let link = Link { peer, shared, asked, connection: None, proven: false, trouble: None };
-            Handle::current().spawn(link.run());
-            (id, to)
+        let unnamed = peers.iter().filter(|peer| peer.id.0 < 0).count();
+        let (voters, foreign, misplaced) = Default::default();
+        let shared = Shared { sender, options, commands, voters, unnamed, foreign, misplaced };
+        let mut links = Self {
+            local,
+            listener,
+            runtime: Handle::current(),
+            addresses,
+            shared: Arc::new(shared),
+            asked: BTreeMap::new(),
+            watches: false,
         };
-        Self { asked: peers.into_iter().map(start).collect() }
+        for peer in peers {
+            links.reach(peer);
+        }
+        links
+    }
+
+    /// These vote now. Whoever does no more may still lead, until that is committed: it can still be reached.
+    pub(super) fn voters(&mut self, voters: &Arc<Voters>) {
+        *lock(&self.shared.voters) = voters.clone();
+        let here = |voter: &Voter| voters.address(voter.replica.id, &self.listener);
+        for peer in voters.voters.iter().filter_map(here).collect::<Vec<_>>() {
+            self.reach(peer);
+        }
+    }
+
+    /// Somebody says where the leader listens. What the log or the configuration says of a voter is not taken from others.
+    pub(super) fn located(&mut self, leader: Peer, itself: bool) {
+        let voters = lock(&self.shared.voters).clone();
+        let is_known = voters.address(leader.id, &self.listener).is_some();
+        if leader.id.0 >= 0 && (!is_known || itself && voters.kraft_version > 0) {
+            self.reach(leader);
+        }
+    }
+
+    /// A link to a peer at this address, if there is none.
+    fn reach(&mut self, peer: Peer) {
+        let known = lock(&self.addresses).insert(peer.id, peer.clone());
+        if peer.id == self.local.id {
+            return self.watch(peer);
+        }
+        if known.as_ref() == Some(&peer) {
+            return;
+        }
+        let (to, asked) = watch::channel(None);
+        let id = peer.id;
+        let shared = self.shared.clone();
+        let link = Link { peer, shared, asked, connection: None, proven: false, trouble: None };
+        self.runtime.spawn(link.run());
+        // The one to another address ends.
+        self.asked.insert(id, to);
+    }
+
+    /// Finds out, once, who listens where the voters have this node.
+    fn watch(&mut self, own: Peer) {
+        if !std::mem::replace(&mut self.watches, true) {
+            let Shared { sender, options, commands, .. } = &*self.shared;
+            let (cluster_id, options) = (sender.cluster_id.clone(), options.clone());
+            let (retry, commands) = (identity::RETRY, commands.clone());
+            let watch = identity::watch(own, self.local, cluster_id, options, retry, commands);
+            self.runtime.spawn(watch);
+        }
     }
 
     /// Sends a request in place of the one before, which nobody waits for any longer.
@@ -143,6 +208,18 @@ impl Links {
         if let Some(asked) = self.asked.get(&to) {
             asked.send_replace(Some((correlation, request)));
         }
+    }
+}
+
+impl Shared {
+    /// Whether the voters without these are a majority; where none is known, whether there is anybody else to ask for them.
+    fn can_do_without(&self, nodes: &BTreeSet<NodeId>) -> bool {
+        let voters = lock(&self.voters).clone();
+        if voters.voters.is_empty() {
+            return nodes.iter().filter(|id| id.0 < 0).count() < self.unnamed;
+        }
+        let without = nodes.iter().filter(|id| voters.get(**id).is_some()).count();
+        (voters.voters.len() - without) * 2 > voters.voters.len()
     }
 }
 
@@ -156,7 +233,7 @@ impl Link {
             }
             let Some(connection) = &self.connection else { continue };
             let answer = tokio::select! {
-                answer = exchange(connection, &self.shared.sender, &request) => answer,
+                answer = exchange(connection, &self.shared, &request) => answer,
                 // Given up, for another request or with the thread. What comes late could be in the way of all others.
                 changed = self.asked.changed() => {
                     if changed.is_err() {
@@ -168,8 +245,11 @@ impl Link {
                 }
             };
             match answer {
-                Ok((response, chunk)) => {
+                Ok(Answered { response, chunk, leader }) => {
                     self.proven = true;
+                    if let Some(peer) = leader {
+                        self.tell(Command::Located { peer, itself: false, place: None });
+                    }
                     // Whoever is there takes itself for the one that was asked: the voter that a vote or the beginning of an
                     // epoch is for, or the leader. Any other answer could be anybody's.
                     if response.error == Error::None
@@ -254,9 +334,9 @@ impl Link {
         let foreign = {
             let mut foreign = lock(&self.shared.foreign);
             foreign.insert(self.peer.id);
-            foreign.len()
+            foreign.clone()
         };
-        if self.is_majority_without(foreign) {
+        if self.shared.can_do_without(&foreign) {
             return;
         }
         let theirs = match &self.connection {
@@ -274,7 +354,8 @@ impl Link {
 
     /// Whoever is there says that it is not the voter that was asked. As with another cluster, a node that has too many
     /// addresses wrong stops; but only if that lasts, for a name may stand for another address by and by. So the connection
-    /// is dropped, and the name looked up anew for the next one.
+    /// is dropped, and the name looked up anew for the next one. Where the log names the voters none stops: a voter may have
+    /// lost its disk, and be removed and added again.
     async fn misplaced(&mut self) {
         let found = match &self.connection {
             Some(connection) => identity::node(connection, self.limit()).await,
@@ -286,12 +367,21 @@ impl Link {
         );
         let Peer { id, host, port } = &self.peer;
         let (node, address) = (*id, format!("{host}:{port}"));
-        self.complain(&format!(
-            "{found} answers there: correct controller.quorum.voters, or node.id of that node"
-        ));
-        let misplaced = lock(&self.shared.misplaced).add(node, Instant::now());
-        if !self.is_majority_without(misplaced) {
-            self.tell(Command::Fail(QuorumError::OtherVoter { node, address, found }));
+        let voters = lock(&self.shared.voters).clone();
+        if voters.kraft_version > 0 {
+            let directory = voters.get(node).map(|voter| voter.replica.directory);
+            let directory = directory.unwrap_or(DirectoryId::ABSENT);
+            self.complain(&format!(
+                "{found} answers there, and the voter is node {node} with directory.id {directory}: remove that voter and add the one that is there (kraftig metadata-quorum remove-controller, add-controller)"
+            ));
+        } else {
+            self.complain(&format!(
+                "{found} answers there: correct controller.quorum.voters, or node.id of that node"
+            ));
+            let misplaced = lock(&self.shared.misplaced).add(node, Instant::now());
+            if !self.shared.can_do_without(&misplaced) {
+                self.tell(Command::Fail(QuorumError::OtherVoter { node, address, found }));
+            }
         }
         self.connection = None;
     }
@@ -302,11 +392,6 @@ impl Link {
 
     fn forget_misplaced(&self) {
         lock(&self.shared.misplaced).0.remove(&self.peer.id);
-    }
-
-    /// Whether the voters without so many of them are a majority.
-    fn is_majority_without(&self, count: usize) -> bool {
-        (self.shared.voters - count) * 2 > self.shared.voters
     }
 
     /// How long a question may take.
@@ -350,29 +435,57 @@ async fn closed(connection: Option<&Connection>) -> ClientError {
     }
 }
 
-/// The answer, with the bytes of a snapshot if it brings some.
+/// What an answer says.
+struct Answered {
+    response: Response<Bytes>,
+    /// The bytes of a snapshot, if it brings some.
+    chunk: Bytes,
+    /// Where the leader is that it names.
+    leader: Option<Peer>,
+}
+
+/// Asks, and reads the answer.
 async fn exchange(
     connection: &Connection,
-    sender: &Sender,
+    shared: &Shared,
     request: &Request,
-) -> Result<(Response<Bytes>, Bytes), LinkError> {
-    let response = match request {
-        Request::Vote(vote) => messages::vote_answer(connection.send(&sender.vote(vote)).await?)?,
+) -> Result<Answered, LinkError> {
+    let sender = &shared.sender;
+    // Answers of all kinds have the same field.
+    macro_rules! asked {
+        ($request:expr, $read:expr) => {{
+            let answer = connection.send(&$request).await?;
+            let mut at = answer.node_endpoints.iter().map(|at| {
+                let (id, host, port) = (NodeId(at.node_id), at.host.to_string(), at.port.into());
+                (id, host, port)
+            });
+            let first: Option<(NodeId, String, i64)> = at.next();
+            ($read(answer)?, first)
+        }};
+    }
+    let without_chunk = |response: Response<Bytes>| (response, Bytes::new());
+    let ((response, chunk), at) = match request {
+        Request::Vote(vote) => {
+            asked!(sender.vote(vote), |it| messages::vote_answer(it).map(without_chunk))
+        }
         Request::BeginQuorumEpoch(begin) => {
-            messages::begin_answer(connection.send(&sender.begin(begin)).await?)?
+            asked!(sender.begin(begin), |it| messages::begin_answer(it).map(without_chunk))
         }
         Request::EndQuorumEpoch(end) => {
-            messages::end_answer(connection.send(&sender.end(end)).await?)?
+            let voters = lock(&shared.voters).clone();
+            asked!(sender.end(end, &voters), |it| messages::end_answer(it).map(without_chunk))
         }
         Request::Fetch(fetch) => {
-            messages::fetch_answer(connection.send(&sender.fetch(fetch)).await?)?
+            asked!(sender.fetch(fetch), |it| messages::fetch_answer(it).map(without_chunk))
         }
         Request::FetchSnapshot(fetch) => {
-            let answer = connection.send(&sender.fetch_snapshot(fetch)).await?;
-            return Ok(messages::snapshot_answer(fetch, answer)?);
+            asked!(sender.fetch_snapshot(fetch), |it| messages::snapshot_answer(fetch, it))
         }
     };
-    Ok((response, Bytes::new()))
+    let leader = at.filter(|(id, ..)| response.leader == Some(*id)).and_then(|(id, host, port)| {
+        Some(Peer { id, host, port: u16::try_from(port).ok().filter(|port| *port > 0)? })
+    });
+    Ok(Answered { response, chunk, leader })
 }
 
 #[cfg(test)]
@@ -385,16 +498,16 @@ mod tests {
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut misplaced = Misplaced::default();
         let [one, other] = [NodeId(2), NodeId(3)];
-        assert_eq!(misplaced.add(one, at(0)), 0, "an answer is not enough");
-        assert_eq!(misplaced.add(one, at(4)), 0);
-        assert_eq!(misplaced.add(one, at(5)), 1);
-        assert_eq!(misplaced.add(other, at(6)), 1, "only one of them lasts");
-        assert_eq!(misplaced.add(other, at(11)), 2);
+        assert_eq!(misplaced.add(one, at(0)).len(), 0, "an answer is not enough");
+        assert_eq!(misplaced.add(one, at(4)).len(), 0);
+        assert_eq!(misplaced.add(one, at(5)).len(), 1);
+        assert_eq!(misplaced.add(other, at(6)).len(), 1, "only one of them lasts");
+        assert_eq!(misplaced.add(other, at(11)).len(), 2);
         // Of the one nothing was heard any more.
-        assert_eq!(misplaced.add(other, at(60)), 2);
-        assert_eq!(misplaced.add(other, at(66)), 1);
+        assert_eq!(misplaced.add(other, at(60)).len(), 2);
+        assert_eq!(misplaced.add(other, at(66)).len(), 1);
         // And what was long ago does not count with what is now.
-        assert_eq!(misplaced.add(one, at(100)), 1);
-        assert_eq!(misplaced.add(one, at(105)), 2);
+        assert_eq!(misplaced.add(one, at(100)).len(), 1);
+        assert_eq!(misplaced.add(one, at(105)).len(), 2);
     }
 }

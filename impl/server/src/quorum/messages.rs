@@ -13,7 +13,9 @@ use kraftig_wire::messages::{
     fetch_request, fetch_response, fetch_snapshot_request, fetch_snapshot_response, vote_request,
     vote_response,
 };
-use kraftig_wire::{ErrorCode, Str};
+use kraftig_wire::{ErrorCode, Str, Uuid};
+
+use super::voters::Voters;
 
 /// The topic of the metadata log.
 pub(crate) const TOPIC: &str = "__cluster_metadata";
@@ -88,9 +90,18 @@ impl Sender {
         }
     }
 
-    pub(super) fn end(&self, end: &EndQuorumEpoch) -> end_request::EndQuorumEpochRequest {
+    pub(super) fn end(
+        &self,
+        end: &EndQuorumEpoch,
+        voters: &Voters,
+    ) -> end_request::EndQuorumEpochRequest {
         use end_request::{EndQuorumEpochRequest, PartitionData, ReplicaInfo, TopicData};
-        let candidate = |id: &NodeId| ReplicaInfo { candidate_id: id.0, ..ReplicaInfo::default() };
+        let candidate = |id: &NodeId| ReplicaInfo {
+            candidate_id: id.0,
+            candidate_directory_id: voters
+                .get(*id)
+                .map_or(Uuid::ZERO, |voter| voter.replica.directory.0),
+        };
         EndQuorumEpochRequest {
             cluster_id: Some(self.cluster_id.clone()),
             topics: vec![TopicData {
@@ -342,7 +353,7 @@ mod tests {
         );
         let successors = [2, 3].map(NodeId).into();
         let end = EndQuorumEpoch { epoch: Epoch(1), leader: NodeId(1), successors };
-        let sent = hex(0x19, "raft-client-1", 1, &sender(31711).end(&end));
+        let sent = hex(0x19, "raft-client-1", 1, &sender(31711).end(&end, &Voters::default()));
         assert_eq!(
             sent,
             "0036000100000019000d726166742d636c69656e742d310017344c3667336e5368542d654d43744b2d2d583836737702135f5f636c75737465725f6d65746164617461020000000000000001000000010300000002000000000000000000000000000000000000000003000000000000000000000000000000000000000100"

@@ -15,6 +15,7 @@ mod snapshots;
 mod storage;
 mod thread;
 mod tracer;
+mod voters;
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -24,16 +25,21 @@ use bytes::Bytes;
 use kraftig_log::LogError;
 use kraftig_log::snapshot::{SealedSnapshot, SnapshotError, SnapshotFile};
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{Config, ConfigError, FetchSnapshot, Request, Response, Role};
+use kraftig_spec::quorum::{
+    Config, ConfigError, FetchSnapshot, Request, Response, Role, VoterChangeError,
+};
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::{Instant, sleep};
 
 pub use driver::{Driver, DriverOptions, World};
+use links::Addresses;
 pub use links::Peer;
 pub use replicas::{QuorumDescription, ReplicaDescription};
 pub use snapshots::Retention;
 pub use thread::start;
 pub use tracer::Tracer;
+pub use voters::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, Voter, Voters, VotersFault};
 
 /// What the quorum needs to start.
 #[derive(Clone, Debug)]
@@ -42,8 +48,11 @@ pub struct QuorumOptions {
     pub config: Config,
     /// The id of the cluster. All voters have the same.
     pub cluster_id: String,
-    /// Where the other voters listen.
+    /// Where the voters of the configuration listen, and, by negative ids, the controllers that can be asked for the leader
+    /// (`controller.quorum.bootstrap.servers`).
     pub peers: Vec<Peer>,
+    /// The name of the listener on which controllers reach each other: the first of `controller.listener.names`.
+    pub listener: String,
     /// Where this node's controller listens, as it tells the others when it leads.
     pub endpoints: Vec<Endpoint>,
     /// The directory of the metadata log, `__cluster_metadata-0`. Made if it is not there.
@@ -126,6 +135,22 @@ pub enum QuorumError {
         /// What is wrong with it.
         source: kraftig_wire::batch::BatchError,
     },
+    /// A batch of the log names voters that cannot be read.
+    #[error(
+        "the batch at offset {offset} of the metadata log names voters that are none: {source}"
+    )]
+    Voters {
+        /// Its base offset.
+        offset: i64,
+        /// What is wrong with it.
+        source: VotersFault,
+    },
+    /// A snapshot names voters that cannot be.
+    #[error("{}: {}", .0.display(), VotersFault::Nonsense)]
+    SnapshotVoters(PathBuf),
+    /// A record of the quorum's own cannot be written.
+    #[error("cannot write a record of the quorum: {0}")]
+    Control(kraftig_wire::EncodeError),
     /// The log was cut, but not where the core had said.
     #[error(
         "the metadata log was to be cut at offset {to} and ends at {end}: a batch lies across that offset; restore the directory from a copy, or remove it to have the log fetched anew"
@@ -211,6 +236,8 @@ pub struct CommittedBatch {
     pub size: usize,
     /// The framed metadata records; `None` for a control batch.
     pub records: Option<Vec<Bytes>>,
+    /// The voters that a control batch names.
+    pub voters: Option<Voters>,
 }
 
 /// This node does not lead the epoch in which records were made.
@@ -289,6 +316,19 @@ enum Command {
     Unreachable {
         node: NodeId,
     },
+    /// Somebody says where a node listens.
+    Located {
+        peer: Peer,
+        /// It says so itself.
+        itself: bool,
+        place: Option<OwnedSemaphorePermit>,
+    },
+    ChangeVoters {
+        change: ChangeVoters,
+        when: Acknowledge,
+        reply: oneshot::Sender<Result<(), VoterChangeError>>,
+        place: OwnedSemaphorePermit,
+    },
     Snapshot(SealedSnapshot),
     /// The node cannot go on.
     Fail(QuorumError),
@@ -310,6 +350,8 @@ enum Command {
 pub struct QuorumHandle {
     commands: Arc<mpsc::SyncSender<Command>>,
     status: watch::Receiver<QuorumStatus>,
+    voters: watch::Receiver<Arc<Voters>>,
+    addresses: Addresses,
     /// Places in the queue for what others ask. Kept until the thread has taken the command: whoever asked may be gone by
     /// then.
     places: Arc<Semaphore>,
@@ -322,6 +364,8 @@ const QUEUE: usize = 1024;
 /// How many of them others may fill. A sender that finds the queue full waits with its whole thread, so this node's own
 /// commands must find room.
 const PLACES: usize = QUEUE - 256;
+/// How long a change of the voters that cannot be made just now waits before it is tried again.
+const CHANGE_RETRY: Duration = Duration::from_millis(10);
 
 impl QuorumHandle {
     /// Appends batches of framed metadata records as leader of `epoch`. The reply is the base offset of the
@@ -372,6 +416,56 @@ impl QuorumHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Describe { reply, place });
         answer.await.ok().flatten()
+    }
+
+    /// Those that vote, as far as this node's log tells: a change counts when it is appended.
+    pub fn voters(&self) -> Arc<Voters> {
+        self.voters.borrow().clone()
+    }
+
+    /// Those that vote, for whoever waits for a change.
+    pub fn watch_voters(&self) -> watch::Receiver<Arc<Voters>> {
+        self.voters.clone()
+    }
+
+    /// Where a controller listens for the quorum, if it is a voter or leads.
+    pub fn address(&self, id: NodeId) -> Option<Peer> {
+        self.addresses.lock().expect("nobody panics while holding it").get(&id).cloned()
+    }
+
+    /// A leader says where it listens itself.
+    pub fn located(&self, leader: Peer) {
+        // Whoever is flooded need not hear of it.
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.send(Command::Located { peer: leader, itself: true, place: Some(place) });
+        }
+    }
+
+    /// Changes the voters by one, as the leader. What cannot be done just now, because nothing of this epoch is committed
+    /// yet, another change is under way or the new voter has not caught up, is tried again until the time `within` is over.
+    pub async fn change_voters(
+        &self,
+        change: ChangeVoters,
+        when: Acknowledge,
+        within: Duration,
+    ) -> Result<(), VoterChangeError> {
+        let end = Instant::now() + within;
+        loop {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let Ok(place) = place else { return Err(VoterChangeError::NotLeaderOrFollower) };
+            let (reply, answer) = oneshot::channel();
+            self.send(Command::ChangeVoters { change: change.clone(), when, reply, place });
+            let Ok(answer) = tokio::time::timeout_at(end, answer).await else {
+                // It may still be committed.
+                return Err(VoterChangeError::RequestTimedOut);
+            };
+            match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower)) {
+                Err(VoterChangeError::RequestTimedOut) if Instant::now() + CHANGE_RETRY < end => {
+                    sleep(CHANGE_RETRY).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Gives up leadership.

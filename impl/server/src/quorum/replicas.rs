@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
+use kraftig_spec::quorum::VoterSet;
+use kraftig_spec::types::{Epoch, NodeId, Offset, ReplicaKey};
 
 /// An observer that was not heard of for this long is told of no more, as in Kafka.
 const OBSERVER_SILENCE_MS: i64 = 300_000;
@@ -82,11 +83,16 @@ impl Replicas {
         self.fetched.insert(replica, Fetched { at_ms: now_ms, offset, leader_end, caught_up_ms });
     }
 
-    /// All voters but `leader`, and the observers that are not silent.
+    /// The end of a replica's log, as it said in its last fetch.
+    pub(super) fn end(&self, replica: ReplicaKey) -> Option<Offset> {
+        self.fetched.get(&replica).map(|fetched| fetched.offset)
+    }
+
+    /// All voters, and the observers that are not silent. `leader` is what this node says of itself.
     pub(super) fn describe(
         &mut self,
-        leader: NodeId,
-        voters: impl Iterator<Item = NodeId>,
+        leader: &ReplicaDescription,
+        voters: &VoterSet,
         now_ms: i64,
     ) -> (Vec<ReplicaDescription>, Vec<ReplicaDescription>) {
         let describe = |replica, fetched: Option<&Fetched>| ReplicaDescription {
@@ -95,28 +101,33 @@ impl Replicas {
             last_fetch_ms: fetched.map(|fetched| fetched.at_ms),
             last_caught_up_ms: fetched.and_then(|fetched| fetched.caught_up_ms),
         };
-        let voters: Vec<_> = voters
-            .filter(|id| *id != leader)
-            .map(|id| {
-                let its = self.fetched.iter().filter(|(replica, _)| replica.id == id);
-                let latest = its.map(|(_, fetched)| fetched).max_by_key(|fetched| fetched.at_ms);
-                describe(ReplicaKey { id, directory: DirectoryId::ABSENT }, latest)
-            })
-            .collect();
-        let is_voter =
-            |id: NodeId| id == leader || voters.iter().any(|voter| voter.replica.id == id);
+        let local = leader.replica;
+        let voter = |key: ReplicaKey| {
+            if voters.contains(local) && key.id == local.id {
+                return ReplicaDescription { replica: key, ..leader.clone() };
+            }
+            let is_its = |replica: &ReplicaKey| replica.id == key.id && voters.contains(*replica);
+            let its = self.fetched.iter().filter(|(replica, _)| is_its(replica));
+            let latest = its.map(|(_, fetched)| fetched).max_by_key(|fetched| fetched.at_ms);
+            describe(key, latest)
+        };
+        let described = voters.keys().map(voter).collect();
         self.fetched.retain(|replica, fetched| {
-            is_voter(replica.id) || now_ms - fetched.at_ms < OBSERVER_SILENCE_MS
+            voters.contains(*replica) || now_ms - fetched.at_ms < OBSERVER_SILENCE_MS
         });
-        let observers = self.fetched.iter().filter(|(replica, _)| !is_voter(replica.id));
+        let observers = self.fetched.iter();
+        let observers =
+            observers.filter(|(replica, _)| !voters.contains(**replica) && **replica != local);
         let observers =
             observers.map(|(replica, fetched)| describe(*replica, Some(fetched))).collect();
-        (voters, observers)
+        (described, observers)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kraftig_spec::types::DirectoryId;
+
     use super::*;
 
     fn replica(id: i32) -> ReplicaKey {
@@ -127,10 +138,17 @@ mod tests {
     fn who_keeps_up_is_told_from_who_lags_and_who_is_gone() {
         let mut replicas = Replicas::default();
         let told = |replicas: &mut Replicas, now_ms| {
-            let voters = [1, 2, 3].map(NodeId).into_iter();
-            let (voters, observers) = replicas.describe(NodeId(1), voters, now_ms);
+            let leader = ReplicaDescription {
+                replica: replica(1),
+                end: None,
+                last_fetch_ms: None,
+                last_caught_up_ms: None,
+            };
+            let voters = [1, 2, 3].map(NodeId).into();
+            let (voters, observers) = replicas.describe(&leader, &voters, now_ms);
             voters
                 .into_iter()
+                .filter(|voter| voter.replica != replica(1))
                 .chain(observers)
                 .map(|it| (it.replica.id.0, it.end, it.last_fetch_ms, it.last_caught_up_ms))
                 .collect::<Vec<_>>()

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kraftig_log::snapshot::{self, SealedSnapshot, SnapshotError, SnapshotFile, SnapshotReceiver};
+use kraftig_log::snapshot::{
+    self, SealedSnapshot, SnapshotError, SnapshotFile, SnapshotHeader, SnapshotReceiver,
+};
 use kraftig_spec::types::SnapshotId;
 
 use super::QuorumError;
@@ -93,13 +95,14 @@ impl Snapshots {
         SnapshotError::OutOfPlace { path, position, have: 0 }
     }
 
-    /// Adds the last bytes. Whether it is whole then, and what it holds can be read: else nothing of it is left.
+    /// Adds the last bytes. What it says in its header if it is whole then, and what it holds can be read: else nothing of it
+    /// is left.
     pub(super) fn complete(
         &mut self,
         id: SnapshotId,
         position: u64,
         bytes: &[u8],
-    ) -> Result<bool, QuorumError> {
+    ) -> Result<Option<SnapshotHeader>, QuorumError> {
         self.keep(id, position, bytes)?;
         let whole = match self.incoming.take() {
             Some(Incoming::Whole(whole)) => Ok(whole),
@@ -108,8 +111,9 @@ impl Snapshots {
         };
         match whole {
             Ok(whole) => {
+                let header = whole.header()?;
                 self.incoming = Some(Incoming::Whole(whole));
-                Ok(true)
+                Ok(Some(header))
             }
             Err(error @ (SnapshotError::Content { .. } | SnapshotError::OutOfPlace { .. })) => {
                 self.damaged += 1;
@@ -119,7 +123,7 @@ impl Snapshots {
                         "a snapshot of the metadata came damaged, and is fetched anew: {error} ({count} so far)"
                     );
                 }
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(error.into()),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kraftig_log::quorum_state::{QuorumState, Version};
+use kraftig_log::snapshot::SnapshotFile;
 use kraftig_log::{Known, Log, LogConfig, disk, snapshot};
 use kraftig_spec::quorum::{
     Batch, Diverging, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
@@ -13,8 +14,10 @@ use kraftig_spec::quorum::{
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId, TopicId};
 use kraftig_wire::batch::{self, BatchBuilder, BatchError, set_base_offset_and_epoch};
 use kraftig_wire::messages::ControlRecord;
-use kraftig_wire::messages::leader_change_message::{LeaderChangeMessage, Voter};
+use kraftig_wire::messages::kraft_version_record::KRaftVersionRecord;
+use kraftig_wire::messages::leader_change_message::{self, LeaderChangeMessage};
 
+use super::voters::{Named, Voter, Voters, named_by, named_in};
 use super::{CommittedBatch, QuorumError, recovery};
 
 /// Most bytes of a batch's records once they are read back; the log's own writer stays far below.
@@ -22,7 +25,10 @@ const MOST_RECORD_BYTES: usize = 16 << 20;
 
 pub(super) struct Storage {
     directory: PathBuf,
-    voters: Vec<NodeId>,
+    /// The voters as the log names them.
+    named: Named,
+    /// What a change that the core is asked for is to say of a voter.
+    changed: Option<Voter>,
     config: Arc<LogConfig>,
     log: Log,
 }
@@ -33,7 +39,7 @@ impl Storage {
     pub(super) fn open(
         directory: &Path,
         config: LogConfig,
-        voters: Vec<NodeId>,
+        fixed: Voters,
         now: i64,
     ) -> Result<(Self, Restored), QuorumError> {
         let config = Arc::new(config);
@@ -65,17 +71,57 @@ impl Storage {
         }
         // A vote must be possible when nothing else is any more.
         QuorumState::prepare(directory)?;
-        let summary = summary(&mut log, &snapshots)?;
-        let storage = Self { directory: directory.to_owned(), voters, config, log };
-        Ok((storage, Restored { election, snapshot_voters: None, log: summary }))
+        let mut named = Named::new(fixed);
+        let mut summary = summary(&mut log, &snapshots)?;
+        if let Some(first) = snapshots.first().filter(|first| **first == summary.start) {
+            // What a directory was formatted with is the snapshot before all.
+            named.replace(first.end, voters_of_snapshot(directory, *first)?);
+        }
+        for batch in log.batches_from(log.start_offset())? {
+            let batch = batch?;
+            let header = batch.header();
+            let found = named_in(&batch);
+            let found = found
+                .map_err(|source| QuorumError::Voters { offset: header.base_offset, source })?;
+            if let Some(voters) = found {
+                named.append(Offset(header.next_offset()), voters);
+            }
+        }
+        summary.voters = named.history();
+        let latest = summary.latest;
+        let snapshot_voters = if latest.is_none() {
+            None
+        } else {
+            voters_of_snapshot(directory, latest)?.map(|voters| voters.set())
+        };
+        let directory = directory.to_owned();
+        let storage = Self { directory, named, changed: None, config, log };
+        Ok((storage, Restored { election, snapshot_voters, log: summary }))
+    }
+
+    /// Those that vote now: the last that the log names, or those of the configuration.
+    pub(super) fn voters(&self) -> &Arc<Voters> {
+        self.named.latest()
+    }
+
+    /// What the next change of the voters says of the one that is new, or that changes.
+    pub(super) fn set_changed(&mut self, voter: Option<Voter>) {
+        self.changed = voter;
     }
 
     pub(super) fn write_election_state(&self, state: ElectionState) -> Result<(), QuorumError> {
+        let voters = self.voters();
         let file = QuorumState {
             leader: state.leader,
             epoch: state.epoch,
             voted: state.voted.map(|voted| voted.id),
-            version: Version::V0 { voters: self.voters.clone() },
+            version: if voters.kraft_version > 0 {
+                let voted = state.voted.map(|voted| voted.directory);
+                Version::V1 { voted_directory: voted.unwrap_or(DirectoryId::ABSENT) }
+            } else {
+                let ids = voters.voters.iter().map(|voter| voter.replica.id);
+                Version::V0 { voters: ids.collect() }
+            },
         };
         file.write(&self.directory)?;
         Ok(())
@@ -88,13 +134,7 @@ impl Storage {
     ) -> Result<(), QuorumError> {
         let mut bytes = BytesMut::new();
         for batch in batches {
-            let records = match &batch.payload {
-                Payload::Records(records) => records.clone(),
-                Payload::LeaderChange { leader, voters, granting } => {
-                    leader_change(*leader, voters, granting, now)
-                }
-                Payload::Voters => unreachable!("voters are static"),
-            };
+            let records = self.records_of(batch, now)?;
             // What is written at once lies in one segment.
             if bytes.len() + records.len() > self.config.segment_bytes as usize {
                 self.write(&bytes.split(), now)?;
@@ -105,6 +145,46 @@ impl Storage {
                 .expect("a batch that this node built, or checked when it came");
         }
         self.write(&bytes, now)
+    }
+
+    /// The bytes of a batch that is to be appended. The voters that it names vote from now on.
+    fn records_of(
+        &mut self,
+        batch: &Batch<Payload<Bytes>>,
+        now: i64,
+    ) -> Result<Bytes, QuorumError> {
+        let named =
+            batch.voters.as_ref().map(|keys| self.named.with_keys(keys, self.changed.as_ref()));
+        let (records, named) = match (&batch.payload, named) {
+            (Payload::Records(records), None) => (records.clone(), None),
+            (Payload::Records(records), Some(_)) => {
+                let offset = batch.base_offset.0;
+                let parsed = batch::Batch::parse(records)
+                    .map_err(|source| QuorumError::Batch { offset, source })?;
+                let found = named_in(&parsed);
+                let found = found.map_err(|source| QuorumError::Voters { offset, source })?;
+                (records.clone(), found)
+            }
+            (Payload::LeaderChange { leader, voters, granting }, named) => {
+                let mut records = vec![leader_change(*leader, voters, granting)];
+                if let Some(named) = &named {
+                    let kraft_version = named.kraft_version;
+                    let version = KRaftVersionRecord { version: 0, kraft_version };
+                    records.push(ControlRecord::KRaftVersion(version));
+                    records.push(ControlRecord::Voters(named.to_record()));
+                }
+                (control_batch(&records, now)?, named)
+            }
+            (Payload::Voters, named) => {
+                let named = named.unwrap_or_default();
+                let record = ControlRecord::Voters(named.to_record());
+                (control_batch(&[record], now)?, Some(named))
+            }
+        };
+        if let Some(named) = named {
+            self.named.append(batch.end(), named);
+        }
+        Ok(records)
     }
 
     /// Writes whole batches at the end of the log. All segments but the last are flushed: so a crash tears the
@@ -124,6 +204,7 @@ impl Storage {
         if end != to {
             return Err(QuorumError::Cut { to, end });
         }
+        self.named.truncate(to);
         Ok(())
     }
 
@@ -133,12 +214,16 @@ impl Storage {
         snapshot: SnapshotId,
         now: i64,
     ) -> Result<(), QuorumError> {
-        Ok(self.log.restart_at(snapshot.end.0, now)?)
+        self.log.restart_at(snapshot.end.0, now)?;
+        self.named.replace(snapshot.end, voters_of_snapshot(&self.directory, snapshot)?);
+        Ok(())
     }
 
     /// Lets the log begin after the snapshot.
     pub(super) fn clean_to(&mut self, snapshot: SnapshotId) -> Result<(), QuorumError> {
-        Ok(self.log.clean_to(snapshot.end.0)?)
+        self.log.clean_to(snapshot.end.0)?;
+        self.named.clean(snapshot.end);
+        Ok(())
     }
 
     /// The bytes of all segments.
@@ -202,12 +287,13 @@ impl Storage {
             if !fits || batch.verify_crc().is_err() || values(&batch).is_err() {
                 return None;
             }
+            let voters = named_in(&batch).ok()?.map(|voters| voters.set());
             found.push(Batch {
                 base_offset: Offset(header.base_offset),
                 records: records as u32,
                 epoch: Epoch(header.leader_epoch),
                 payload: batch.bytes().clone(),
-                voters: None,
+                voters,
             });
         }
         (!found.is_empty()).then_some(found)
@@ -234,6 +320,8 @@ impl Storage {
             }
             let records = values(&batch)
                 .map_err(|source| QuorumError::Batch { offset: header.base_offset, source })?;
+            let voters = named_in(&batch)
+                .map_err(|source| QuorumError::Voters { offset: header.base_offset, source })?;
             size += header.size();
             found.push(CommittedBatch {
                 base_offset: Offset(header.base_offset),
@@ -242,6 +330,7 @@ impl Storage {
                 timestamp_ms: header.max_timestamp,
                 size: header.size(),
                 records,
+                voters,
             });
         }
         Ok(found)
@@ -284,19 +373,32 @@ pub(super) fn data_batch(records: &[Bytes], now: i64) -> Bytes {
     builder.build()
 }
 
-fn leader_change(leader: NodeId, voters: &[NodeId], granting: &[NodeId], now: i64) -> Bytes {
-    let voter = |id: &NodeId| Voter { voter_id: id.0, ..Voter::default() };
-    let message = LeaderChangeMessage {
+/// The voters that a snapshot names, if it names any.
+fn voters_of_snapshot(directory: &Path, id: SnapshotId) -> Result<Option<Voters>, QuorumError> {
+    let path = snapshot::path(directory, id);
+    let (header, _) = SnapshotFile::open_at(&path)?.contents()?;
+    named_by(&header).map_err(|_| QuorumError::SnapshotVoters(path))
+}
+
+fn leader_change(leader: NodeId, voters: &[NodeId], granting: &[NodeId]) -> ControlRecord {
+    let voter = |id: &NodeId| leader_change_message::Voter {
+        voter_id: id.0,
+        ..leader_change_message::Voter::default()
+    };
+    ControlRecord::LeaderChange(LeaderChangeMessage {
         leader_id: leader.0,
         voters: voters.iter().map(voter).collect(),
         granting_voters: granting.iter().map(voter).collect(),
         ..LeaderChangeMessage::default()
-    };
+    })
+}
+
+fn control_batch(records: &[ControlRecord], now: i64) -> Result<Bytes, QuorumError> {
     let mut builder = BatchBuilder::new_control(0, 0, now);
-    builder
-        .push_control(&ControlRecord::LeaderChange(message))
-        .expect("version 0 holds all that is set");
-    builder.build()
+    for record in records {
+        builder.push_control(record).map_err(QuorumError::Control)?;
+    }
+    Ok(builder.build())
 }
 
 fn election(file: &QuorumState) -> ElectionState {

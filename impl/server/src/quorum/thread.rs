@@ -10,11 +10,12 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::driver::{Driver, DriverOptions, World};
-use super::links::Links;
+use super::links::{Addresses, Links, LinksOptions, Peer};
 use super::messages::Sender;
 use super::tracer::Tracer;
 use super::{
     Command, PLACES, QUEUE, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, QuorumStatus,
+    Voters,
 };
 
 /// Commands that one flush may serve.
@@ -39,10 +40,10 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
         trace,
         ..
     } = options;
-    let (local, voters) = (config.local, config.voters.len());
+    let local = config.local;
     let sender = Sender { cluster_id: options.cluster_id.into(), endpoints: options.endpoints };
     let trace = trace.as_deref().map(Tracer::open).transpose()?;
-    let peers = options.peers;
+    let QuorumOptions { peers, listener, .. } = options;
     let options = DriverOptions {
         config,
         directory,
@@ -57,10 +58,23 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
     let commands = Arc::new(commands);
     let (events, told) = channel(EVENTS);
     let (status, watched) = watch::channel(QuorumStatus::default());
-    let answers = Arc::downgrade(&commands);
-    let links = Links::start(local, peers, voters, sender, request_timeout, answers);
-    let world = Node { began: Instant::now(), events, status, links };
-    let driver = Driver::recover(options, world)?;
+    let fixed = Arc::new(Voters::at(&peers, &listener));
+    let (voters, watched_voters) = watch::channel(fixed.clone());
+    let addresses = Addresses::default();
+    let links = Links::start(
+        LinksOptions {
+            local,
+            listener,
+            sender,
+            timeout: request_timeout,
+            commands: Arc::downgrade(&commands),
+            addresses: addresses.clone(),
+        },
+        peers,
+    );
+    let world = Node { began: Instant::now(), events, status, fixed, voters, links };
+    let mut driver = Driver::recover(options, world)?;
+    driver.show_voters();
     let thread = std::thread::Builder::new()
         .name("quorum".into())
         .stack_size(512 << 10)
@@ -68,7 +82,8 @@ pub fn start(options: QuorumOptions) -> Result<(QuorumHandle, Receiver<QuorumEve
         .map_err(QuorumError::Thread)?;
     let thread = Arc::new(Mutex::new(Some(thread)));
     let places = Arc::new(Semaphore::new(PLACES));
-    Ok((QuorumHandle { commands, status: watched, places, thread }, told))
+    let (status, voters) = (watched, watched_voters);
+    Ok((QuorumHandle { commands, status, voters, addresses, places, thread }, told))
 }
 
 /// Who waits for an answer.
@@ -82,7 +97,16 @@ struct Node {
     began: Instant,
     events: tokio::sync::mpsc::Sender<QuorumEvent>,
     status: watch::Sender<QuorumStatus>,
+    /// The voters of the configuration.
+    fixed: Arc<Voters>,
+    voters: watch::Sender<Arc<Voters>>,
     links: Links,
+}
+
+impl Node {
+    fn located(&mut self, peer: Peer, itself: bool) {
+        self.links.located(peer, itself);
+    }
 }
 
 impl World for Node {
@@ -122,6 +146,12 @@ impl World for Node {
 
     fn status(&mut self, status: QuorumStatus) {
         self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
+    }
+
+    fn voters(&mut self, voters: &Arc<Voters>) {
+        let voters = if voters.kraft_version == 0 { &self.fixed } else { voters };
+        self.links.voters(voters);
+        self.voters.send_replace(voters.clone());
     }
 }
 
@@ -181,6 +211,14 @@ fn serve(
                 }
                 Ok(Command::Failed { to, correlation }) => driver.failed(to, correlation),
                 Ok(Command::Unreachable { node }) => driver.unreachable(node)?,
+                Ok(Command::Located { peer, itself, place }) => {
+                    drop(place);
+                    driver.world().located(peer, itself);
+                }
+                Ok(Command::ChangeVoters { change, when, reply, place }) => {
+                    drop(place);
+                    driver.change_voters(change, when, reply)?;
+                }
                 Ok(Command::Fail(error)) => return Err(error),
                 Ok(Command::Describe { reply, place }) => {
                     drop(place);

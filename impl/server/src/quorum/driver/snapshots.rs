@@ -11,6 +11,7 @@ use kraftig_spec::quorum::{
 };
 use kraftig_spec::types::NodeId;
 
+use super::super::voters::named_by;
 use super::{Driver, QuorumError, Retention, World};
 
 impl<W: World> Driver<W> {
@@ -119,7 +120,13 @@ impl<W: World> Driver<W> {
             && response.error == Error::None
             && (snapshot, position) == (download.snapshot, download.position)
             && chunk.is_some_and(|Chunk { size, bytes }| bytes > 0 && position + bytes == size);
-        if !is_end || self.snapshots.complete(snapshot, position.unsigned_abs(), last)? {
+        if !is_end {
+            return Ok(false);
+        }
+        if let Some(header) = self.snapshots.complete(snapshot, position.unsigned_abs(), last)?
+            && let Ok(voters) = named_by(&header)
+        {
+            answer.voters = voters.map(|voters| voters.set());
             return Ok(false);
         }
         answer.chunk = None;

@@ -1,7 +1,9 @@
 //! What the driver tells: its controller, and those who look at it.
 
+use std::sync::Arc;
+
 use kraftig_spec::quorum::LogSummary;
-use kraftig_spec::types::{DirectoryId, Offset, ReplicaKey, SnapshotId};
+use kraftig_spec::types::{Offset, SnapshotId};
 
 use super::super::replicas::{QuorumDescription, ReplicaDescription};
 use super::super::role_name;
@@ -17,19 +19,16 @@ impl<W: World> Driver<W> {
             return None;
         }
         let now_ms = self.world.unix_ms();
-        let config = self.state.config();
-        let leader = config.local.id;
-        let voters = self.state.voters().ids();
-        let (mut voters, observers) = self.replicas.describe(leader, voters, now_ms);
-        voters.push(ReplicaDescription {
-            replica: ReplicaKey { id: leader, directory: DirectoryId::ABSENT },
+        let local = self.state.config().local;
+        let itself = ReplicaDescription {
+            replica: local,
             end: Some(self.state.log().end),
             last_fetch_ms: Some(now_ms),
             last_caught_up_ms: Some(now_ms),
-        });
-        voters.sort_by_key(|voter| voter.replica.id);
+        };
+        let (voters, observers) = self.replicas.describe(&itself, self.state.voters(), now_ms);
         Some(QuorumDescription {
-            leader,
+            leader: local.id,
             epoch: self.state.election().epoch,
             high_watermark: self.state.high_watermark(),
             voters,
@@ -64,6 +63,16 @@ impl<W: World> Driver<W> {
             self.world.tell(QuorumEvent::Committed(batches));
         }
         Ok(())
+    }
+
+    /// Shows who votes now, if others do than before.
+    pub fn show_voters(&mut self) {
+        let voters = self.storage.voters();
+        if !self.shown_voters.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, voters)) {
+            let voters = voters.clone();
+            self.world.voters(&voters);
+            self.shown_voters = Some(voters);
+        }
     }
 
     /// Shows what the quorum is doing now.

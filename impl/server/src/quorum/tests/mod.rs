@@ -29,6 +29,7 @@ fn options(directory: &Path) -> QuorumOptions {
         },
         cluster_id: "4L6g3nShT-eMCtK--X86sw".to_owned(),
         peers: Vec::new(),
+        listener: "CONTROLLER".to_owned(),
         endpoints: Vec::new(),
         directory: directory.join("__cluster_metadata-0"),
         log: LogConfig::metadata(1 << 30, i64::MAX),

@@ -75,7 +75,7 @@ fn what_follows_nothing_is_not_kept() {
         snapshots.keep(id, position, b"more").unwrap();
         assert!(std::fs::read_dir(directory.path()).unwrap().next().is_none());
     }
-    assert!(!snapshots.complete(id, 8, b"end").unwrap());
+    assert!(snapshots.complete(id, 8, b"end").unwrap().is_none());
     assert!(snapshots.install(id).is_err(), "there is none");
 }
 

@@ -1,0 +1,67 @@
+//! Changes of the voters, until they are committed or there is another leader.
+
+use kraftig_spec::quorum::{Event, VoterChange, VoterChangeError};
+use kraftig_spec::types::Offset;
+use tokio::sync::oneshot;
+
+use super::super::{Acknowledge, ChangeVoters};
+use super::{Driver, QuorumError, World};
+
+/// About how many bytes a batch takes that names the voters.
+const ROOM: usize = 64 << 10;
+
+/// Tells what became of a change.
+pub(in super::super) type ChangeReply = oneshot::Sender<Result<(), VoterChangeError>>;
+
+/// A change of the voters that is not committed yet.
+pub(super) struct Change {
+    /// The end of the batch that names them.
+    end: Offset,
+    reply: ChangeReply,
+}
+
+impl<W: World> Driver<W> {
+    /// Changes the voters by one, if this node leads and the core lets it.
+    pub(in super::super) fn change_voters(
+        &mut self,
+        change: ChangeVoters,
+        when: Acknowledge,
+        reply: ChangeReply,
+    ) -> Result<(), QuorumError> {
+        self.has_room_for(ROOM)?;
+        let (change, voter) = match change {
+            ChangeVoters::Add(voter) => {
+                let key = voter.replica;
+                let end = self.replicas.end(key).unwrap_or(Offset::ZERO);
+                (VoterChange::Add { key, end }, Some(voter))
+            }
+            ChangeVoters::Remove(key) => (VoterChange::Remove(key), None),
+            ChangeVoters::Update(voter) => (VoterChange::Update(voter.replica), Some(voter)),
+        };
+        self.storage.set_changed(voter);
+        let outcome = self.step(Event::ChangeVoters { change })?;
+        self.storage.set_changed(None);
+        let end = self.state.log().end;
+        // Whoever asked may be gone.
+        match (outcome.voters_refused, when) {
+            (Some(error), _) => drop(reply.send(Err(error))),
+            (None, Acknowledge::Appended) => drop(reply.send(Ok(()))),
+            (None, Acknowledge::Committed) => self.changes.push(Change { end, reply }),
+        }
+        Ok(())
+    }
+
+    /// Everything before `to` is committed.
+    pub(super) fn answer_changes(&mut self, to: Offset) {
+        for change in self.changes.extract_if(.., |change| change.end <= to) {
+            let _ = change.reply.send(Ok(()));
+        }
+    }
+
+    /// This node leads no longer: others will know.
+    pub(super) fn fail_changes(&mut self) {
+        for change in self.changes.drain(..) {
+            let _ = change.reply.send(Err(VoterChangeError::NotLeaderOrFollower));
+        }
+    }
+}
