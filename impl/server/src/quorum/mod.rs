@@ -329,6 +329,11 @@ enum Command {
         reply: oneshot::Sender<Result<(), VoterChangeError>>,
         place: OwnedSemaphorePermit,
     },
+    MayChangeVoters {
+        change: ChangeVoters,
+        reply: oneshot::Sender<Result<(), VoterChangeError>>,
+        place: OwnedSemaphorePermit,
+    },
     Snapshot(SealedSnapshot),
     /// The node cannot go on.
     Fail(QuorumError),
@@ -439,6 +444,15 @@ impl QuorumHandle {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             self.send(Command::Located { peer: leader, itself: true, place: Some(place) });
         }
+    }
+
+    /// Whether [`change_voters`](Self::change_voters) would change them now, if a new voter has caught up.
+    pub async fn may_change_voters(&self, change: &ChangeVoters) -> Result<(), VoterChangeError> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let Ok(place) = place else { return Err(VoterChangeError::NotLeaderOrFollower) };
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::MayChangeVoters { change: change.clone(), reply, place });
+        answer.await.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower))
     }
 
     /// Changes the voters by one, as the leader. What cannot be done just now, because nothing of this epoch is committed

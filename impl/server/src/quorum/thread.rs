@@ -219,6 +219,11 @@ fn serve(
                     drop(place);
                     driver.change_voters(change, when, reply)?;
                 }
+                Ok(Command::MayChangeVoters { change, reply, place }) => {
+                    drop(place);
+                    // Whoever asked may be gone.
+                    drop(reply.send(driver.may_change_voters(&change)));
+                }
                 Ok(Command::Fail(error)) => return Err(error),
                 Ok(Command::Describe { reply, place }) => {
                     drop(place);

@@ -1,10 +1,10 @@
 //! Changes of the voters, until they are committed or there is another leader.
 
-use kraftig_spec::quorum::{Event, VoterChange, VoterChangeError};
+use kraftig_spec::quorum::{self, Event, VoterChange, VoterChangeError};
 use kraftig_spec::types::Offset;
 use tokio::sync::oneshot;
 
-use super::super::{Acknowledge, ChangeVoters};
+use super::super::{Acknowledge, ChangeVoters, Voter};
 use super::{Driver, QuorumError, World};
 
 /// About how many bytes a batch takes that names the voters.
@@ -49,6 +49,21 @@ impl<W: World> Driver<W> {
             (None, Acknowledge::Committed) => self.changes.push(Change { end, reply }),
         }
         Ok(())
+    }
+
+    /// Whether the core would let this node change the voters now, if a new one has caught up.
+    pub(in super::super) fn may_change_voters(
+        &self,
+        change: &ChangeVoters,
+    ) -> Result<(), VoterChangeError> {
+        let change = match change {
+            ChangeVoters::Add(Voter { replica, .. }) => {
+                VoterChange::Add { key: *replica, end: Offset(i64::MAX) }
+            }
+            ChangeVoters::Remove(key) => VoterChange::Remove(*key),
+            ChangeVoters::Update(Voter { replica, .. }) => VoterChange::Update(*replica),
+        };
+        quorum::changed_voters(&self.state, change).map(drop)
     }
 
     /// Everything before `to` is committed.
