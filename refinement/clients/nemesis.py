@@ -44,16 +44,16 @@ a = arguments(
     namespaces={"action": "store_true", "help": "a network namespace for each node, instead of proxies"},
     **{"break": {
         "choices": ["promise", "trace", "log", "clock", "snapshot"],
-        "help": "count a topic that nobody created as acknowledged, drop a line of a trace, change a bit of a log, set monotonic clocks too, let nobody take a snapshot: it must be seen, and the status 1",
+        "help": "count a topic that nobody created as acknowledged, drop a line of a trace, change a bit of a log, restart the leader whenever a clock is set, let nobody take a snapshot: it must be seen, and the status 1",
     }},
 )
 if a.namespaces:
-    nemesis_namespaces.enter()
+    nemesis_namespaces.enter(a.dir)
 spoiled = getattr(a, "break")
 check = Checks()
 KRAFTIG_CHECK = Path(os.environ.get("KRAFTIG_CHECK", ROOT / "target" / "release" / "kraftig-check")).absolute()
 HOLD_S = (0.1, 3.5)  # how long a fault lasts: within and beyond the timeouts of elections, fetches and check-quorum
-CLEAN_S = 150  # until a log was cleaned: Kafka looks once a minute
+CLEAN_S = 150  # until a log is cleaned: Kafka looks once a minute
 HOUR_S = 3600
 TRIES = 3  # a leadership may end by chance on a busy machine; one that a clock ended ends each time
 faults = collections.Counter()
@@ -91,7 +91,7 @@ class Run:
         if nemesis_clocks.WHY_NOT:
             left_out["setting clocks"] = nemesis_clocks.WHY_NOT
             return None
-        return nemesis_clocks.Clock(self.base / f"clock-{i}", all_clocks=spoiled == "clock")
+        return nemesis_clocks.Clock(self.base / f"clock-{i}")
 
     def disk(self, i):
         try:
@@ -292,6 +292,10 @@ class Run:
             begun = time.monotonic()
             kind(self)
             faults[kind.__name__] += 1
+            if spoiled == "clock":
+                leader = self.leader()
+                leader.end(signal.SIGKILL)
+                leader.up()
             time.sleep(self.rng.uniform(*HOLD_S))
             self.await_progress(begun, "during " + kind.__name__)
             self.mend()
@@ -325,6 +329,10 @@ class Run:
     def settle(self):
         """Waits until all voters have everything; stops all. Gives the high watermark."""
         self.load.end()
+        there = self.load.clients[0].list_topics(timeout=30).topics
+        lost = sorted(set(self.load.acknowledged) - set(there))
+        eq(lost[:5], [], f"{len(lost)} acknowledged topics that the broker does not know")
+        self.broker.stop()
         end = time.monotonic() + LIMIT_S
         while True:
             found = next((f for n in self.controllers if (f := n.describe())), None)
@@ -332,10 +340,6 @@ class Run:
                 break
             assert time.monotonic() < end, f"not all voters caught up: {found}; {self.state()}"
             time.sleep(0.05)
-        there = self.load.clients[0].list_topics(timeout=30).topics
-        lost = sorted(set(self.load.acknowledged) - set(there))
-        eq(lost[:5], [], f"{len(lost)} acknowledged topics that the broker does not know")
-        self.broker.stop()
         for node in self.controllers:
             node.stop()
         return found[2]

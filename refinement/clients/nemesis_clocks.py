@@ -9,14 +9,13 @@ WHY_NOT = None if LIBRARY else "libfaketime is not there (Debian's package faket
 
 
 class Clock:
-    """Of one node. With `all_clocks` the monotonic clock moves too, which no node can bear."""
+    """Of one node."""
 
-    def __init__(self, file, all_clocks=False):
+    def __init__(self, file):
         self.file = file
         self.set(0)
         # It is run by `env`, so that this library is the node's alone.
-        keep = [] if all_clocks else ["FAKETIME_DONT_FAKE_MONOTONIC=1"]
-        self.command = ["env", f"LD_PRELOAD={LIBRARY}", f"FAKETIME_TIMESTAMP_FILE={file}", "FAKETIME_NO_CACHE=1", *keep]
+        self.command = ["env", f"LD_PRELOAD={LIBRARY}", f"FAKETIME_TIMESTAMP_FILE={file}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
 
     def set(self, seconds):
         """That far off. There is never half a file."""

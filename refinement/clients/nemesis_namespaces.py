@@ -20,13 +20,14 @@ def sh(*command, text=None):
     return r.stdout
 
 
-def enter():
-    """Goes on in namespaces of this script's own."""
+def enter(directory):
+    """Begins again in namespaces of this script's own, which makes another directory."""
     if INSIDE not in os.environ:
         try:
             sh("unshare", "--net", "--mount", "true")
         except OSError as error:
             sys.exit(f"network namespaces are not permitted here: {error}")
+        directory.rmdir()
         os.environ[INSIDE] = "1"
         sys.stdout.flush()
         os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
