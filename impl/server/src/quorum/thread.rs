@@ -222,7 +222,7 @@ fn serve(
                 Ok(Command::MayChangeVoters { change, reply, place }) => {
                     drop(place);
                     // Whoever asked may be gone.
-                    drop(reply.send(driver.may_change_voters(&change)));
+                    let _ = reply.send(driver.may_change_voters(&change));
                 }
                 Ok(Command::Fail(error)) => return Err(error),
                 Ok(Command::Describe { reply, place }) => {
