@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Full disks: the leader's, those of all, one with no room for a byte, and that of a node that is alone.
 
-    full_disk.py
+    full_disk.py [--break ballast|promise]
 
 Three nodes, each a broker and a controller whose metadata log lies on a file system of its own (a tmpfs; so this must run as root), and a
 client that creates topics all the time. A ballast file fills a disk. Then another node leads, creations go on being acknowledged, and the
@@ -9,55 +9,27 @@ full node stays up, answers, and fetches no metadata; when the ballast is gone i
 leads, and reads are answered still. A node whose partitions lie on the full disk too refuses what is produced with
 KAFKA_STORAGE_ERROR and goes on. No topic that was acknowledged is ever lost.
 
+With --break the first check alone runs, with a disk that is not filled, or a topic that counts as acknowledged though nobody created it.
+It must fail, and the status be 1.
+
 Needs confluent-kafka. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
 """
-import atexit
-import errno
-import os
 import socket
 import struct
-import subprocess
 import threading
 import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from failover import describe_quorum
+from nemesis_disks import Disk
 from node import LIMIT_S, Checks, Node, arguments, eq, free_ports, has, one_line
 
-a = arguments(__doc__)
+a = arguments(__doc__, **{"break": {"choices": ["ballast", "promise"], "help": "it must be seen, and the status 1"}})
+spoiled = getattr(a, "break")
 check = Checks()
 MIB = 1 << 20
-SIZE_MIB = 64  # of each disk; a node wants 16 MiB to be left, and 32 before it comes back
-BALLAST = "ballast"
-
-
-class Disk:
-    """A file system of its own at a new directory."""
-
-    def __init__(self, path):
-        self.path = path
-        path.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "kraftig-full-disk", path], check=True)
-        atexit.register(subprocess.run, ["umount", "-l", path], check=False)
-
-    def room(self):
-        found = os.statvfs(self.path)
-        return found.f_bavail * found.f_frsize
-
-    def fill(self, leave):
-        """A ballast file takes all but `leave` bytes."""
-        with open(self.path / BALLAST, "ab") as file:
-            while (room := self.room()) > leave:
-                try:
-                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room - leave)
-                except OSError as error:
-                    # The node may have taken some of it meanwhile.
-                    if error.errno != errno.ENOSPC:
-                        raise
-
-    def free(self):
-        (self.path / BALLAST).unlink()
+WAIT_S = 20 if spoiled else LIMIT_S  # for what never comes
 
 
 class Cluster:
@@ -111,10 +83,10 @@ class Cluster:
 
 
 def until(holds, what):
-    end = time.monotonic() + LIMIT_S
+    end = time.monotonic() + WAIT_S
     while not (found := holds()):
         if time.monotonic() > end:
-            raise AssertionError(f"{LIMIT_S} s went by before {what}")
+            raise AssertionError(f"{WAIT_S} s went by before {what}")
         time.sleep(0.02)
     return found
 
@@ -189,7 +161,8 @@ def leader_full(leave):
     creations.more()
     full = cluster.leader()
     others = [i for i in cluster.nodes if i != full]
-    cluster.disks[full].fill(leave)
+    if spoiled != "ballast":
+        cluster.disks[full].fill(leave)
     next_leader = cluster.leader(*others)
     is_full(cluster, full)
     creations.more(50)
@@ -208,6 +181,8 @@ def leader_full(leave):
     answers(cluster, full)
 
     cluster.disks[full].free()
+    if spoiled == "promise":
+        creations.acknowledged.append("nobody-created-this")
     catches_up(cluster, full, creations)
     # It leads when the others cannot, by their votes; and commits when one of them has room.
     for i in others:
@@ -290,7 +265,8 @@ def read(node, count):
 
 
 check("the leader's disk is nearly full", leader_full, 8 * MIB)
-check("the leader's disk is full to the last byte", leader_full, 0)
-check("all disks are full", all_full)
-check("a node alone with its partitions on the full disk", alone)
+if not spoiled:
+    check("the leader's disk is full to the last byte", leader_full, 0)
+    check("all disks are full", all_full)
+    check("a node alone with its partitions on the full disk", alone)
 check.finish()
