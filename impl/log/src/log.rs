@@ -444,7 +444,8 @@ impl Log {
         }
         self.seal_active()?;
         let snapshot = self.write_snapshot()?;
-        if self.flushed < self.end || self.active().indexes_unflushed {
+        // The next start takes the names in the directory for safe, of a log without records too.
+        if self.flushed < self.end || self.active().indexes_unflushed || self.directory_unflushed {
             self.flush(now)?;
         }
         if let Some(snapshot) = snapshot {

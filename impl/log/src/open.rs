@@ -37,7 +37,8 @@ pub struct Recovery {
     pub damage: Option<String>,
     /// How many bytes of the log are gone.
     pub bytes_lost: u64,
-    /// The log start that was ignored, for it is beyond the end of the records that are there.
+    /// The log start that was ignored, for it is beyond the end of the records that are there. The checkpoint is to be
+    /// written anew before anything is appended: once the log reaches there, the next start would believe it.
     pub ignored_start: Option<i64>,
 }
 

@@ -44,16 +44,26 @@ impl Log {
 
     /// Lets the log begin at `offset` (`DeleteRecords`, a leader's log start, a snapshot), and removes the
     /// segments that are wholly before it. A start offset never goes back.
-    pub fn advance_start_to(&mut self, offset: i64) -> Result<(), LogError> {
+    pub fn advance_start_to(&mut self, offset: i64, now: i64) -> Result<(), LogError> {
         if offset > self.end {
             return Err(LogError::OutOfRange { offset, start: self.start, end: self.end });
         }
         if offset <= self.start {
             return Ok(());
         }
+        self.flush_before_start(offset, now)?;
         self.start = offset;
         let gone = self.segment_at(offset);
         self.remove_first(gone)
+    }
+
+    /// Before the log begins at `start`: what a power cut leaves of it must reach there, else its offsets would be given
+    /// again. So the records up to there are flushed, and the names of the segments that are to stay.
+    fn flush_before_start(&mut self, start: i64, now: i64) -> Result<(), LogError> {
+        if start > self.flushed || self.directory_unflushed {
+            self.flush(now)?;
+        }
+        Ok(())
     }
 
     /// Lets the metadata log begin at `offset`, where a snapshot ends (KIP-630), and removes the segments that are wholly
@@ -124,7 +134,9 @@ impl Log {
             self.roll(now)?;
         }
         if gone > 0 {
-            self.start = self.start.max(self.segments[gone].base);
+            let start = self.start.max(self.segments[gone].base);
+            self.flush_before_start(start, now)?;
+            self.start = start;
             self.remove_first(gone)?;
         }
         Ok(gone)

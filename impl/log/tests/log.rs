@@ -156,7 +156,7 @@ fn timestamps_are_found() {
     for mut log in [replica.open_clean(), crashed.open(Known::default()).0] {
         assert!(log.size() > 2 * 1000, "several segments");
         for start in [0, 7, 20] {
-            log.advance_start_to(start).unwrap();
+            log.advance_start_to(start, 0).unwrap();
             let records = || {
                 repeated
                     .iter()
@@ -214,7 +214,7 @@ fn a_flush_covers_what_was_there_when_it_began() {
         log.append(&batch(log.end_offset(), 3, 0, 0), 0).unwrap();
     }
     let flush = log.flush_handle().unwrap();
-    log.advance_start_to(log.end_offset()).unwrap();
+    log.advance_start_to(log.end_offset(), 0).unwrap();
     flush.sync().unwrap();
     assert_eq!(log.flushed(&flush, 0), log.end_offset());
 }
@@ -251,7 +251,7 @@ fn truncation_cuts_batches_segments_and_epochs() {
         assert_eq!(content(&mut replica.open_clean()), expected);
     }
     let (_replica, mut log) = build();
-    log.advance_start_to(30).unwrap();
+    log.advance_start_to(30, 0).unwrap();
     assert!(matches!(log.truncate_to(29, 0), Err(LogError::OutOfRange { .. })));
 }
 
@@ -289,11 +289,11 @@ fn old_segments_are_deleted() {
     assert!(log.size() >= 2500 && log.size() < 3500, "{}", log.size());
 
     let (_replica, mut log) = with(-1, -1);
-    log.advance_start_to(30).unwrap();
-    log.advance_start_to(10).unwrap();
+    log.advance_start_to(30, 0).unwrap();
+    log.advance_start_to(10, 0).unwrap();
     assert_eq!(log.start_offset(), 30);
     assert!(log.size() < with(-1, -1).1.size());
-    assert!(matches!(log.advance_start_to(61), Err(LogError::OutOfRange { .. })));
+    assert!(matches!(log.advance_start_to(61, 0), Err(LogError::OutOfRange { .. })));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn apply(replica: &Replica, mut log: Log, model: &mut Model, op: Op) -> Log {
         }
         Op::AdvanceStart { at } => {
             model.start = model.at(at);
-            log.advance_start_to(model.start).unwrap();
+            log.advance_start_to(model.start, 0).unwrap();
         }
         Op::Read { at, max, up_to } => {
             let (offset, up_to) = (model.at(at), model.at(up_to));

@@ -9,60 +9,79 @@ mod recovery;
 mod steps;
 mod store;
 
-use std::collections::BTreeMap;
-
 use kraftig_log::disk::simulated::Fault;
 
 use everywhere::everywhere;
-use steps::{METADATA, PARTITION, for_metadata, random_steps};
+use steps::{METADATA, PARTITION, SHORT, Step, for_metadata, random_steps};
 use store::Kind;
+
+/// How many times as much is tried as usual: `POWER_LOSS_TIMES`, 1 where it is not set.
+fn times() -> u64 {
+    match std::env::var("POWER_LOSS_TIMES") {
+        Ok(times) => times.parse().expect("POWER_LOSS_TIMES is a number"),
+        Err(_) => 1,
+    }
+}
+
+/// Cuts the power everywhere in one run and in its recoveries; there must have been more than `least` changes.
+fn one_run(name: &str, kind: Kind, steps: &[Step], least: u64) {
+    let seeds = 6 * times();
+    let counted = everywhere(name, kind, steps, seeds, None, true).unwrap();
+    let (losses, changes) = (counted.losses, counted.changes);
+    println!("power losses: {losses} at {changes} changes of {name}, {seeds} seeds");
+    assert!(changes > least, "{counted:?}");
+}
 
 #[test]
 fn a_partition_keeps_what_was_flushed() {
-    let counted = everywhere("partition", Kind::Partition, PARTITION, 6, None, true).unwrap();
-    println!(
-        "power losses: {} at {} changes of a partition, 6 seeds",
-        counted.losses, counted.changes
-    );
-    assert!(counted.changes > 150, "{counted:?}");
+    one_run("a-partition", Kind::Partition, PARTITION, 150);
 }
 
 #[test]
 fn the_metadata_log_keeps_what_was_flushed() {
-    let steps = for_metadata(PARTITION);
-    let counted = everywhere("metadata", Kind::Metadata, &steps, 6, None, true).unwrap();
-    println!(
-        "power losses: {} at {} changes of the metadata log, 6 seeds",
-        counted.losses, counted.changes
-    );
-    assert!(counted.changes > 120, "{counted:?}");
+    one_run("the-metadata-log", Kind::Metadata, &for_metadata(PARTITION), 120);
 }
 
 #[test]
 fn the_metadata_log_keeps_what_no_snapshot_holds() {
-    let counted = everywhere("cleaned", Kind::Metadata, METADATA, 6, None, true).unwrap();
-    println!(
-        "power losses: {} at {} changes of a metadata log with snapshots, 6 seeds",
-        counted.losses, counted.changes
-    );
-    assert!(counted.changes > 150, "{counted:?}");
+    one_run("a-metadata-log-with-snapshots", Kind::Metadata, METADATA, 150);
 }
 
 #[test]
-fn other_runs_keep_what_was_flushed() {
-    let mut counted: BTreeMap<_, u64> = BTreeMap::new();
-    for run in 0..12 {
-        let steps = random_steps(run, 25);
-        let found = everywhere("runs-partition", Kind::Partition, &steps, 12, None, false).unwrap();
-        let steps = for_metadata(&steps);
-        let more = everywhere("runs-metadata", Kind::Metadata, &steps, 12, None, false).unwrap();
-        *counted.entry("losses").or_default() += found.losses + more.losses;
-        *counted.entry("changes").or_default() += found.changes + more.changes;
+fn short_runs_keep_what_was_flushed() {
+    let mut losses = 0;
+    for steps in SHORT {
+        losses += everywhere("short", Kind::Partition, steps, 40, None, true).unwrap().losses;
+        let steps = for_metadata(steps);
+        losses += everywhere("short", Kind::Metadata, &steps, 40, None, true).unwrap().losses;
     }
-    println!(
-        "power losses: {} at {} changes of 24 runs, 2 seeds",
-        counted["losses"], counted["changes"]
-    );
+    println!("power losses: {losses} of short runs, 40 seeds");
+}
+
+/// Cuts the power everywhere in runs from seeds.
+fn other_runs(name: &str, kind: Kind) {
+    let (runs, seeds) = (RUNS * times(), 12);
+    let (mut losses, mut changes) = (0, 0);
+    for run in 0..runs {
+        let steps = random_steps(run, 25);
+        let steps = if kind == Kind::Metadata { for_metadata(&steps) } else { steps };
+        let counted = everywhere(name, kind, &steps, seeds, None, false).unwrap();
+        losses += counted.losses;
+        changes += counted.changes;
+    }
+    println!("power losses: {losses} at {changes} changes of {runs} {name}, {seeds} seeds");
+}
+
+const RUNS: u64 = 30;
+
+#[test]
+fn other_partitions_keep_what_was_flushed() {
+    other_runs("other-partitions", Kind::Partition);
+}
+
+#[test]
+fn other_metadata_logs_keep_what_was_flushed() {
+    other_runs("other-metadata-logs", Kind::Metadata);
 }
 
 /// The tests above would see it if nothing were flushed.

@@ -11,6 +11,8 @@ pub(crate) enum Step {
     Truncate(usize),
     /// Let the log begin so many batches later.
     AdvanceStart(usize),
+    /// Let retention delete what is before the last so many batches, as far as whole segments are.
+    Expire(usize),
     /// The metadata log begins so many batches later, after a snapshot.
     Clean(usize),
     /// A snapshot, so many offsets further on, takes the place of all of the metadata log.
@@ -58,10 +60,32 @@ pub(crate) const PARTITION: &[Step] = &[
     Step::Append(2),
 ];
 
+/// Short ones that are easily got wrong.
+pub(crate) const SHORT: &[&[Step]] = &[
+    // The second segment comes before the first flush.
+    &[Step::Append(4), Step::Append(4), Step::Append(4), Step::Append(4), Step::Flush],
+    // The log begins past what is flushed.
+    &[
+        Step::Append(1),
+        Step::Flush,
+        Step::Append(3),
+        Step::AdvanceStart(3),
+        Step::Checkpoint,
+        Step::Append(1),
+    ],
+    // A clean stop when there is nothing to flush but names.
+    &[Step::Append(1), Step::Truncate(1), Step::Restart, Step::Append(1), Step::Flush],
+    // Retention deletes all that was flushed, and what was not.
+    &[Step::Append(3), Step::Flush, Step::Expire(0), Step::Append(1), Step::Flush],
+    &[Step::Append(3), Step::Flush, Step::Append(3), Step::Expire(0), Step::Checkpoint],
+    // A segment that retention made when all was flushed.
+    &[Step::Append(3), Step::Flush, Step::Expire(0), Step::Restart, Step::Append(1), Step::Flush],
+];
+
 pub(crate) fn for_metadata(steps: &[Step]) -> Vec<Step> {
     let kept = |step: &Step| match *step {
         Step::AdvanceStart(count) => Some(Step::Clean(count)),
-        Step::Checkpoint => None,
+        Step::Checkpoint | Step::Expire(_) => None,
         step => Some(step),
     };
     steps.iter().filter_map(kept).collect()
@@ -110,7 +134,7 @@ pub(crate) fn random_steps(seed: u64, count: usize) -> Vec<Step> {
     };
     let mut steps = Vec::new();
     for _ in 0..count {
-        steps.push(match below(20) {
+        steps.push(match below(21) {
             0..8 => Step::Append(1 + below(4)),
             8..12 => Step::Flush,
             12 => Step::NextEpoch,
@@ -118,6 +142,7 @@ pub(crate) fn random_steps(seed: u64, count: usize) -> Vec<Step> {
             15 => Step::AdvanceStart(1 + below(5)),
             16 => Step::Checkpoint,
             17 | 18 => Step::Promise,
+            19 => Step::Expire(below(6)),
             _ => Step::Restart,
         });
     }

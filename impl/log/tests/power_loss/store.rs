@@ -60,7 +60,13 @@ impl Store<'_> {
         };
         let is_log = |name: &String| name.strip_suffix(".log").is_some();
         let mut log = if disk::exists(&directory)? && disk::list(&directory)?.iter().any(is_log) {
-            Log::open(&directory, known, self.config.clone(), 0)?.0
+            let (log, recovery) = Log::open(&directory, known, self.config.clone(), 0)?;
+            if let Some(start) = recovery.ignored_start {
+                return Err(Failure::Lost(format!(
+                    "the records up to {start}, where the log began"
+                )));
+            }
+            log
         } else {
             Log::create(&directory, TOPIC, Some(0), self.config.clone(), 0)?
         };
@@ -126,7 +132,16 @@ impl Store<'_> {
                     let later = expected.batches.iter().filter(|batch| batch.base > expected.start);
                     expected.start =
                         later.clone().nth(count - 1).map_or(expected.start, |batch| batch.base);
-                    log.advance_start_to(expected.start)?;
+                    log.advance_start_to(expected.start, 0)?;
+                    expected.flushed = log.flushed_offset();
+                }
+                Step::Expire(count) => {
+                    let kept = expected.batches.len().saturating_sub(count);
+                    let below = expected.batches[..kept].last().map_or(0, |batch| batch.end);
+                    expected.start = expected.start.max(below);
+                    log.delete_expired(below, i64::MAX)?;
+                    expected.start = log.start_offset();
+                    expected.flushed = log.flushed_offset();
                 }
                 Step::Clean(count) => {
                     let later = expected.batches.iter().filter(|batch| batch.base > expected.start);
