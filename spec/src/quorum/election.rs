@@ -681,8 +681,9 @@ impl<P> Step<'_, P> {
 
     pub(super) fn set_timer(&mut self, timer: Timer) {
         let config = &self.state.config;
-        if self.state.others().next().is_none() && timer != Timer::Election {
-            // Alone, there is nobody to hear from and nobody to tell.
+        let is_alone = self.state.is_voter() && self.state.others().next().is_none();
+        if is_alone && timer != Timer::Election {
+            // There is nobody to hear from and nobody to tell.
             return;
         }
         let timeouts = config.timeouts;

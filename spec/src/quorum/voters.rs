@@ -91,9 +91,9 @@ impl VoterSet {
         mutant!(HalfIsMajority: nodes >= self.len() / 2, else nodes > self.len() / 2)
     }
 
-    /// Whether no directory is known: voters that only their configuration names.
+    /// Whether there are some and no directory is known: voters that only their configuration names.
     pub fn is_fixed(&self) -> bool {
-        self.0.values().all(|directory| *directory == DirectoryId::ABSENT)
+        !self.is_empty() && self.0.values().all(|directory| *directory == DirectoryId::ABSENT)
     }
 
     /// The same voters, and one that may be of another directory than before.

@@ -10,6 +10,7 @@ use kraftig_spec::controller::{
     self, ActivationError, ApiError, Decision, MAX_RECORDS_PER_BATCH, Metadata, MetadataVersion,
     Now, Record, ReplayError, Sessions,
 };
+use kraftig_spec::quorum::VoterChangeError;
 use kraftig_spec::types::{Epoch, Offset};
 use kraftig_wire::{DecodeError, ErrorCode};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -21,7 +22,9 @@ use super::{
     ControllerError, ControllerHandle, ControllerOptions, DecisionOptions, QUEUE, Reply, Request,
     records,
 };
-use crate::quorum::{CommittedBatch, NotLeader, QuorumError, QuorumEvent, QuorumHandle};
+use crate::quorum::{
+    Acknowledge, ChangeVoters, CommittedBatch, NotLeader, QuorumError, QuorumEvent, QuorumHandle,
+};
 
 /// How long a controller that is asked to stop waits for what it has decided to be committed.
 const MOST_STOP: Duration = Duration::from_secs(1);
@@ -108,11 +111,30 @@ struct Active {
     gathered: Vec<Vec<Bytes>>,
     /// The offset of the first of `gathered`.
     gathered_base: Offset,
-    /// The append that is under way. Only one is: meanwhile the next requests gather.
-    in_flight: Option<(Offset, oneshot::Receiver<Result<Offset, NotLeader>>)>,
+    /// Changes of the voters that wait until all that is gathered is appended.
+    changes: VecDeque<VotersChange>,
+    /// The append that is under way. Only one is: meanwhile the next requests wait.
+    in_flight: Option<InFlight>,
     /// Answers and the last record that each waits for, in order.
     pending: VecDeque<(Offset, Answer)>,
     next_no_op: Option<Instant>,
+}
+
+/// A change of the voters, and who waits for it.
+type VotersChange = (ChangeVoters, Acknowledge, oneshot::Sender<Result<(), VoterChangeError>>);
+
+/// What is being appended.
+enum InFlight {
+    /// Records that are meant for this offset.
+    Records(Offset, oneshot::Receiver<Result<Offset, NotLeader>>),
+    /// A change of the voters: the log may end elsewhere after it.
+    Voters(oneshot::Receiver<Option<Offset>>),
+}
+
+/// What became of it.
+enum Appended {
+    Records { expected: Offset, base: Result<Offset, NotLeader> },
+    Voters { end: Option<Offset> },
 }
 
 type Answer = Box<dyn FnOnce(Result<(), ControllerError>) + Send>;
@@ -143,7 +165,7 @@ impl Controller {
                 () = stop.notified() => stop_by = Some(Instant::now() + MOST_STOP),
                 () = sleep_until(stop_by), if stops => return Ok(()),
                 () = self.loader.told() => self.loader.show(&self.quorum.status()),
-                base = appended(&mut self.active), if in_flight => self.appended(base),
+                appended = appended(&mut self.active), if in_flight => self.appended(appended),
                 request = requests.recv(), if takes => {
                     let mut next = request;
                     if next.is_none() {
@@ -201,7 +223,7 @@ impl Controller {
         match self.claim {
             Some((epoch, epoch_start)) if self.loader.end > epoch_start => {
                 self.claim = None;
-                self.activate(epoch, epoch_start)
+                self.activate(epoch)
             }
             _ => Ok(()),
         }
@@ -229,11 +251,12 @@ impl Controller {
         Ok(())
     }
 
-    fn activate(&mut self, epoch: Epoch, epoch_start: Offset) -> Result<(), ControllerFailure> {
+    fn activate(&mut self, epoch: Epoch) -> Result<(), ControllerFailure> {
         self.loader.complete();
         let committed = self.loader.committed.clone();
         let now_ms = self.now_ms();
-        let next_offset = epoch_start.plus(1);
+        // Behind what opens the epoch there is nothing yet.
+        let next_offset = self.loader.end;
         self.active = Some(Active {
             epoch,
             sessions: Sessions::new(committed.image(), self.options.session_timeout_ms, now_ms),
@@ -241,6 +264,7 @@ impl Controller {
             next_offset,
             gathered: Vec::new(),
             gathered_base: next_offset,
+            changes: VecDeque::new(),
             in_flight: None,
             pending: VecDeque::new(),
             next_no_op: None,
@@ -355,6 +379,9 @@ impl Controller {
                 let decision = controller::allocate_producer_ids(image, broker_id, broker_epoch);
                 self.decided(decision, Some(reply));
             }
+            Request::ChangeVoters(change, when, reply) => {
+                active.changes.push_back((change, when, reply));
+            }
             Request::RegisterController(request, reply) => {
                 let decision = controller::register_controller(image, request);
                 self.decided(decision, Some(reply));
@@ -431,30 +458,38 @@ impl Controller {
         let Some(active) = &mut self.active else {
             return;
         };
-        if active.gathered.is_empty() || active.in_flight.is_some() {
+        if active.in_flight.is_some() {
             return;
         }
-        let base = active.gathered_base;
-        active.gathered_base = active.next_offset;
-        let appended = self.quorum.append(active.epoch, std::mem::take(&mut active.gathered));
-        active.in_flight = Some((base, appended));
+        if !active.gathered.is_empty() {
+            let base = active.gathered_base;
+            active.gathered_base = active.next_offset;
+            let appended = self.quorum.append(active.epoch, std::mem::take(&mut active.gathered));
+            active.in_flight = Some(InFlight::Records(base, appended));
+        } else if let Some((change, when, reply)) = active.changes.pop_front() {
+            let end = self.quorum.change_voters(change, when, reply);
+            active.in_flight = Some(InFlight::Voters(end));
+        }
     }
 
-    fn appended(&mut self, base: Result<Offset, NotLeader>) {
-        let Some((expected, _)) = self.active.as_mut().and_then(|active| active.in_flight.take())
-        else {
-            return;
-        };
-        match base {
-            Ok(base) if base == expected => {}
-            Ok(base) => {
+    fn appended(&mut self, appended: Appended) {
+        let Some(active) = &mut self.active else { return };
+        active.in_flight = None;
+        match appended {
+            Appended::Voters { end } => {
+                if let Some(end) = end {
+                    (active.next_offset, active.gathered_base) = (end, end);
+                }
+            }
+            Appended::Records { expected, base: Ok(base) } if base == expected => {}
+            Appended::Records { expected, base: Ok(base) } => {
                 // The records name offsets (a broker's epoch is one), so they are wrong at any other place.
                 tracing::error!("records for offset {expected} were appended at {base}: resigning");
                 self.quorum.resign();
                 self.renounce();
             }
             // What the quorum says next is that leadership is lost.
-            Err(NotLeader) => self.renounce(),
+            Appended::Records { base: Err(NotLeader), .. } => self.renounce(),
         }
     }
 }
@@ -471,13 +506,20 @@ fn refuse(request: Request) {
         }
         Request::Heartbeat(_, reply) => with_not_controller(reply),
         Request::RegisterController(_, reply) => with_not_controller(reply),
+        Request::ChangeVoters(_, _, reply) => {
+            let _ = reply.send(Err(VoterChangeError::NotLeaderOrFollower));
+        }
     }
 }
 
 /// The outcome of the append that is under way.
-async fn appended(active: &mut Option<Active>) -> Result<Offset, NotLeader> {
+async fn appended(active: &mut Option<Active>) -> Appended {
     match active.as_mut().and_then(|active| active.in_flight.as_mut()) {
-        Some((_, appended)) => appended.await.unwrap_or(Err(NotLeader)),
+        Some(InFlight::Records(expected, appended)) => {
+            let base = appended.await.unwrap_or(Err(NotLeader));
+            Appended::Records { expected: *expected, base }
+        }
+        Some(InFlight::Voters(end)) => Appended::Voters { end: end.await.ok().flatten() },
         None => std::future::pending().await,
     }
 }

@@ -26,9 +26,13 @@ use kraftig_spec::controller::{
     ApiError, BrokerRegistration, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic,
     Heartbeat, HeartbeatReply, Image, Record, Settings,
 };
+use kraftig_spec::quorum::VoterChangeError;
 use kraftig_spec::types::{NodeId, Offset};
 use kraftig_wire::ErrorCode;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep};
+
+use crate::quorum::{Acknowledge, ChangeVoters};
 
 pub use channel::{ControllerChannel, NoAnswer};
 pub use driver::{ControllerFailure, start};
@@ -37,6 +41,8 @@ pub use snapshots::SnapshotOptions;
 
 /// Requests that wait for the controller before a sender has to wait.
 const QUEUE: usize = 1024;
+/// How long a change of the voters that cannot be made just now waits before it is tried again.
+const CHANGE_RETRY: Duration = Duration::from_millis(10);
 
 /// Puts a new image into effect on this node before anyone sees it: given the image before and the new one. It may
 /// block.
@@ -119,6 +125,7 @@ enum Request {
     Heartbeat(Heartbeat, Reply<HeartbeatReply>),
     AllocateProducerIds(NodeId, i64, Reply<i64>),
     RegisterController(RegisterController, Reply<()>),
+    ChangeVoters(ChangeVoters, Acknowledge, oneshot::Sender<Result<(), VoterChangeError>>),
 }
 
 /// The way to the controller. Cheap to clone.
@@ -182,6 +189,35 @@ impl ControllerHandle {
         request: RegisterController,
     ) -> Result<(), ControllerError> {
         self.ask(|reply| Request::RegisterController(request, reply)).await
+    }
+
+    /// Changes the voters of the quorum by one. What cannot be done just now, because nothing of this epoch is committed yet,
+    /// another change is under way or the new voter has not caught up, is tried again until the time `within` is over.
+    pub async fn change_voters(
+        &self,
+        change: ChangeVoters,
+        when: Acknowledge,
+        within: Duration,
+    ) -> Result<(), VoterChangeError> {
+        let end = Instant::now() + within;
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let asked = async {
+                let request = Request::ChangeVoters(change.clone(), when, reply);
+                self.requests.send(request).await.ok()?;
+                answer.await.ok()
+            };
+            let Ok(answer) = tokio::time::timeout_at(end, asked).await else {
+                // It may still be committed.
+                return Err(VoterChangeError::RequestTimedOut);
+            };
+            match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower)) {
+                Err(VoterChangeError::RequestTimedOut) if Instant::now() + CHANGE_RETRY < end => {
+                    sleep(CHANGE_RETRY).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// The end of the image that is published, for whoever waits for a new one.

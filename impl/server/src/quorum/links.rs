@@ -7,6 +7,7 @@
 //! driver paces.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, Weak, mpsc};
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,14 @@ pub struct Peer {
     pub host: String,
     /// Its port.
     pub port: u16,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, host, port } = self;
+        if id.0 < 0 { write!(f, "the controller") } else { write!(f, "node {id}") }?;
+        write!(f, " at {host}:{port}")
+    }
 }
 
 /// Where controllers listen, by their ids.
@@ -343,12 +352,10 @@ impl Link {
             Some(connection) => identity::cluster(connection, self.limit()).await,
             None => None,
         };
-        let Peer { id, host, port } = &self.peer;
         self.tell(Command::Fail(QuorumError::ForeignCluster {
             cluster_id: self.shared.sender.cluster_id.to_string(),
             other: theirs.map_or_else(|| "another one".to_owned(), |id| id.to_string()),
-            node: *id,
-            address: format!("{host}:{port}"),
+            peer: self.peer.to_string(),
         }));
     }
 
@@ -401,16 +408,14 @@ impl Link {
 
     fn well(&mut self) {
         if self.trouble.take().is_some() {
-            let Peer { id, host, port } = &self.peer;
-            tracing::info!("quorum: node {id} at {host}:{port} answers again");
-            lock(&self.shared.foreign).remove(id);
+            tracing::info!("quorum: {} answers again", self.peer);
+            lock(&self.shared.foreign).remove(&self.peer.id);
         }
     }
 
     fn complain(&mut self, text: &str) {
         if self.trouble.as_deref() != Some(text) {
-            let Peer { id, host, port } = &self.peer;
-            tracing::warn!("quorum: node {id} at {host}:{port}: {text}");
+            tracing::warn!("quorum: {}: {text}", self.peer);
             self.trouble = Some(text.to_owned());
         }
     }

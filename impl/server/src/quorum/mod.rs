@@ -30,7 +30,6 @@ use kraftig_spec::quorum::{
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::time::{Instant, sleep};
 
 pub use driver::{Driver, DriverOptions, World};
 use links::Addresses;
@@ -77,17 +76,15 @@ pub enum QuorumError {
     Config(#[from] ConfigError),
     /// The other voters are of another cluster, as they say.
     #[error(
-        "node {node} at {address} and as many voters as keep this node from ever being of use are of another cluster: their cluster.id is {other}, and this node's is {cluster_id} (in meta.properties of its log directories): format this node with the id of that cluster, or name in controller.quorum.voters the controllers of its own"
+        "{peer} and as many others as keep this node from ever being of use are of another cluster: their cluster.id is {other}, and this node's is {cluster_id} (in meta.properties of its log directories): format this node with the id of that cluster, or name in controller.quorum.voters or controller.quorum.bootstrap.servers the controllers of its own"
     )]
     ForeignCluster {
         /// This node's.
         cluster_id: String,
         /// Theirs, or that they do not say it.
         other: String,
-        /// A voter that says so.
-        node: NodeId,
-        /// Where it is.
-        address: String,
+        /// A controller that says so, and where it is.
+        peer: String,
     },
     /// Whoever is at the addresses of other voters is somebody else.
     #[error(
@@ -327,7 +324,7 @@ enum Command {
         change: ChangeVoters,
         when: Acknowledge,
         reply: oneshot::Sender<Result<(), VoterChangeError>>,
-        place: OwnedSemaphorePermit,
+        appended: oneshot::Sender<Option<Offset>>,
     },
     MayChangeVoters {
         change: ChangeVoters,
@@ -369,8 +366,6 @@ const QUEUE: usize = 1024;
 /// How many of them others may fill. A sender that finds the queue full waits with its whole thread, so this node's own
 /// commands must find room.
 const PLACES: usize = QUEUE - 256;
-/// How long a change of the voters that cannot be made just now waits before it is tried again.
-const CHANGE_RETRY: Duration = Duration::from_millis(10);
 
 impl QuorumHandle {
     /// Appends batches of framed metadata records as leader of `epoch`. The reply is the base offset of the
@@ -446,7 +441,7 @@ impl QuorumHandle {
         }
     }
 
-    /// Whether [`change_voters`](Self::change_voters) would change them now, if a new voter has caught up.
+    /// Whether this node as the leader would change the voters now, if a new voter has caught up.
     pub async fn may_change_voters(&self, change: &ChangeVoters) -> Result<(), VoterChangeError> {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let Ok(place) = place else { return Err(VoterChangeError::NotLeaderOrFollower) };
@@ -455,31 +450,18 @@ impl QuorumHandle {
         answer.await.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower))
     }
 
-    /// Changes the voters by one, as the leader. What cannot be done just now, because nothing of this epoch is committed
-    /// yet, another change is under way or the new voter has not caught up, is tried again until the time `within` is over.
-    pub async fn change_voters(
+    /// Changes the voters by one, as the leader. The change has its place in the log among what the controller appends, so
+    /// only the controller may ask for it: the end of the log after it comes back, or `None` where nothing was appended.
+    /// `reply` is told what became of it.
+    pub(crate) fn change_voters(
         &self,
         change: ChangeVoters,
         when: Acknowledge,
-        within: Duration,
-    ) -> Result<(), VoterChangeError> {
-        let end = Instant::now() + within;
-        loop {
-            let place = Arc::clone(&self.places).acquire_owned().await;
-            let Ok(place) = place else { return Err(VoterChangeError::NotLeaderOrFollower) };
-            let (reply, answer) = oneshot::channel();
-            self.send(Command::ChangeVoters { change: change.clone(), when, reply, place });
-            let Ok(answer) = tokio::time::timeout_at(end, answer).await else {
-                // It may still be committed.
-                return Err(VoterChangeError::RequestTimedOut);
-            };
-            match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower)) {
-                Err(VoterChangeError::RequestTimedOut) if Instant::now() + CHANGE_RETRY < end => {
-                    sleep(CHANGE_RETRY).await;
-                }
-                answer => return answer,
-            }
-        }
+        reply: oneshot::Sender<Result<(), VoterChangeError>>,
+    ) -> oneshot::Receiver<Option<Offset>> {
+        let (appended, end) = oneshot::channel();
+        self.send(Command::ChangeVoters { change, when, reply, appended });
+        end
     }
 
     /// Gives up leadership.

@@ -215,9 +215,8 @@ fn serve(
                     drop(place);
                     driver.world().located(peer, itself);
                 }
-                Ok(Command::ChangeVoters { change, when, reply, place }) => {
-                    drop(place);
-                    driver.change_voters(change, when, reply)?;
+                Ok(Command::ChangeVoters { change, when, reply, appended }) => {
+                    let _ = appended.send(driver.change_voters(change, when, reply)?);
                 }
                 Ok(Command::MayChangeVoters { change, reply, place }) => {
                     drop(place);

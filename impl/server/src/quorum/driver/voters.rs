@@ -21,13 +21,13 @@ pub(super) struct Change {
 }
 
 impl<W: World> Driver<W> {
-    /// Changes the voters by one, if this node leads and the core lets it.
+    /// Changes the voters by one, if this node leads and the core lets it. Gives the end of the log then.
     pub(in super::super) fn change_voters(
         &mut self,
         change: ChangeVoters,
         when: Acknowledge,
         reply: ChangeReply,
-    ) -> Result<(), QuorumError> {
+    ) -> Result<Option<Offset>, QuorumError> {
         self.has_room_for(ROOM)?;
         let (change, voter) = match change {
             ChangeVoters::Add(voter) => {
@@ -42,13 +42,14 @@ impl<W: World> Driver<W> {
         let outcome = self.step(Event::ChangeVoters { change })?;
         self.storage.set_changed(None);
         let end = self.state.log().end;
+        let is_appended = outcome.voters_refused.is_none();
         // Whoever asked may be gone.
         match (outcome.voters_refused, when) {
             (Some(error), _) => drop(reply.send(Err(error))),
             (None, Acknowledge::Appended) => drop(reply.send(Ok(()))),
             (None, Acknowledge::Committed) => self.changes.push(Change { end, reply }),
         }
-        Ok(())
+        Ok(is_appended.then_some(end))
     }
 
     /// Whether the core would let this node change the voters now, if a new one has caught up.
