@@ -198,19 +198,24 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// As [`replace`], but what `path` held stays as `path.tmp` and is written over the next time. So a small file that was
-/// written once finds room where there is none left for others.
+/// written once finds room where there is none left for others. Where it could not stay, room is kept anew, if there is any.
 pub fn replace_in_turn(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary(path);
     let file = open_or_create(&temporary)?;
     file.write_at(bytes, 0)?;
     file.set_len(bytes.len() as u64)?;
     file.sync()?;
-    match device::exchange(&temporary, path) {
-        Ok(()) => {}
-        // There is no file yet, or the file system cannot do this.
-        Err(_) => rename(&temporary, path)?,
+    if device::exchange(&temporary, path).is_ok() {
+        return sync_parent(path);
     }
-    sync_parent(path)
+    // There is no file yet, or the file system cannot do this.
+    rename(&temporary, path)?;
+    sync_parent(path)?;
+    match keep_room_to_replace(path) {
+        // What was to be written is.
+        Err(error) if error.is_out_of_room() => Ok(()),
+        kept => kept,
+    }
 }
 
 /// Makes sure that there is what [`replace_in_turn`] writes over.

@@ -297,6 +297,24 @@ fn what_is_replaced_in_turn_needs_no_room() {
 }
 
 #[test]
+fn what_was_replaced_once_needs_no_room() {
+    let (disk, root) = mount("once");
+    let path = root.join("file");
+    disk::replace_in_turn(&path, b"one").unwrap();
+    disk.set_room(0);
+    disk::replace_in_turn(&path, b"another").unwrap();
+    assert_eq!(disk::read(&path).unwrap(), b"another");
+    // The first time there is only room for the file itself: it is written, and room for the next one is not needed yet.
+    let other = root.join("other");
+    disk.set_room(u64::MAX);
+    disk::keep_room_to_replace(&other).unwrap();
+    disk.set_room(0);
+    disk::replace_in_turn(&other, b"one").unwrap();
+    assert!(disk::replace_in_turn(&other, b"another").unwrap_err().is_out_of_room());
+    assert_eq!(disk::read(&other).unwrap(), b"one");
+}
+
+#[test]
 fn a_seed_has_one_outcome() {
     let build = |name: &str| {
         let (disk, root) = mount(name);
