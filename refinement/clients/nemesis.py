@@ -330,7 +330,7 @@ class Run:
         """Waits until all voters have everything; stops all. Gives the high watermark."""
         self.load.end()
         end = time.monotonic() + LIMIT_S
-        # That a topic is there already is what the controller knows; the broker knows it a little later.
+        # The answer is the controller's; the broker has fetched what it says a moment later.
         while lost := sorted(set(self.load.acknowledged) - set(self.load.clients[0].list_topics(timeout=30).topics)):
             assert time.monotonic() < end, f"{len(lost)} acknowledged topics that the broker does not know: {lost[:5]}"
             time.sleep(0.1)
