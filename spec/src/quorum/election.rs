@@ -191,12 +191,11 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 // Until it has answered once, whether the leader is there at all is worth an answer at once.
                 may_park: matches!(role, Role::Follower { contact: Contact::Fetched, .. }),
             };
-            // Whoever leads answers an observer; the others name the leader.
+            // Whoever leads answers an observer; the others name the leader. The voters that it knows may all be gone.
             let seeks = !state.is_voter()
                 && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
             let asked: Vec<NodeId> = match role {
-                _ if seeks && voters.is_empty() => config.bootstrap.clone(),
-                _ if seeks => state.others().collect(),
+                _ if seeks => state.others().chain(config.bootstrap.iter().copied()).collect(),
                 Role::Follower { .. } => election.leader.into_iter().collect(),
                 _ => Vec::new(),
             };
