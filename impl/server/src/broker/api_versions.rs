@@ -1,6 +1,6 @@
 //! `ApiVersions`: what is served here, and in which versions (KIP-35, KIP-511, KIP-584).
 
-use kraftig_spec::controller::FEATURES;
+use kraftig_spec::controller::{FEATURES, KRAFT_VERSION};
 use kraftig_wire::messages::add_raft_voter_request::AddRaftVoterRequest;
 use kraftig_wire::messages::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
@@ -48,6 +48,8 @@ const BROKER: &[i16] = &[
     DescribeQuorumRequest::KEY,
     DescribeClusterRequest::KEY,
     DescribeTopicPartitionsRequest::KEY,
+    AddRaftVoterRequest::KEY,
+    RemoveRaftVoterRequest::KEY,
 ];
 
 /// The APIs of a controller listener.
@@ -120,6 +122,15 @@ pub fn handle(
                 min_version_level: *level,
             })
             .collect();
+        // It is no record of the metadata that says it, and level 0 is not told.
+        let kraft_version = broker.quorum.voters().kraft_version;
+        if kraft_version > 0 {
+            response.finalized_features.push(FinalizedFeatureKey {
+                name: Str::from_static(KRAFT_VERSION),
+                max_version_level: kraft_version,
+                min_version_level: kraft_version,
+            });
+        }
         let epoch = if context.listener.is_controller { image.features_end } else { image.end };
         response.finalized_features_epoch = epoch.0 - 1;
     }

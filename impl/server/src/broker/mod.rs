@@ -115,7 +115,7 @@ impl Broker {
         Self {
             to_controller: channel(CONTROLLER_CONNECTIONS),
             to_controller_alone: channel(1),
-            peers: Peers::new(quorum.clone(), config.node_id, cluster_id.clone()),
+            peers: Peers::new(quorum.clone(), controller.clone(), &config, cluster_id.clone()),
             controller,
             quorum,
             config,

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::ControllerHandle;
-use crate::config::{Config, Voter};
+use crate::config::Config;
 use crate::net::client::{ClientError, ClientOptions, Connection};
 use crate::quorum::{QuorumHandle, QuorumStatus};
 
@@ -76,7 +76,6 @@ pub struct ControllerChannel {
     /// This node, if it may lead.
     local: Option<(NodeId, ControllerHandle)>,
     quorum: QuorumHandle,
-    voters: Vec<Voter>,
     options: ClientOptions,
     /// Connections that nothing is asked on, all to the same node.
     idle: Mutex<Idle>,
@@ -105,17 +104,10 @@ impl ControllerChannel {
         quorum: QuorumHandle,
         connections: usize,
     ) -> Self {
-        let ms = u64::try_from(config.quorum.request_timeout_ms).unwrap_or_default();
         Self {
             local: config.roles.controller.then(|| (config.node_id, controller.clone())),
             quorum,
-            voters: config.voters.clone(),
-            options: ClientOptions {
-                client_id: config.node_id.to_string(),
-                connect_timeout: Duration::from_millis(ms),
-                max_response_bytes: usize::try_from(config.sockets.request_max_bytes)
-                    .unwrap_or_default(),
-            },
+            options: ClientOptions::of(config),
             idle: Mutex::default(),
             turns: Semaphore::new(connections),
         }
@@ -201,9 +193,8 @@ impl ControllerChannel {
     }
 
     async fn connect(&self, leader: NodeId) -> Result<Connection, ClientError> {
-        let voter = self.voters.iter().find(|voter| voter.id == leader);
-        let address = &voter.ok_or(ClientError::NoAddress)?.address;
-        Connection::open(&address.host, address.port, &self.options).await
+        let at = self.quorum.address(leader).ok_or(ClientError::NoAddress)?;
+        Connection::open(&at.host, at.port, &self.options).await
     }
 
     fn take_idle(&self, leader: NodeId) -> Option<Connection> {

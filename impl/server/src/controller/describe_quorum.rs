@@ -1,6 +1,7 @@
 //! `DescribeQuorum`: who leads the metadata quorum, who votes and fetches, and how far each has come (KIP-595, KIP-836,
 //! KIP-853).
 
+use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::types::{NodeId, Offset, ReplicaKey};
 use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::describe_quorum_response::{
@@ -11,10 +12,10 @@ use kraftig_wire::{ErrorCode, Message, Str, Uuid};
 
 use super::ControllerHandle;
 use super::channel::{ControllerChannel, Question};
-use crate::config::{Config, Voter};
+use crate::config::Config;
 use crate::net::client::{ClientError, Connection};
 use crate::quorum::messages::{PARTITION, TOPIC};
-use crate::quorum::{QuorumDescription, QuorumHandle, QuorumStatus, ReplicaDescription};
+use crate::quorum::{QuorumDescription, QuorumHandle, ReplicaDescription, Voter, Voters};
 
 /// From this version on there is room for directories, for texts, and for where voters listen.
 const NODES_VERSION: i16 = 2;
@@ -46,9 +47,9 @@ pub async fn handle(
         });
         DescribeQuorumResponse { topics: topics.collect(), ..DescribeQuorumResponse::default() }
     } else if let Some(description) = quorum.describe().await {
-        described(&description, standing(&quorum.status(), config), config)
+        described(&description, standing(quorum, config), &quorum.voters())
     } else {
-        let standing = standing(&quorum.status(), config);
+        let standing = standing(quorum, config);
         of_the_log(PartitionData {
             standing,
             ..refused(ErrorCode::NOT_LEADER_OR_FOLLOWER, NOT_LEADER)
@@ -125,7 +126,7 @@ fn of_the_log(partition: PartitionData) -> DescribeQuorumResponse {
 fn described(
     description: &QuorumDescription,
     standing: Standing,
-    config: &Config,
+    voters: &Voters,
 ) -> DescribeQuorumResponse {
     let replica = |replica: &ReplicaDescription| ReplicaState {
         replica_id: replica.replica.id.0,
@@ -134,17 +135,12 @@ fn described(
         last_fetch_timestamp: replica.last_fetch_ms.unwrap_or(-1),
         last_caught_up_timestamp: replica.last_caught_up_ms.unwrap_or(-1),
     };
-    let listener = config.listeners.controller_names.first().map_or("", String::as_str);
     let node = |voter: &Voter| Node {
-        node_id: voter.id.0,
-        listeners: vec![Listener {
-            name: Str::from(listener),
-            host: Str::from(&voter.address.host),
-            port: voter.address.port,
-        }],
+        node_id: voter.replica.id.0,
+        listeners: voter.endpoints.iter().map(listener).collect(),
     };
     DescribeQuorumResponse {
-        nodes: config.voters.iter().map(node).collect(),
+        nodes: voters.voters.iter().map(node).collect(),
         ..of_the_log(PartitionData {
             leader_id: description.leader.0,
             leader_epoch: description.epoch.0,
@@ -158,14 +154,19 @@ fn described(
 }
 
 /// What this node tells of itself whether it leads or not, for `kraftig quorum explain`; Kafka's tools skip it.
-fn standing(status: &QuorumStatus, config: &Config) -> Standing {
+fn standing(quorum: &QuorumHandle, config: &Config) -> Standing {
+    let status = quorum.status();
+    let first = config.listeners.controller_names.first();
     let node = |id: Option<NodeId>| id.map_or(-1, |id| id.0);
     let directory = |replica: Option<ReplicaKey>| replica.map_or(Uuid::ZERO, |it| it.directory.0);
-    let voter = |voter: &Voter| StandingVoter {
-        voter_id: voter.id.0,
-        voter_directory_id: Uuid::ZERO,
-        host: Str::from(&voter.address.host),
-        port: voter.address.port,
+    let voter = |voter: &Voter| {
+        let at = voter.endpoints.iter().find(|at| Some(&at.name) == first);
+        StandingVoter {
+            voter_id: voter.replica.id.0,
+            voter_directory_id: voter.replica.directory.0,
+            host: at.map_or_else(Str::default, |at| Str::from(&at.host)),
+            port: at.map_or(0, |at| at.port),
+        }
     };
     Standing {
         role: Str::from_static(status.role),
@@ -180,8 +181,12 @@ fn standing(status: &QuorumStatus, config: &Config) -> Standing {
         flushed_offset: status.flushed.0,
         high_watermark: offset(status.high_watermark),
         disk_full: status.disk_full,
-        voters: config.voters.iter().map(voter).collect(),
+        voters: quorum.voters().voters.iter().map(voter).collect(),
     }
+}
+
+fn listener(at: &Endpoint) -> Listener {
+    Listener { name: Str::from(&at.name), host: Str::from(&at.host), port: at.port }
 }
 
 fn offset(offset: Option<Offset>) -> i64 {

@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use kraftig_wire::messages::add_raft_voter_request::AddRaftVoterRequest;
 use kraftig_wire::messages::create_topics_request::CreateTopicsRequest;
 use kraftig_wire::messages::delete_topics_request::DeleteTopicsRequest;
 use kraftig_wire::messages::describe_quorum_request::DescribeQuorumRequest;
 use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::envelope_response::EnvelopeResponse;
+use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
 use kraftig_wire::messages::request_header::RequestHeader;
 use kraftig_wire::{Api, ErrorCode, Reader, Request, decode_request_header, encode_response_frame};
 
 use super::channel::Question;
-use super::{ControllerHandle, describe_quorum};
+use super::{ControllerHandle, change_voters, describe_quorum};
 use crate::broker::{Broker, create_topics, delete_topics};
 use crate::net::client::{ClientError, Connection};
 
@@ -24,6 +26,10 @@ const ANONYMOUS: Bytes = Bytes::from_static(b"\0\0\x05User\x0aANONYMOUS\0\0");
 pub fn is_forwarded(key: i16) -> bool {
     [CreateTopicsRequest::KEY, DeleteTopicsRequest::KEY].contains(&key)
 }
+
+/// What other nodes' brokers hand on beside it, and is not for the metadata but for the quorum.
+const OF_QUORUM: [i16; 3] =
+    [DescribeQuorumRequest::KEY, AddRaftVoterRequest::KEY, RemoveRaftVoterRequest::KEY];
 
 /// A client's request, for the active controller.
 #[derive(Clone, Debug)]
@@ -85,7 +91,7 @@ fn open(request: Bytes) -> Result<(RequestHeader, Reader), ErrorCode> {
     let mut reader = Reader::new(request);
     let header = decode_request_header(&mut reader).map_err(|_| ErrorCode::UNSUPPORTED_VERSION)?;
     let (key, version) = (header.request_api_key, header.request_api_version);
-    let may_come = is_forwarded(key) || key == DescribeQuorumRequest::KEY;
+    let may_come = is_forwarded(key) || OF_QUORUM.contains(&key);
     let api = Api::by_key(key).filter(|_| may_come).ok_or(ErrorCode::INVALID_REQUEST)?;
     if !(api.min_version..=api.max_version).contains(&version) {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
@@ -133,6 +139,20 @@ fn framed<R: Request>(
     })
 }
 
+/// What this node answers to a change of the voters; `None` if it does not lead.
+async fn change<R: change_voters::OfVoters>(
+    broker: &Broker,
+    header: &RequestHeader,
+    reader: &mut Reader,
+) -> Result<Option<BytesMut>, ErrorCode>
+where
+    R::Response: Send,
+{
+    let request: R = read(reader, header.request_api_version)?;
+    let response = change_voters::here(&broker.peers, &request).await;
+    response.map(|response| framed::<R>(header, &response)).transpose()
+}
+
 /// Answers Envelope.
 pub async fn envelope(broker: &Broker, request: EnvelopeRequest) -> EnvelopeResponse {
     let refused = |error: ErrorCode| EnvelopeResponse { response_data: None, error_code: error.0 };
@@ -144,15 +164,22 @@ pub async fn envelope(broker: &Broker, request: EnvelopeRequest) -> EnvelopeResp
     }
     let answered = async {
         let (header, mut reader) = open(request.request_data)?;
-        if header.request_api_key != DescribeQuorumRequest::KEY {
-            return answer(&broker.controller, (header, reader)).await;
-        }
-        // Other nodes' brokers hand this on too.
         let version = header.request_api_version;
-        let request = read(&mut reader, version)?;
-        let (quorum, config) = (&broker.quorum, &broker.config);
-        let response = describe_quorum::handle(quorum, config, version, &request).await;
-        framed::<DescribeQuorumRequest>(&header, &response).map(Some)
+        match header.request_api_key {
+            DescribeQuorumRequest::KEY => {
+                let request = read(&mut reader, version)?;
+                let (quorum, config) = (&broker.quorum, &broker.config);
+                let response = describe_quorum::handle(quorum, config, version, &request).await;
+                framed::<DescribeQuorumRequest>(&header, &response).map(Some)
+            }
+            AddRaftVoterRequest::KEY => {
+                change::<AddRaftVoterRequest>(broker, &header, &mut reader).await
+            }
+            RemoveRaftVoterRequest::KEY => {
+                change::<RemoveRaftVoterRequest>(broker, &header, &mut reader).await
+            }
+            _ => answer(&broker.controller, (header, reader)).await,
+        }
     };
     match answered.await {
         Ok(Some(frame)) => EnvelopeResponse {

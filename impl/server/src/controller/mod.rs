@@ -5,6 +5,7 @@
 //! was appended before, and answers once the records are committed and every consequence of them is there. It
 //! decides nothing itself: the records and the answers are the spec's.
 
+pub(crate) mod change_voters;
 mod channel;
 pub mod describe_quorum;
 mod driver;

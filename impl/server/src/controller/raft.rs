@@ -1,12 +1,11 @@
-//! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, `EndQuorumEpoch`, `UpdateRaftVoter`,
-//! and Fetch of the metadata log (KIP-595, KIP-853, KIP-996); `FetchSnapshot` in `snapshot` (KIP-630).
+//! What other nodes ask of the quorum over the network: Vote, `BeginQuorumEpoch`, `EndQuorumEpoch` and Fetch of the metadata
+//! log (KIP-595, KIP-996); `FetchSnapshot` in `snapshot` (KIP-630), changes of the voters in `voters` (KIP-853).
 //!
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
 
 mod snapshot;
 mod voters;
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,14 +17,16 @@ use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, TopicI
 use kraftig_wire::messages::{
     begin_quorum_epoch_request as begin_request, begin_quorum_epoch_response as begin_response,
     end_quorum_epoch_request as end_request, end_quorum_epoch_response as end_response,
-    fetch_request, fetch_response, update_raft_voter_request as update_request,
-    update_raft_voter_response as update_response, vote_request, vote_response,
+    fetch_request, fetch_response, vote_request, vote_response,
 };
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
 
+use super::ControllerHandle;
+use crate::config::Config;
+use crate::net::client::ClientOptions;
 use crate::quorum::messages::{PARTITION, TOPIC};
-use crate::quorum::{QuorumDescription, QuorumHandle, QuorumStatus};
+use crate::quorum::{Peer, QuorumHandle, QuorumStatus};
 
 /// The voter id of a request that does not say whom it asks.
 const ANY_VOTER: i32 = -1;
@@ -42,21 +43,38 @@ const ENDPOINTS_VERSION: i16 = 17;
 #[derive(Debug)]
 pub struct Peers {
     quorum: QuorumHandle,
+    /// Changes of the voters have their place among what it appends.
+    controller: ControllerHandle,
     local: NodeId,
     cluster_id: Str,
+    /// The name of the listener on which controllers reach each other.
+    listener: String,
+    /// How who wants to vote is asked.
+    client: ClientOptions,
     asked: Semaphore,
     waiting: Semaphore,
+    /// One change of the voters at a time.
+    changing: Semaphore,
 }
 
 impl Peers {
-    /// The way to the quorum of the cluster with this id, on the node `local`.
-    pub fn new(quorum: QuorumHandle, local: NodeId, cluster_id: Str) -> Self {
+    /// The way to the quorum of the cluster with this id, on the node of this configuration.
+    pub fn new(
+        quorum: QuorumHandle,
+        controller: ControllerHandle,
+        config: &Config,
+        cluster_id: Str,
+    ) -> Self {
         Self {
             quorum,
-            local,
+            controller,
+            local: config.node_id,
             cluster_id,
+            listener: config.listeners.controller_names.first().cloned().unwrap_or_default(),
+            client: ClientOptions::of(config),
             asked: Semaphore::new(MOST_ASKED),
             waiting: Semaphore::new(MOST_WAITING),
+            changing: Semaphore::new(1),
         }
     }
 
@@ -136,6 +154,12 @@ impl Peers {
         let Some(asked) = asked else {
             return refused(ErrorCode::INVALID_REQUEST);
         };
+        // Where it listens is of use before it is known that it leads.
+        let itself = request.leader_endpoints.iter().find(|at| *at.name == *self.listener);
+        if let Some(at) = itself {
+            let id = NodeId(asked.leader_id);
+            self.quorum.located(Peer { id, host: at.host.to_string(), port: at.port });
+        }
         let begin = BeginQuorumEpoch {
             epoch: Epoch(asked.leader_epoch),
             leader: NodeId(asked.leader_id),
@@ -220,47 +244,6 @@ impl Peers {
                 .into_iter()
                 .collect(),
             ..EndQuorumEpochResponse::default()
-        }
-    }
-
-    /// Answers `UpdateRaftVoter`. Stock followers tell each leader once what they listen on and speak, for an upgrade of
-    /// `kraft.version`; one that is not heard asks again and again instead of fetching. With static voters there is nothing
-    /// to keep.
-    pub async fn update_raft_voter(
-        &self,
-        request: &update_request::UpdateRaftVoterRequest,
-        endpoint: impl Fn(NodeId) -> Option<Endpoint>,
-    ) -> update_response::UpdateRaftVoterResponse {
-        use update_response::{CurrentLeader, UpdateRaftVoterResponse};
-        if !self.is_cluster(request.cluster_id.as_ref()) {
-            return UpdateRaftVoterResponse {
-                error_code: ErrorCode::INCONSISTENT_CLUSTER_ID.0,
-                ..UpdateRaftVoterResponse::default()
-            };
-        }
-        let quorum = self.quorum.describe().await;
-        let QuorumStatus { epoch, leader, .. } = self.quorum.status();
-        let is_voter = |quorum: &QuorumDescription| {
-            quorum.voters.iter().any(|voter| voter.replica.id.0 == request.voter_id)
-        };
-        let error = match (request.current_leader_epoch.cmp(&epoch.0), &quorum) {
-            (Ordering::Less, _) => ErrorCode::FENCED_LEADER_EPOCH,
-            (Ordering::Greater, _) => ErrorCode::UNKNOWN_LEADER_EPOCH,
-            (_, None) => ErrorCode::NOT_LEADER_OR_FOLLOWER,
-            (_, Some(quorum)) if !is_voter(quorum) => ErrorCode::VOTER_NOT_FOUND,
-            (_, Some(_)) if request.listeners.is_empty() => ErrorCode::INVALID_REQUEST,
-            _ => ErrorCode::NONE,
-        };
-        let at = leader.and_then(endpoint);
-        UpdateRaftVoterResponse {
-            error_code: error.0,
-            current_leader: CurrentLeader {
-                leader_id: leader.map_or(-1, |id| id.0),
-                leader_epoch: epoch.0,
-                port: at.as_ref().map_or(0, |at| at.port.into()),
-                host: at.map_or_else(Str::default, |at| Str::from(at.host)),
-            },
-            ..UpdateRaftVoterResponse::default()
         }
     }
 

@@ -26,6 +26,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::config::Config;
+
 /// Requests that may wait to be written; the next one waits with its sender.
 const QUEUE: usize = 64;
 /// What an answer may claim before it has come. Above, the buffer grows as the bytes come.
@@ -42,6 +44,19 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// The longest answer in bytes. A longer one ends the connection before any memory is taken for it.
     pub max_response_bytes: usize,
+}
+
+impl ClientOptions {
+    /// How a node of this configuration asks controllers.
+    pub fn of(config: &Config) -> Self {
+        let ms = u64::try_from(config.quorum.request_timeout_ms).unwrap_or_default();
+        Self {
+            client_id: config.node_id.to_string(),
+            connect_timeout: Duration::from_millis(ms),
+            max_response_bytes: usize::try_from(config.sockets.request_max_bytes)
+                .unwrap_or_default(),
+        }
+    }
 }
 
 /// Why there is no answer.

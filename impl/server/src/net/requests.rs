@@ -41,6 +41,7 @@ use crate::broker::{
     describe_configs, describe_topic_partitions, fetch, find_coordinator, init_producer_id,
     list_offsets, metadata, produce,
 };
+use crate::controller::change_voters::{self, OfVoters};
 use crate::controller::{describe_quorum, forward, messages};
 
 /// Why a request is answered by closing the connection, as Kafka does.
@@ -240,12 +241,10 @@ pub(super) async fn answer(
             broker.peers.fetch_snapshot(version, &request, endpoint).await
         }),
         AddRaftVoterRequest::KEY => answer!(AddRaftVoterRequest, |request| {
-            let names = &broker.config.listeners.controller_names;
-            let listener = names.first().map_or("", String::as_str);
-            broker.peers.add_raft_voter(&request, listener).await
+            change_voters(broker, context, &request).await
         }),
         RemoveRaftVoterRequest::KEY => answer!(RemoveRaftVoterRequest, |request| {
-            broker.peers.remove_raft_voter(&request).await
+            change_voters(broker, context, &request).await
         }),
         UpdateRaftVoterRequest::KEY => answer!(UpdateRaftVoterRequest, |request| {
             let endpoint = |id| controller(broker, context, id);
@@ -256,6 +255,22 @@ pub(super) async fn answer(
     Ok(Some(frame.into()))
 }
 
+/// The answer of this node, or on a broker listener the leader's.
+async fn change_voters<R: OfVoters>(
+    broker: &Broker,
+    context: &RequestContext,
+    request: &R,
+) -> R::Response
+where
+    R::Response: Send,
+{
+    if context.listener.is_controller {
+        return request.serve(&broker.peers).await;
+    }
+    let (channel, peers) = (&broker.to_controller, &broker.peers);
+    change_voters::ask(channel, peers, request, broker.request_timeout()).await
+}
+
 /// Where a controller can be reached on the listener of a request.
 fn controller(broker: &Broker, context: &RequestContext, id: NodeId) -> Option<Endpoint> {
     let image = broker.metadata.load();
@@ -263,14 +278,17 @@ fn controller(broker: &Broker, context: &RequestContext, id: NodeId) -> Option<E
         let mut endpoints = controller.end_points.iter();
         endpoints.find(|endpoint| endpoint.name == context.listener.name).cloned()
     });
-    // Before it is registered it is where the configuration says.
+    // Before it is registered it is where the quorum reaches it.
+    let at = || {
+        let voters = broker.quorum.voters();
+        let listeners = &broker.config.listeners.controller_names;
+        let is_first = listeners.first() == Some(&context.listener.name);
+        let known = || broker.quorum.address(id).filter(|_| is_first);
+        voters.address(id, &context.listener.name).or_else(known)
+    };
     registered.or_else(|| {
-        let voter = broker.config.voters.iter().find(|voter| voter.id == id)?;
-        Some(Endpoint {
-            name: context.listener.name.clone(),
-            host: voter.address.host.clone(),
-            port: voter.address.port,
-            security_protocol: 0,
-        })
+        let at = at()?;
+        let name = context.listener.name.clone();
+        Some(Endpoint { name, host: at.host, port: at.port, security_protocol: 0 })
     })
 }

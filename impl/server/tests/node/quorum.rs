@@ -309,7 +309,7 @@ async fn static_voters_stay_as_they_are() {
         (
             AddRaftVoterRequest { listeners: listener("OTHER"), ..request },
             ErrorCode::INVALID_REQUEST,
-            "Add voter request didn't include the endpoint (OTHER) for the default listener ListenerName(CONTROLLER)",
+            "Add voter request didn't include the endpoint (Endpoints(endpoints={ListenerName(OTHER)=/<unresolved>:0})) for the default listener ListenerName(CONTROLLER)",
         ),
     ] {
         let response = peer.ask(1, &add).await;

@@ -1,101 +1,352 @@
-//! `AddRaftVoter` and `RemoveRaftVoter` (KIP-853). Voters are static: what is well asked is refused as by stock Kafka whose
-//! `kraft.version` is 0.
+//! `AddRaftVoter`, `RemoveRaftVoter` and `UpdateRaftVoter` (KIP-853, KIP-1186). Whether the voters change is decided by the
+//! core; here is what Kafka's requests say beside, in the order in which stock Kafka looks at it, and the words of the answers.
 
-use kraftig_wire::messages::add_raft_voter_request::AddRaftVoterRequest;
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use kraftig_spec::controller::KRAFT_VERSION;
+use kraftig_spec::controller::record::Endpoint;
+use kraftig_spec::quorum::VoterChangeError;
+use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey};
+use kraftig_wire::messages::add_raft_voter_request::{self, AddRaftVoterRequest};
 use kraftig_wire::messages::add_raft_voter_response::AddRaftVoterResponse;
+use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
 use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
 use kraftig_wire::messages::remove_raft_voter_response::RemoveRaftVoterResponse;
+use kraftig_wire::messages::update_raft_voter_request::{self, UpdateRaftVoterRequest};
+use kraftig_wire::messages::update_raft_voter_response::{CurrentLeader, UpdateRaftVoterResponse};
 use kraftig_wire::{ErrorCode, Str, Uuid};
+use tokio::time::Instant;
 
-use super::Peers;
+use super::{Peers, replica};
 use crate::controller::describe_quorum::NOT_LEADER;
+use crate::net::client::{ClientError, Connection};
+use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, QuorumStatus, Voter};
+
+/// Kafka's text of the error, where a change took too long.
+const TIMED_OUT: &str = "The request timed out.";
 
 impl Peers {
-    /// Answers `AddRaftVoter`. `listener` is the name of the first of `controller.listener.names`, on which the other voters
-    /// would ask the new one.
-    pub async fn add_raft_voter(
-        &self,
-        request: &AddRaftVoterRequest,
-        listener: &str,
-    ) -> AddRaftVoterResponse {
-        let key = (request.voter_id, request.voter_directory_id);
-        let endpoints = || request.listeners.iter().map(|at| &*at.name);
-        let refused = match self.change(request.cluster_id.as_ref(), key, "Add").await {
-            Err(refused) => refused,
-            Ok(()) if !endpoints().any(|name| name == listener) => Refused {
-                error: ErrorCode::INVALID_REQUEST,
-                message: format!(
-                    "Add voter request didn't include the endpoint ({}) for the default listener ListenerName({listener})",
-                    endpoints().collect::<Vec<_>>().join(", ")
-                ),
-            },
-            Ok(()) => Refused::is_static("adding"),
-        };
-        AddRaftVoterResponse {
-            error_code: refused.error.0,
-            error_message: Some(Str::from(refused.message)),
-            ..AddRaftVoterResponse::default()
-        }
+    /// Answers `AddRaftVoter`: the new voter is asked what it speaks, must have caught up, and votes once that is committed.
+    /// All of it has to be done within `controller.quorum.request.timeout.ms`, as in Kafka, whatever the request says.
+    pub async fn add_raft_voter(&self, request: &AddRaftVoterRequest) -> AddRaftVoterResponse {
+        let (error_code, error_message) = answered(self.add(request).await);
+        AddRaftVoterResponse { error_code, error_message, ..AddRaftVoterResponse::default() }
     }
 
-    /// Answers `RemoveRaftVoter`.
+    /// Answers `RemoveRaftVoter`, when it is committed.
     pub async fn remove_raft_voter(
         &self,
         request: &RemoveRaftVoterRequest,
     ) -> RemoveRaftVoterResponse {
-        let key = (request.voter_id, request.voter_directory_id);
-        let refused = match self.change(request.cluster_id.as_ref(), key, "Remove").await {
-            Err(refused) => refused,
-            Ok(()) => Refused::is_static("removing"),
-        };
-        RemoveRaftVoterResponse {
-            error_code: refused.error.0,
-            error_message: Some(Str::from(refused.message)),
-            ..RemoveRaftVoterResponse::default()
+        let (error_code, error_message) = answered(self.remove(request).await);
+        RemoveRaftVoterResponse { error_code, error_message, ..RemoveRaftVoterResponse::default() }
+    }
+
+    /// Answers `UpdateRaftVoter`, as soon as it is in the log. Followers tell a leader what they listen on and speak. Where
+    /// voters are static there is nothing to keep, but a stock follower that is not heard asks again and again instead of
+    /// fetching. `endpoint` tells where a node can be reached by who asks.
+    pub async fn update_raft_voter(
+        &self,
+        request: &UpdateRaftVoterRequest,
+        endpoint: impl Fn(NodeId) -> Option<Endpoint>,
+    ) -> UpdateRaftVoterResponse {
+        let error = self.update(request).await.err().unwrap_or(ErrorCode::NONE);
+        let QuorumStatus { epoch, leader, .. } = self.quorum.status();
+        let at = leader.and_then(endpoint);
+        UpdateRaftVoterResponse {
+            error_code: error.0,
+            current_leader: CurrentLeader {
+                leader_id: leader.map_or(-1, |id| id.0),
+                leader_epoch: epoch.0,
+                port: at.as_ref().map_or(0, |at| at.port.into()),
+                host: at.map_or_else(Str::default, |at| Str::from(at.host)),
+            },
+            ..UpdateRaftVoterResponse::default()
         }
     }
 
-    /// What is asked of both, in stock Kafka's order.
-    async fn change(
+    async fn add(&self, request: &AddRaftVoterRequest) -> Result<(), Refused> {
+        let key = (request.voter_id, request.voter_directory_id);
+        let key = self.may_ask(request.cluster_id.as_ref(), key, "Add").await?;
+        let default = request.listeners.iter().find(|at| *at.name == *self.listener);
+        let Some(default) = default else {
+            let endpoint = |at: &add_raft_voter_request::Listener| {
+                format!("ListenerName({})={}/<unresolved>:{}", at.name, at.host, at.port)
+            };
+            let endpoints: Vec<String> = request.listeners.iter().map(endpoint).collect();
+            return Err(Refused::new(
+                ErrorCode::INVALID_REQUEST,
+                format!(
+                    "Add voter request didn't include the endpoint (Endpoints(endpoints={{{}}})) for the default listener ListenerName({})",
+                    endpoints.join(", "),
+                    self.listener
+                ),
+            ));
+        };
+        let end = Instant::now() + self.within();
+        let Ok(_turn) = self.changing.try_acquire() else { return Err(Refused::under_way()) };
+        let endpoints = request.listeners.iter().map(|at| endpoint(&at.name, &at.host, at.port));
+        let mut voter =
+            Voter { replica: key, endpoints: endpoints.collect(), kraft_versions: KRAFT_VERSIONS };
+        let change = ChangeVoters::Add(voter.clone());
+        if let Err(error) = self.quorum.may_change_voters(&change).await {
+            return Err(self.refused(error, "adding", key).await);
+        }
+        voter.kraft_versions = self.speaks(key, default).await?;
+        let change = ChangeVoters::Add(voter);
+        let acknowledge =
+            if request.ack_when_committed { Acknowledge::Committed } else { Acknowledge::Appended };
+        match self.controller.change_voters(change.clone(), acknowledge, until(end)).await {
+            Ok(()) => Ok(()),
+            // It might be added by all that there is, but for its log.
+            Err(VoterChangeError::RequestTimedOut)
+                if self.quorum.may_change_voters(&change).await.is_ok() =>
+            {
+                Err(Refused::new(
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    format!(
+                        "Aborted add voter operation for {} since it is lagging behind",
+                        shown(key)
+                    ),
+                ))
+            }
+            Err(VoterChangeError::RequestTimedOut) => {
+                Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
+            }
+            Err(error) => Err(self.refused(error, "adding", key).await),
+        }
+    }
+
+    async fn remove(&self, request: &RemoveRaftVoterRequest) -> Result<(), Refused> {
+        let key = (request.voter_id, request.voter_directory_id);
+        let key = self.may_ask(request.cluster_id.as_ref(), key, "Remove").await?;
+        let end = Instant::now() + self.within();
+        let Ok(_turn) = self.changing.try_acquire() else { return Err(Refused::under_way()) };
+        let change = ChangeVoters::Remove(key);
+        if let Err(error) = self.quorum.may_change_voters(&change).await {
+            return Err(self.refused(error, "removing", key).await);
+        }
+        match self.controller.change_voters(change, Acknowledge::Committed, until(end)).await {
+            Ok(()) => Ok(()),
+            Err(VoterChangeError::RequestTimedOut) => {
+                Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
+            }
+            Err(error) => Err(self.refused(error, "removing", key).await),
+        }
+    }
+
+    async fn update(&self, request: &UpdateRaftVoterRequest) -> Result<(), ErrorCode> {
+        if !self.is_cluster(request.cluster_id.as_ref()) {
+            return Err(ErrorCode::INCONSISTENT_CLUSTER_ID);
+        }
+        match request.current_leader_epoch.cmp(&self.quorum.status().epoch.0) {
+            Ordering::Less => return Err(ErrorCode::FENCED_LEADER_EPOCH),
+            Ordering::Greater => return Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            Ordering::Equal => {}
+        }
+        if self.quorum.describe().await.is_none() {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let speaks = &request.kraft_version_feature;
+        let speaks = (speaks.min_supported_version, speaks.max_supported_version);
+        let voters = self.quorum.voters();
+        let is_default = |at: &update_raft_voter_request::Listener| *at.name == *self.listener;
+        if !request.listeners.iter().any(is_default) || !includes(speaks, voters.kraft_version) {
+            return Err(ErrorCode::INVALID_REQUEST);
+        }
+        let listeners = request.listeners.iter();
+        let voter = Voter {
+            replica: replica(request.voter_id, request.voter_directory_id),
+            endpoints: listeners.map(|at| endpoint(&at.name, &at.host, at.port)).collect(),
+            kraft_versions: speaks,
+        };
+        if voters.kraft_version == 0 {
+            let known = voters.get(voter.replica.id).map(|_| ());
+            return known.ok_or(ErrorCode::VOTER_NOT_FOUND);
+        }
+        let change = ChangeVoters::Update(voter);
+        let changed = self.controller.change_voters(change, Acknowledge::Appended, self.within());
+        changed.await.map_err(code)
+    }
+
+    /// What is asked of each change, in stock Kafka's order: who it is about.
+    async fn may_ask(
         &self,
         cluster_id: Option<&Str>,
         (id, directory): (i32, Uuid),
         what: &str,
-    ) -> Result<(), Refused> {
+    ) -> Result<ReplicaKey, Refused> {
         if let Some(other) = cluster_id.filter(|_| !self.is_cluster(cluster_id)) {
-            return Err(Refused {
-                error: ErrorCode::INCONSISTENT_CLUSTER_ID,
-                message: format!(
+            return Err(Refused::new(
+                ErrorCode::INCONSISTENT_CLUSTER_ID,
+                format!(
                     "The given id \"{other}\" doesn't match the cluster id \"{}\"",
                     self.cluster_id
                 ),
-            });
+            ));
         }
         if self.quorum.describe().await.is_none() {
-            return Err(Refused {
-                error: ErrorCode::NOT_LEADER_OR_FOLLOWER,
-                message: NOT_LEADER.to_owned(),
-            });
+            return Err(Refused::new(ErrorCode::NOT_LEADER_OR_FOLLOWER, NOT_LEADER));
         }
         if id < 0 || directory.is_zero() {
-            return Err(Refused {
-                error: ErrorCode::INVALID_REQUEST,
-                message: format!("{what} voter request didn't include a valid voter"),
-            });
+            return Err(Refused::new(
+                ErrorCode::INVALID_REQUEST,
+                format!("{what} voter request didn't include a valid voter"),
+            ));
         }
-        Ok(())
+        Ok(replica(id, directory))
+    }
+
+    /// Asks whoever is to vote which versions of the quorum's protocol it speaks.
+    async fn speaks(
+        &self,
+        key: ReplicaKey,
+        at: &add_raft_voter_request::Listener,
+    ) -> Result<(i16, i16), Refused> {
+        let asked = async {
+            let connection = Connection::open(&at.host, at.port, &self.client).await?;
+            let request = ApiVersionsRequest {
+                client_software_name: Str::from_static("kraftig"),
+                client_software_version: Str::from_static(env!("CARGO_PKG_VERSION")),
+            };
+            connection.send(&request).await
+        };
+        let answer = tokio::time::timeout(self.within(), asked).await;
+        let answer = answer.unwrap_or(Err(ClientError::ConnectTimeout(self.within())));
+        let answer = answer.and_then(|answer| match ErrorCode(answer.error_code) {
+            ErrorCode::NONE => Ok(answer),
+            error => Err(ClientError::ApiVersions(error)),
+        });
+        let answer = answer.map_err(|error| {
+            tracing::info!("node {} at {}:{} does not vote: {error}", key.id, at.host, at.port);
+            let error = match error {
+                ClientError::ApiVersions(error) => error,
+                ClientError::NotServed(_) => ErrorCode::UNSUPPORTED_VERSION,
+                _ => ErrorCode::BROKER_NOT_AVAILABLE,
+            };
+            Refused::new(
+                ErrorCode::REQUEST_TIMED_OUT,
+                format!(
+                    "Aborted add voter operation for since API_VERSIONS returned an error {error}"
+                ),
+            )
+        })?;
+        let mut features = answer.supported_features.iter();
+        let speaks = features
+            .find(|feature| *feature.name == *KRAFT_VERSION)
+            .map_or((0, 0), |feature| (feature.min_version, feature.max_version));
+        let finalized = self.quorum.voters().kraft_version;
+        if includes(speaks, finalized) {
+            return Ok(speaks);
+        }
+        Err(Refused::new(
+            ErrorCode::INVALID_REQUEST,
+            format!(
+                "Aborted add voter operation for {} since the {KRAFT_VERSION} range (min: {}, max: {}) doesn't support the finalized version {finalized}",
+                shown(key),
+                speaks.0,
+                speaks.1
+            ),
+        ))
+    }
+
+    async fn refused(&self, error: VoterChangeError, doing: &str, key: ReplicaKey) -> Refused {
+        let voters = || {
+            let voters = self.quorum.voters();
+            let voters = voters.voters.iter().map(|voter| shown(voter.replica));
+            voters.collect::<Vec<_>>().join(", ")
+        };
+        let message = match error {
+            VoterChangeError::NotLeaderOrFollower => NOT_LEADER.to_owned(),
+            VoterChangeError::RequestTimedOut => {
+                let description = self.quorum.describe().await;
+                match description.and_then(|description| description.high_watermark) {
+                    None => {
+                        "Request timed out waiting for leader to establish HWM and fence previous voter changes"
+                            .to_owned()
+                    }
+                    Some(to) => format!(
+                        "Request timed out waiting for voters to commit the latest voter change with HWM {to}"
+                    ),
+                }
+            }
+            VoterChangeError::UnsupportedVersion => format!(
+                "Cluster doesn't support {doing} voter because the {KRAFT_VERSION} feature is 0"
+            ),
+            VoterChangeError::DuplicateVoter => format!(
+                "The voter id for {} is already part of the set of voters [{}].",
+                shown(key),
+                voters()
+            ),
+            VoterChangeError::VoterNotFound => {
+                format!("Cannot remove voter {} from the set of voters [{}]", shown(key), voters())
+            }
+        };
+        Refused::new(code(error), message)
+    }
+
+    /// How long a change may take: `controller.quorum.request.timeout.ms`.
+    fn within(&self) -> Duration {
+        self.client.connect_timeout
     }
 }
 
+/// Why a change is not made, and what the client is told.
 struct Refused {
     error: ErrorCode,
     message: String,
 }
 
 impl Refused {
-    fn is_static(doing: &str) -> Self {
-        let message =
-            format!("Cluster doesn't support {doing} voter because the kraft.version feature is 0");
-        Self { error: ErrorCode::UNSUPPORTED_VERSION, message }
+    fn new(error: ErrorCode, message: impl Into<String>) -> Self {
+        Self { error, message: message.into() }
     }
+
+    fn under_way() -> Self {
+        Self::new(
+            ErrorCode::REQUEST_TIMED_OUT,
+            "Request timed out waiting for leader to handle previous voter change request",
+        )
+    }
+}
+
+/// The error and the message of an answer.
+fn answered(outcome: Result<(), Refused>) -> (i16, Option<Str>) {
+    match outcome {
+        Ok(()) => (ErrorCode::NONE.0, None),
+        Err(refused) => (refused.error.0, Some(Str::from(refused.message))),
+    }
+}
+
+fn code(error: VoterChangeError) -> ErrorCode {
+    match error {
+        VoterChangeError::NotLeaderOrFollower => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        VoterChangeError::RequestTimedOut => ErrorCode::REQUEST_TIMED_OUT,
+        VoterChangeError::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
+        VoterChangeError::DuplicateVoter => ErrorCode::DUPLICATE_VOTER,
+        VoterChangeError::VoterNotFound => ErrorCode::VOTER_NOT_FOUND,
+    }
+}
+
+fn until(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
+}
+
+/// Whether a node that speaks these versions takes part where this one is finalized.
+fn includes((min, max): (i16, i16), finalized: i16) -> bool {
+    min >= 0 && (min..=max).contains(&finalized)
+}
+
+/// As Kafka's texts have it.
+fn shown(key: ReplicaKey) -> String {
+    let directory = match key.directory {
+        DirectoryId::ABSENT => "<undefined>".to_owned(),
+        directory => directory.to_string(),
+    };
+    format!("ReplicaKey(id={}, directoryId={directory})", key.id)
+}
+
+fn endpoint(name: &Str, host: &Str, port: u16) -> Endpoint {
+    Endpoint { name: name.to_string(), host: host.to_string(), port, security_protocol: 0 }
 }
