@@ -19,7 +19,8 @@ pub struct Known {
     /// Whether the log directory was stopped cleanly. The metadata log is never trusted.
     pub clean: bool,
     /// `recovery-point-offset-checkpoint`: what is below is on the disk and is not read again. If this or the
-    /// start is beyond the end after a crash, it may be another log's: then everything is read.
+    /// start is beyond the end after a crash, it may be another log's: then everything is read, and both are to be
+    /// written anew before anything is appended.
     pub recovery_point: i64,
     /// `log-start-offset-checkpoint`: the log begins there, or at its first segment if that is later. One beyond
     /// the end of what is left after a crash is ignored: it deletes no records.
@@ -37,8 +38,8 @@ pub struct Recovery {
     pub damage: Option<String>,
     /// How many bytes of the log are gone.
     pub bytes_lost: u64,
-    /// The log start that was ignored, for it is beyond the end of the records that are there. The checkpoint is to be
-    /// written anew before anything is appended: once the log reaches there, the next start would believe it.
+    /// The log start that was ignored, for it is beyond the end of the records that are there. Once the log reaches
+    /// there, the next start would believe it.
     pub ignored_start: Option<i64>,
 }
 

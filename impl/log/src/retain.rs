@@ -9,7 +9,8 @@ use crate::segment::{Segment, log_path};
 
 impl Log {
     /// Removes every batch that reaches `offset`, durably, and returns the log's new end: `offset`, or below
-    /// it where that lies inside of a batch, for a batch goes as a whole.
+    /// it where that lies inside of a batch, for a batch goes as a whole. A recovery point past the new end is to be
+    /// written anew before anything is appended: below it the next start would read nothing.
     pub fn truncate_to(&mut self, offset: i64, now: i64) -> Result<i64, LogError> {
         if offset >= self.end {
             return Ok(self.end);

@@ -73,6 +73,18 @@ pub(crate) const SHORT: &[&[Step]] = &[
         Step::Checkpoint,
         Step::Append(1),
     ],
+    // What is appended after a truncation lies below the recovery point of before.
+    &[
+        Step::Append(4),
+        Step::Append(4),
+        Step::Flush,
+        Step::Checkpoint,
+        Step::Truncate(7),
+        Step::Append(4),
+        Step::Append(4),
+        Step::Append(4),
+        Step::Append(4),
+    ],
     // A clean stop when there is nothing to flush but names.
     &[Step::Append(1), Step::Truncate(1), Step::Restart, Step::Append(1), Step::Flush],
     // Retention deletes all that was flushed, and what was not.

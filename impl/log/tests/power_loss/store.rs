@@ -70,6 +70,9 @@ impl Store<'_> {
         } else {
             Log::create(&directory, TOPIC, Some(0), self.config.clone(), 0)?
         };
+        if known.recovery_point > log.flushed_offset() {
+            self.write_checkpoints(log.start_offset(), log.flushed_offset())?;
+        }
         if self.kind == Kind::Metadata {
             log.flush(0)?;
         }
@@ -89,6 +92,12 @@ impl Store<'_> {
     }
 
     fn checkpoint(&self, start: i64, flushed: i64, expected: &mut Expected) -> Result<(), Failure> {
+        self.write_checkpoints(start, flushed)?;
+        expected.start_in_checkpoint = start;
+        Ok(())
+    }
+
+    fn write_checkpoints(&self, start: i64, flushed: i64) -> Result<(), Failure> {
         for (name, offset) in [(RECOVERY_POINT, flushed), (LOG_START, start)] {
             checkpoint::write_offsets(&self.root.join(name), [("t", 0, offset)].into_iter())
                 .map_err(|e| match e {
@@ -96,7 +105,6 @@ impl Store<'_> {
                     e @ CheckpointError::Malformed { .. } => Failure::Lost(e.to_string()),
                 })?;
         }
-        expected.start_in_checkpoint = start;
         Ok(())
     }
 
@@ -127,6 +135,9 @@ impl Store<'_> {
                     expected.before_cut = Some(before);
                     log.truncate_to(to, 0)?;
                     expected.before_cut = None;
+                    if self.kind == Kind::Partition {
+                        self.checkpoint(log.start_offset(), log.flushed_offset(), expected)?;
+                    }
                 }
                 Step::AdvanceStart(count) => {
                     let later = expected.batches.iter().filter(|batch| batch.base > expected.start);
