@@ -21,7 +21,6 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from failover import describe_quorum
 from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, one_line, run
 
-a = arguments(__doc__, quorums={"nargs": "+", "default": ["ssk+kraftig", "skk+stock"], "metavar": "VOTERS+BROKER"})
 check = Checks()
 KINDS = {"s": "stock", "k": "kraftig"}
 HOWS = ("killed", "stopped")
@@ -65,19 +64,19 @@ class Load:
 
 
 class Quorum:
-    def __init__(self, name):
+    def __init__(self, name, base):
         kinds, of_broker = name.split("+")
-        self.name = name
+        self.name, self.base = name, base / name
         port, *ports = free_ports(4)
-        voters = dict(enumerate(ports, 1))
-        common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items())}
-        self.voters = {}
-        for (i, p), kind in zip(voters.items(), kinds):
-            node = Node(KINDS[kind], a.dir / name / str(i), i, ports=(port, p), process_roles="controller", listeners=f"CONTROLLER://127.0.0.1:{p}", **common)
-            del node.properties["advertised.listeners"]
-            node.configure()
-            self.voters[i] = node
-        self.broker = Node(of_broker, a.dir / name / "4", 4, ports=(port, ports[0]), process_roles="broker", listeners=f"PLAINTEXT://127.0.0.1:{port}", **common)
+        self.common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in enumerate(ports, 1))}
+        self.voters = {i: self.controller(i, KINDS[kind], p) for i, (kind, p) in enumerate(zip(kinds, ports), 1)}
+        self.broker = Node(of_broker, self.base / "4", 4, ports=(port, ports[0]), process_roles="broker", listeners=f"PLAINTEXT://127.0.0.1:{port}", **self.common)
+
+    def controller(self, i, kind, port):
+        node = Node(kind, self.base / str(i), i, ports=(port, port), process_roles="controller", listeners=f"CONTROLLER://127.0.0.1:{port}", **self.common)
+        del node.properties["advertised.listeners"]
+        node.configure()
+        return node
 
     def check(self):
         def step(text, function, *args):
@@ -262,6 +261,12 @@ def batches(file, end):
     return found
 
 
-for name in a.quorums:
-    Quorum(name).check()
-check.finish()
+def main():
+    a = arguments(__doc__, quorums={"nargs": "+", "default": ["ssk+kraftig", "skk+stock"], "metavar": "VOTERS+BROKER"})
+    for name in a.quorums:
+        Quorum(name, a.dir).check()
+    check.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""A quorum whose log names its voters (KIP-853), of controllers of ours, or of stock Kafka's and ours: whoever leads.
+
+    dynamic_quorum.py [--quorums VOTERS+JOINER+BROKER ...]     (default: kkk+k+k skk+k+s ssk+s+k; s is stock Kafka, k is ours)
+
+Three voters are formatted with --initial-controllers, a fourth controller with --no-initial-controllers; nobody has
+controller.quorum.voters. Topics are created through the broker all the time. Leaders are killed and stopped, from one kind to the other
+and back where there are both; directories go from one kind to the other and back. The fourth controller is made a voter, the leader is
+removed, and comes back as a voter again; a voter and the leader are killed around these changes; a voter loses its disk, is removed and
+added anew from a snapshot. At the end every acknowledged topic is there, the metadata logs are the same bytes, and the snapshots of all
+name the same voters.
+
+Needs confluent-kafka, Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
+"""
+import re
+import shutil
+import time
+
+from mixed_quorum import HOWS, KINDS, Load, Quorum, asked, batches, check
+from node import KRAFTIG, LIMIT_S, Node, arguments, eq, free_ports, has, kafka, run
+
+BROKER = 10
+JOINER = 4
+
+
+class Dynamic(Quorum):
+    def __init__(self, name, base):
+        kinds, joiner, of_broker = name.split("+")
+        self.name, self.base = name, base / name
+        port, *ports = free_ports(5)
+        servers = ",".join(f"127.0.0.1:{p}" for p in ports)
+        self.common = {"controller_quorum_bootstrap_servers": servers, "metadata_log_max_record_bytes_between_snapshots": 20000}
+        self.all = {i: self.controller(i, KINDS[kind], p) for i, (kind, p) in enumerate(zip(kinds + joiner, ports), 1)}
+        self.voters = {i: node for i, node in self.all.items() if i != JOINER}
+        self.broker = self.node(BROKER, KINDS[of_broker], "broker", f"PLAINTEXT://127.0.0.1:{port}", port)
+        self.broker.properties["advertised.listeners"] = f"PLAINTEXT://127.0.0.1:{port}"
+        self.broker.configure()
+
+    def controller(self, i, kind, port):
+        return self.node(i, kind, "controller", f"CONTROLLER://127.0.0.1:{port}", port)
+
+    def node(self, i, kind, role, listener, port):
+        node = Node(kind, self.base / str(i), i, ports=(port, port), process_roles=role, listeners=listener, **self.common)
+        for key in ("advertised.listeners", "controller.quorum.voters"):
+            del node.properties[key]
+        node.configure()
+        return node
+
+    def check(self):
+        def step(text, function, *args):
+            return check(f"{self.name}: {text}", function, *args)
+
+        if not step("start", self.start):
+            return
+        step("the log begins as stock Kafka's", self.first_batch)
+        step("the fourth controller observes", self.observes)
+        kinds = {node.kind for node in self.voters.values()}
+        if len(kinds) == 2:
+            first = self.leader()[0].kind
+            for how in HOWS:
+                for kind in sorted(kinds, key=lambda kind: kind == first):
+                    step(f"the leader is {how}, and {kind} leads", self.to_kind, kind, how)
+                    step(f"the tools with a leader that is {kind}", self.tools)
+        for how in HOWS:
+            step(f"the leader is {how}, and somebody leads", self.to_anybody, how)
+        one = self.voters[3]
+        was = one.kind
+        for kind in ("stock" if was == "kraftig" else "kraftig", was):
+            step(f"node 3's directory goes to {kind}", self.goes_to, one, kind)
+            step(f"it leads as {kind}", self.lead, one, "stopped")
+        step("the fourth controller becomes a voter", self.add, JOINER)
+        step("a voter is killed, and another one is removed meanwhile", self.removed_while_one_is_down)
+        step("it comes back as a voter", self.add, 1)
+        step("the leader is removed", self.leader_removed)
+        step("it is a voter again, and the leader is killed just after", self.added_and_killed)
+        step("a voter loses its disk, and is replaced", self.disk_lost)
+        step("every acknowledged topic is there", self.topics)
+        step("the metadata logs are the same", self.logs)
+        step("the snapshots name the voters", self.snapshots)
+        step("stock Kafka takes all that it is told", self.complaints)
+
+    def start(self):
+        ids = {i: self.broker.random_uuid() for i in self.voters}
+        first = ",".join(f"{i}@127.0.0.1:{node.controller_port}:{ids[i]}" for i, node in self.voters.items())
+        cluster = self.cluster = self.broker.format()
+        for i, node in self.all.items():
+            node.storage("format", "-t", cluster, "-c", node.file, *(["-I", first] if i in ids else ["-N"]))
+            node.spawn()
+        self.broker.start()
+        self.load = Load(self.broker.bootstrap)
+        self.load.more()
+        self.caught_up()
+
+    def first_batch(self):
+        said = kafka("dump-log", "--cluster-metadata-decoder", "--files", self.voters[1].metadata_log).stdout
+        first = said.split("baseOffset: ")[1]
+        has(first, "lastOffset: 2 count: 3", "isControl: true", "LeaderChange: ", 'KRaftVersion {"version":0,"kRaftVersion":1}', "KRaftVoters {")
+        for i, node in self.voters.items():
+            has(first, f'"voterId":{i},"voterDirectoryId":"{self.directory(i)}","endpoints":[{{"name":"CONTROLLER","host":"127.0.0.1","port":{node.controller_port}}}]')
+
+    def directory(self, i):
+        return self.all[i].meta_properties()["directory.id"]
+
+    def observes(self):
+        """It has all that there is, and so it would have if it voted."""
+        _, _, now, _ = self.described()
+        end = time.monotonic() + LIMIT_S
+        while True:
+            rows = [line.split() for line in self.ask("describe", "--replication").splitlines()]
+            found = [row for row in rows if row and row[0] == str(JOINER)]
+            if found and int(found[0][2]) >= now:
+                break
+            if time.monotonic() > end:
+                raise AssertionError(f"the fourth controller is not at offset {now}: {rows}")
+            time.sleep(0.1)
+        eq([found[0][1], found[0][-1]], [self.directory(JOINER), "Observer"], "its row")
+
+    def ask(self, *args):
+        """Asks the quorum through a controller that runs."""
+        at = next(node for node in self.all.values() if node.alive())
+        return run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{at.controller_port}", *args).stdout
+
+    def end(self, node, how):
+        super().end(node, how)
+
+    def caught_up(self):
+        _, _, now, _ = self.until("a high watermark", lambda d: d[2] > 0)
+        self.until("all voters caught up", lambda d: set(d[3]) == set(self.voters) and min(d[3].values()) >= now)
+        self.until("all voters serve", lambda _: all(asked(node) is not None for node in self.voters.values()))
+
+    def lead(self, node, how):
+        if len(self.voters) == 3:
+            super().lead(node, how)
+
+    def add(self, i):
+        said = self.ask("--command-config", self.all[i].file, "add-controller")
+        has(said, f"Added controller {i} with directory id {self.directory(i)}")
+        self.voters[i] = self.all[i]
+        self.load.more()
+        self.caught_up()
+
+    def remove(self, i, directory=None):
+        said = self.ask("remove-controller", "-i", i, "-d", directory or self.directory(i))
+        has(said, f"Removed  KRaft controller {i} with directory id ")
+        del self.voters[i]
+        self.load.more()
+
+    def removed_while_one_is_down(self):
+        leader, _ = self.leader()
+        down = next(node for node in self.voters.values() if node is not leader and node.node_id != 1)
+        gone = self.voters[1]
+        if gone is leader:
+            self.remove(1)
+            self.leader_other_than(1)
+        else:
+            down.kill()
+            self.remove(1)
+            down.spawn()
+        self.caught_up()
+
+    def leader_other_than(self, i):
+        return self.until(f"another leader than {i}", lambda d: d[0] != i)
+
+    def leader_removed(self):
+        leader, epoch = self.leader()
+        self.last_removed = leader.node_id
+        self.remove(leader.node_id)
+        found = self.leader_other_than(leader.node_id)
+        assert found[1] > epoch, f"epoch {found[1]}, and the removed one led {epoch}"
+        self.load.more()
+        self.caught_up()
+        # It may restart, and is an observer then.
+        leader.kill()
+        leader.spawn()
+        self.load.more()
+
+    def added_and_killed(self):
+        self.add(self.last_removed)
+        leader, epoch = self.leader()
+        leader.kill()
+        self.leader(epoch)
+        self.load.more()
+        leader.spawn()
+        self.caught_up()
+
+    def disk_lost(self):
+        leader, _ = self.leader()
+        lost = next(node for node in self.voters.values() if node is not leader)
+        i, was = lost.node_id, self.directory(lost.node_id)
+        lost.kill()
+        shutil.rmtree(lost.dirs[0])
+        lost.storage("format", "-t", self.cluster, "-c", lost.file, "-N")
+        lost.spawn()
+        self.remove(i, was)
+        self.add(i)
+
+    def logs(self):
+        """Up to the high watermark, from the latest start of a log on."""
+        self.caught_up()
+        committed = self.described()[2]
+        self.broker.stop()
+        for node in self.all.values():
+            node.stop()
+        logs = {}
+        for i, node in (*self.voters.items(), (BROKER, self.broker)):
+            files = sorted(node.metadata_log.parent.glob("*.log"))
+            logs[i] = dict(batch for file in files for batch in batches(file, committed))
+        start = max(min(log) for log in logs.values())
+        logs = {i: {at: bytes for at, bytes in log.items() if at >= start} for i, log in logs.items()}
+        one = logs[BROKER]
+        for i, log in logs.items():
+            eq(sorted(log.keys() ^ one.keys()), [], f"batches of node {i} or the broker alone")
+            for offset, got in log.items():
+                assert got == one[offset], f"node {i} and the broker differ at offset {offset}: {got.hex()}, {one[offset].hex()}"
+        print(f"   {len(one)} batches from offset {start} on, {committed} records", flush=True)
+
+    def snapshots(self):
+        """The last that each took names those that the log named then."""
+        names = 0
+        for i, node in (*self.voters.items(), (BROKER, self.broker)):
+            meta = node.metadata_log.parent
+            snapshots = [file for file in sorted(meta.glob("*.checkpoint")) if not file.name.startswith("0" * 20)]
+            for file in snapshots[-1:]:
+                said = kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout
+                has(said, 'KRaftVersion {"version":0,"kRaftVersion":1}', "KRaftVoters {", "SnapshotFooter")
+                eq(sorted(named(said)[-1]), sorted(self.named_before(int(file.name[:20]))), f"the voters in {file}")
+                names += 1
+        assert names, "nobody took a snapshot"
+        print(f"   {names} snapshots", flush=True)
+
+    def named_before(self, end):
+        """Whom the logs name last before an offset."""
+        found = {}
+        for node in (*self.voters.values(), self.broker):
+            for file in (*sorted(node.metadata_log.parent.glob("*.log")),):
+                said = kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout
+                for line in said.splitlines():
+                    if "KRaftVoters {" in line:
+                        found[int(re.search(r"offset: (\d+)", line)[1])] = named(line)[-1]
+        return found[max(offset for offset in found if offset < end)]
+
+
+def named(said):
+    """The voters of each VotersRecord that dump-log shows: id, directory and port."""
+    records = re.findall(r"KRaftVoters (\{.*\})", said)
+    return [re.findall(r'"voterId":(\d+),"voterDirectoryId":"([^"]+)".*?"port":(\d+)', record) for record in records]
+
+
+def main():
+    a = arguments(__doc__, quorums={"nargs": "+", "default": ["kkk+k+k", "skk+k+s", "ssk+s+k"], "metavar": "VOTERS+JOINER+BROKER"})
+    for name in a.quorums:
+        Dynamic(name, a.dir).check()
+    check.finish()
+
+
+if __name__ == "__main__":
+    main()
