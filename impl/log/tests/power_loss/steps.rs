@@ -73,16 +73,15 @@ pub(crate) const SHORT: &[&[Step]] = &[
         Step::Checkpoint,
         Step::Append(1),
     ],
-    // What is appended after a truncation lies below the recovery point of before.
+    // What is appended after a truncation, a segment and more, lies below the recovery point of before.
     &[
-        Step::Append(4),
-        Step::Append(4),
+        Step::Append(12),
+        Step::Append(12),
         Step::Flush,
         Step::Checkpoint,
-        Step::Truncate(7),
-        Step::Append(4),
-        Step::Append(4),
-        Step::Append(4),
+        Step::Truncate(23),
+        Step::Append(6),
+        Step::Append(5),
         Step::Append(4),
     ],
     // A clean stop when there is nothing to flush but names.
