@@ -154,6 +154,36 @@ pub(super) const ROWS: &[Row] = &[
         Some(0),
         KilledByNothingElse(P::SnapshotCoversLogStart, 10),
     )),
+    with_voters(
+        row(&[M::ObserversCampaign], (3, 1, 0), None, KilledByNothingElse(P::CandidateIsVoter, 11)),
+        3,
+        (0, 1, 0),
+    ),
+    with_voters(
+        row(&[M::IgnoresDirectory], (2, 1, 1), None, KilledByNothingElse(P::VotesAreOfVoters, 5)),
+        2,
+        (0, 0, 1),
+    ),
+    with_voters(
+        row(
+            &[M::AddReplacesDirectory],
+            (2, 1, 0),
+            None,
+            KilledByNothingElse(P::VotersChangeByOne, 14),
+        ),
+        2,
+        (1, 0, 1),
+    ),
+    with_voters(
+        row(&[M::RemovedLeaderCounts], (3, 1, 0), None, Killed(P::Durability, 12)),
+        3,
+        (0, 1, 0),
+    ),
+    with_voters(
+        row(&[M::ChangesTwice], (4, 2, 0), Some(0), Killed(P::Durability, 20)),
+        3,
+        (1, 1, 0),
+    ),
     row(
         &[M::TruncationDoesNothing],
         (3, 2, 1),

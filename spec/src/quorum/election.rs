@@ -290,7 +290,10 @@ impl<P> Step<'_, P> {
         if vote.epoch > self.state.election.epoch {
             self.become_unattached(vote.epoch);
         }
-        if !self.state.config.is_local(vote.voter) {
+        let config = &self.state.config;
+        let for_me = mutant!(IgnoresDirectory:
+            vote.voter.id == config.local.id, else config.is_local(vote.voter));
+        if !for_me {
             return self.respond_vote(Error::InvalidVoterKey, false);
         }
         // Who does not know yet that it votes must vote all the same: else an election could wait for it for ever.

@@ -89,11 +89,12 @@ mod switch {
         RemovedLeaderCounts,
         ChangesBeforeCommit,
         ChangesTwice,
+        AddReplacesDirectory,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 43] = [
+        pub const ALL: [Self; 44] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -137,6 +138,7 @@ mod switch {
             Self::RemovedLeaderCounts,
             Self::ChangesBeforeCommit,
             Self::ChangesTwice,
+            Self::AddReplacesDirectory,
         ];
 
         /// The name by which a command line switches it on.
@@ -311,6 +313,10 @@ mod switch {
                 Self::ChangesTwice => {
                     ("changes-twice", "voters change while the last change is not committed")
                 }
+                Self::AddReplacesDirectory => (
+                    "add-replaces-directory",
+                    "who is added may take the place of a voter of the same id",
+                ),
             }
         }
 

@@ -157,9 +157,7 @@ impl<P> Step<'_, P> {
         };
         let voters = log.voters.last().map_or(&config.voters, |last| &last.voters);
         let Fetch { replica, offset, .. } = *fetch;
-        let counts =
-            mutant!(IgnoresDirectory: voters.has(replica.id), else voters.contains(replica));
-        if replica.id == config.local.id || !counts {
+        if replica.id == config.local.id || !voters.contains(replica) {
             return;
         }
         let anew = Progress { directory: replica.directory, end: Offset::ZERO };

@@ -147,7 +147,9 @@ pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, Vo
         return Err(VoterChangeError::UnsupportedVersion);
     }
     match change {
-        VoterChange::Add { key, .. } if voters.has(key.id) => Err(VoterChangeError::DuplicateVoter),
+        VoterChange::Add { key, .. } if mutant!(AddReplacesDirectory: voters.contains(key), else voters.has(key.id)) => {
+            Err(VoterChangeError::DuplicateVoter)
+        }
         VoterChange::Add { end, .. } if end < committed => Err(VoterChangeError::RequestTimedOut),
         VoterChange::Add { key, .. } => Ok(voters.with(key)),
         VoterChange::Update(key) if voters.keys().any(|known| known == key) => Ok(voters.clone()),

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::action::{Action, Rpc};
 use super::network::Network;
 use super::pack::Packed;
-use super::world::{Bounds, BoundsError, Successor, World};
+use super::world::{Bounds, BoundsError, Successor, World, named_by};
 use crate::quorum::mutant::{self, Mutants};
 use crate::quorum::properties::{Property, Violations};
 use crate::quorum::{Role, VoterChange};
+use crate::types::Offset;
 
 /// The quorum within bounds.
 #[derive(Clone, Debug)]
@@ -63,6 +64,8 @@ pub enum Witness {
     VoterAdded,
     VoterRemoved,
     DiskLost,
+    JoinedCounts,
+    JoinedLeads,
     AnswerLost,
     PartialFetch,
     Unattached,
@@ -75,7 +78,7 @@ pub enum Witness {
 
 impl Witness {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::LeaderElected,
         Self::ValueCommitted,
         Self::DivergentSuffixTruncated,
@@ -98,6 +101,8 @@ impl Witness {
         Self::VoterAdded,
         Self::VoterRemoved,
         Self::DiskLost,
+        Self::JoinedCounts,
+        Self::JoinedLeads,
         Self::AnswerLost,
         Self::PartialFetch,
         Self::Unattached,
@@ -133,6 +138,8 @@ impl Witness {
             Self::VoterAdded => "action: voter added",
             Self::VoterRemoved => "action: voter removed",
             Self::DiskLost => "action: disk lost",
+            Self::JoinedCounts => "a leader counts what a voter holds that was added",
+            Self::JoinedLeads => "a voter leads that was added",
             Self::AnswerLost => "action: answer lost",
             Self::PartialFetch => "action: fetch that brings a part",
             Self::Unattached => "role: Unattached",
@@ -155,6 +162,8 @@ impl Witness {
         match self {
             Self::VoterAdded => elects && changes.is_some_and(|changes| changes.adds > 0),
             Self::VoterRemoved => elects && changes.is_some_and(|changes| changes.removes > 0),
+            Self::JoinedCounts => elects && changes.is_some_and(|changes| changes.adds > 0),
+            Self::JoinedLeads => epochs >= 2 && changes.is_some_and(|changes| changes.adds > 0),
             Self::DiskLost => changes.is_some_and(|changes| changes.wipes > 0),
             Self::SnapshotTaken | Self::LogCleaned => snapshots && elects,
             // The leader's entries are committed without the third.
@@ -280,7 +289,8 @@ fn asked(kind: &str) -> Witness {
 }
 
 fn roles(world: &World) -> u64 {
-    world.nodes.iter().fold(0, |seen, node| {
+    let joined = joined(world);
+    world.nodes.iter().fold(joined, |seen, node| {
         seen | match node.state.role() {
             Role::Unattached => bit(Witness::Unattached),
             Role::Follower { .. } => bit(Witness::Follower),
@@ -290,6 +300,26 @@ fn roles(world: &World) -> u64 {
             Role::Resigned { .. } => bit(Witness::Resigned),
         }
     })
+}
+
+/// What became of voters that were not among the first.
+fn joined(world: &World) -> u64 {
+    let Some(first) = world.committed.first().and_then(|entry| named_by(entry.value)) else {
+        return 0;
+    };
+    let mut seen = 0;
+    for node in &world.nodes {
+        let Role::Leader { progress, .. } = node.state.role() else { continue };
+        if !first.contains(node.state.config().local) {
+            seen |= bit(Witness::JoinedLeads);
+        }
+        let voters = node.state.voters();
+        let mut holding = progress.iter().filter(|(_, known)| known.end > Offset::ZERO);
+        if holding.any(|(id, _)| voters.has(*id) && !first.contains(voters.key(*id))) {
+            seen |= bit(Witness::JoinedCounts);
+        }
+    }
+    seen
 }
 
 impl QuorumModel {
