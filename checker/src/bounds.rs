@@ -7,6 +7,7 @@ use kraftig_spec::model::quorum::{Bounds, Changes};
 use serde_json::{Value, json};
 
 #[derive(Args, Clone, Copy)]
+#[group(skip)]
 pub(crate) struct BoundsArgs {
     /// Nodes. All of them vote, if `--voters` does not say how many.
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -24,17 +25,20 @@ pub(crate) struct BoundsArgs {
     #[arg(long)]
     snapshots: bool,
     /// Voters are named in the log and may change (kraft.version 1, KIP-853); so many nodes vote at first.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", group = "dynamic")]
     voters: Option<u8>,
     /// How often a node becomes a voter.
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "dynamic")]
     adds: u8,
     /// How often a voter ceases to be one.
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "dynamic")]
     removes: u8,
     /// How often a node loses its disk and comes back with an empty one, a directory of another id.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
     wipes: u8,
+    /// The voters are first those that the configurations name (kraft.version 0), all nodes, and leaders may upgrade.
+    #[arg(long, group = "dynamic", conflicts_with = "wipes")]
+    upgrade: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -53,8 +57,9 @@ fn crashes(text: &str) -> Result<Crashes, String> {
 impl From<BoundsArgs> for Bounds {
     fn from(args: BoundsArgs) -> Self {
         let BoundsArgs { nodes, epochs, values, crashes, snapshots, .. } = args;
-        let BoundsArgs { voters, adds, removes, wipes, .. } = args;
-        let voters = voters.map(|first| (first, Changes { adds, removes, wipes }));
+        let BoundsArgs { voters, adds, removes, wipes, upgrade, .. } = args;
+        let first = voters.or(upgrade.then_some(nodes));
+        let voters = first.map(|first| (first, Changes { adds, removes, wipes, upgrade }));
         Self { nodes, voters, epochs, values, crashes: crashes.0, resign: true, snapshots }
     }
 }
@@ -71,10 +76,11 @@ pub(crate) fn sentence(bounds: Bounds) -> String {
         "{nodes} nodes, {epochs} epochs, {values} values, {crashes} crashes, resignation{} at any time",
         if snapshots { ", snapshots" } else { "" }
     );
-    if let Some((first, Changes { adds, removes, wipes })) = voters {
+    if let Some((first, Changes { adds, removes, wipes, upgrade })) = voters {
         let _ = write!(
             text,
-            "; {first} vote at first, {adds} may be added, {removes} removed, {wipes} disks lost"
+            "; {first} vote at first{}, {adds} may be added, {removes} removed, {wipes} disks lost",
+            if upgrade { " by their configurations" } else { "" }
         );
     }
     text
@@ -87,8 +93,9 @@ pub(crate) fn text(bounds: Bounds) -> String {
     if snapshots {
         text.push_str(" snapshots");
     }
-    if let Some((first, Changes { adds, removes, wipes })) = voters {
-        let _ = write!(text, " voters {first} +{adds} -{removes}");
+    if let Some((first, Changes { adds, removes, wipes, upgrade })) = voters {
+        let first = if upgrade { "upgrade".to_owned() } else { format!("voters {first}") };
+        let _ = write!(text, " {first} +{adds} -{removes}");
         if wipes > 0 {
             let _ = write!(text, " wipes {wipes}");
         }
@@ -105,8 +112,12 @@ pub(crate) fn flags(bounds: Bounds) -> String {
     if snapshots {
         flags.push_str(" --snapshots");
     }
-    if let Some((first, Changes { adds, removes, wipes })) = voters {
-        let _ = write!(flags, " --voters {first}");
+    if let Some((first, Changes { adds, removes, wipes, upgrade })) = voters {
+        if upgrade {
+            flags.push_str(" --upgrade");
+        } else {
+            let _ = write!(flags, " --voters {first}");
+        }
         for (flag, count) in [("adds", adds), ("removes", removes), ("wipes", wipes)] {
             if count > 0 {
                 let _ = write!(flags, " --{flag} {count}");
@@ -119,8 +130,8 @@ pub(crate) fn flags(bounds: Bounds) -> String {
 pub(crate) fn machine(bounds: Bounds) -> Value {
     let Bounds { nodes, voters, epochs, values, crashes, resign, snapshots } = bounds;
     let crashes = crashes.map_or(json!("any"), |count| json!(count));
-    let voters = voters.map(|(first, Changes { adds, removes, wipes })| {
-        json!({ "first": first, "adds": adds, "removes": removes, "wipes": wipes })
+    let voters = voters.map(|(first, Changes { adds, removes, wipes, upgrade })| {
+        json!({ "first": first, "adds": adds, "removes": removes, "wipes": wipes, "upgrade": upgrade })
     });
     json!({
         "nodes": nodes, "voters": voters, "epochs": epochs, "values": values, "crashes": crashes,

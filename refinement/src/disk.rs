@@ -201,7 +201,9 @@ fn entry(batch: &Batch<Payload<u32>>) -> Entry<Content> {
         Payload::LeaderChange { leader, voters, .. } => {
             (Content::LeaderChange(voters.clone()), Some(*leader))
         }
-        Payload::Voters => (Content::Voters(batch.voters.clone().unwrap_or_default()), None),
+        Payload::Voters | Payload::Upgrade => {
+            (Content::Voters(batch.voters.clone().unwrap_or_default()), None)
+        }
         Payload::Records(crc) => (Content::Records(*crc), None),
     };
     Entry { end: batch.end(), epoch: batch.epoch, value, leader }

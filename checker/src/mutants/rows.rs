@@ -43,7 +43,7 @@ const fn with_snapshots(row: Row) -> Row {
 
 /// The same where the log names the voters: the first so many nodes, with so many more, fewer and lost disks to come.
 const fn with_voters(row: Row, first: u8, (adds, removes, wipes): (u8, u8, u8)) -> Row {
-    let voters = Some((first, Changes { adds, removes, wipes }));
+    let voters = Some((first, Changes { adds, removes, wipes, upgrade: false }));
     Row { bounds: Bounds { voters, ..row.bounds }, ..row }
 }
 

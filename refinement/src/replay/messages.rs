@@ -218,7 +218,7 @@ impl Messages {
                 Payload::LeaderChange { leader, voters, .. } => {
                     (Content::LeaderChange(voters.clone()), Some(*leader))
                 }
-                Payload::Voters => {
+                Payload::Voters | Payload::Upgrade => {
                     (Content::Voters(batch.voters.clone().unwrap_or_default()), None)
                 }
                 Payload::Records(_) => continue,

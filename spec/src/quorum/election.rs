@@ -103,6 +103,7 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
         Event::Answered { from, request, response } => step.answered(from, &request, response),
         Event::Append { epoch, batches } => step.append(epoch, batches),
         Event::ChangeVoters { change } => step.change_voters(change),
+        Event::UpgradeVoters { voters } => step.upgrade_voters(voters),
         Event::Flushed { end } => step.flushed(end),
         Event::SnapshotTaken { snapshot } => step.snapshot_taken(snapshot),
         Event::Clean { to } => step.clean(to),

@@ -44,6 +44,11 @@ pub enum Event<P> {
         /// How.
         change: VoterChange,
     },
+    /// Let the log name the voters from now on, if this node leads and may do so ([`super::may_upgrade`]): `kraft.version` 1.
+    UpgradeVoters {
+        /// Those of the configuration, each with its directory.
+        voters: VoterSet,
+    },
     /// Everything below `end` is on stable storage.
     Flushed {
         /// Exclusive.
@@ -155,6 +160,8 @@ pub enum Payload<P> {
     },
     /// The control record that names the voters from here on: those of the batch.
     Voters,
+    /// The same after one that says that from now on the log does so: `kraft.version` 1.
+    Upgrade,
     /// Records of the state machine above, or batches as the leader sent them.
     Records(P),
 }

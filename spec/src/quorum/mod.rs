@@ -45,7 +45,7 @@ pub use state::{
     Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State,
     Timeouts,
 };
-pub use voters::{VoterChangeError, VoterSet, VotersAt, changed_voters};
+pub use voters::{VoterChangeError, VoterSet, VotersAt, changed_voters, may_upgrade};
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,7 @@ impl<P> Step<'_, P> {
         let base_offset = self.state.log.end;
         let records = match (&payload, &voters) {
             (Payload::LeaderChange { .. }, Some(_)) => 3,
+            (Payload::Upgrade, _) => 2,
             _ => 1,
         };
         self.append_batch(Batch { base_offset, records, epoch, payload, voters });

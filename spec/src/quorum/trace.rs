@@ -49,6 +49,7 @@ impl<P> Event<P> {
             }
             Self::Flushed { end } => Event::Flushed { end: *end },
             Self::ChangeVoters { change } => Event::ChangeVoters { change: *change },
+            Self::UpgradeVoters { voters } => Event::UpgradeVoters { voters: voters.clone() },
             Self::SnapshotTaken { snapshot } => Event::SnapshotTaken { snapshot: *snapshot },
             Self::Clean { to } => Event::Clean { to: *to },
             Self::Resign => Event::Resign,
@@ -73,6 +74,7 @@ impl<P> Effect<P> {
                             }
                         }
                         Payload::Voters => Payload::Voters,
+                        Payload::Upgrade => Payload::Upgrade,
                         Payload::Records(payload) => Payload::Records(digest(payload)),
                     })
                 };

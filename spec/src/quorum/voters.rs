@@ -119,7 +119,13 @@ impl VoterSet {
 pub enum VoterChangeError {
     /// 6: this node does not lead.
     NotLeaderOrFollower,
-    /// 7: nothing of this epoch is committed yet, a change is under way, or the replica has not caught up.
+    /// 7: nothing of this epoch is committed yet.
+    HighWatermarkUnknown,
+    /// 7: the last change is not committed yet.
+    ChangeUncommitted,
+    /// 7: who is to be added has not caught up.
+    Lagging,
+    /// 7: it was appended, and who waited for its commit has waited too long.
     RequestTimedOut,
     /// 35: voters are static (kraft.version 0).
     UnsupportedVersion,
@@ -127,30 +133,24 @@ pub enum VoterChangeError {
     DuplicateVoter,
     /// 127: no such replica votes, or it is the last one.
     VoterNotFound,
+    /// 95: the directories of the static voters are not all known, so the log cannot name them.
+    DirectoriesUnknown,
 }
 
 /// The voters after a change, if it may be made now: one at a time, and only after an entry of the leader's own epoch is
 /// committed (Ongaro 2015; KAFKA-16535).
 pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, VoterChangeError> {
-    let State { role: Role::Leader { .. }, log, high_watermark, .. } = state else {
-        return Err(VoterChangeError::NotLeaderOrFollower);
-    };
-    let voters = state.voters();
-    let committed = high_watermark.unwrap_or(Offset::ZERO);
-    let knows = mutant!(ChangesBeforeCommit: true, else high_watermark.is_some());
-    let last = log.voters.last().map_or(Offset::ZERO, |last| last.end);
-    let alone = mutant!(ChangesTwice: true, else last <= committed);
-    if !knows || !alone {
-        return Err(VoterChangeError::RequestTimedOut);
-    }
-    if log.voters.is_empty() {
+    let voters = changeable(state)?;
+    if voters.is_fixed() {
         return Err(VoterChangeError::UnsupportedVersion);
     }
     match change {
         VoterChange::Add { key, .. } if mutant!(AddReplacesDirectory: voters.contains(key), else voters.has(key.id)) => {
             Err(VoterChangeError::DuplicateVoter)
         }
-        VoterChange::Add { end, .. } if end < committed => Err(VoterChangeError::RequestTimedOut),
+        VoterChange::Add { end, .. } if Some(end) < state.high_watermark => {
+            Err(VoterChangeError::Lagging)
+        }
         VoterChange::Add { key, .. } => Ok(voters.with(key)),
         VoterChange::Update(key) if voters.keys().any(|known| known == key) => Ok(voters.clone()),
         VoterChange::Update(_) => Err(VoterChangeError::VoterNotFound),
@@ -163,15 +163,56 @@ pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, Vo
     }
 }
 
+/// Whether the log may name the voters from now on, where only the configuration did (`kraft.version` 0 to 1): these are the
+/// same nodes, each with its directory.
+pub fn may_upgrade(state: &State, named: &VoterSet) -> Result<(), VoterChangeError> {
+    let voters = changeable(state)?;
+    if !voters.is_fixed() {
+        return Err(VoterChangeError::DuplicateVoter);
+    }
+    let known = named.keys().all(|key| key.directory != DirectoryId::ABSENT);
+    if known && named.ids().eq(voters.ids()) && named.contains(state.config.local) {
+        Ok(())
+    } else {
+        Err(VoterChangeError::DirectoriesUnknown)
+    }
+}
+
+/// The voters, if a leader may change them now.
+fn changeable(state: &State) -> Result<&VoterSet, VoterChangeError> {
+    let State { role: Role::Leader { .. }, log, high_watermark, .. } = state else {
+        return Err(VoterChangeError::NotLeaderOrFollower);
+    };
+    if mutant!(ChangesBeforeCommit: false, else high_watermark.is_none()) {
+        return Err(VoterChangeError::HighWatermarkUnknown);
+    }
+    let last = log.voters.last().map_or(Offset::ZERO, |last| last.end);
+    if mutant!(ChangesTwice: false, else last > high_watermark.unwrap_or_default()) {
+        return Err(VoterChangeError::ChangeUncommitted);
+    }
+    Ok(state.voters())
+}
+
 impl<P> Step<'_, P> {
     /// Appends the record of a change. It takes effect at once, and is undone where the record is cut off.
     pub(super) fn change_voters(&mut self, change: VoterChange) {
-        let voters = match changed_voters(self.state, change) {
-            Ok(voters) => voters,
-            Err(error) => return self.effects.push(Effect::RefuseVoters { error }),
-        };
+        match changed_voters(self.state, change) {
+            Ok(voters) => self.name_voters(voters, Payload::Voters),
+            Err(error) => self.effects.push(Effect::RefuseVoters { error }),
+        }
+    }
+
+    /// Appends the record that names the voters for the first time.
+    pub(super) fn upgrade_voters(&mut self, voters: VoterSet) {
+        match may_upgrade(self.state, &voters) {
+            Ok(()) => self.name_voters(voters, Payload::Upgrade),
+            Err(error) => self.effects.push(Effect::RefuseVoters { error }),
+        }
+    }
+
+    fn name_voters(&mut self, voters: VoterSet, payload: Payload<P>) {
         let epoch = self.state.election.epoch;
-        self.append_naming(epoch, Some(voters), Payload::Voters);
+        self.append_naming(epoch, Some(voters), payload);
         self.effects.push(Effect::Flush);
         self.effects.push(Effect::WakeParked);
         self.advance_leader_high_watermark();

@@ -213,7 +213,11 @@ impl ControllerHandle {
                 return Err(VoterChangeError::RequestTimedOut);
             };
             match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower)) {
-                Err(VoterChangeError::RequestTimedOut) if Instant::now() + CHANGE_RETRY < end => {
+                Err(
+                    VoterChangeError::HighWatermarkUnknown
+                    | VoterChangeError::ChangeUncommitted
+                    | VoterChangeError::Lagging,
+                ) if Instant::now() + CHANGE_RETRY < end => {
                     sleep(CHANGE_RETRY).await;
                 }
                 answer => return answer,

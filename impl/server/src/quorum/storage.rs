@@ -175,6 +175,16 @@ impl Storage {
                 }
                 (control_batch(&records, now)?, named)
             }
+            (Payload::Upgrade, named) => {
+                let named = named.unwrap_or_default();
+                let kraft_version = named.kraft_version;
+                let version = KRaftVersionRecord { version: 0, kraft_version };
+                let records = [
+                    ControlRecord::KRaftVersion(version),
+                    ControlRecord::Voters(named.to_record()),
+                ];
+                (control_batch(&records, now)?, Some(named))
+            }
             (Payload::Voters, named) => {
                 let named = named.unwrap_or_default();
                 let record = ControlRecord::Voters(named.to_record());

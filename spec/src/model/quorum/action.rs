@@ -67,6 +67,8 @@ pub enum Action {
     Clean(NodeId, Offset, Option<Cut>),
     /// A leader changes the voters.
     ChangeVoters(NodeId, VoterChange, Option<Cut>),
+    /// A leader lets the log name the voters.
+    UpgradeVoters(NodeId, Option<Cut>),
     /// A node loses its disk, and comes back with an empty one.
     Wipe(NodeId),
     /// The power goes and comes back; the log keeps that many entries.
@@ -121,6 +123,10 @@ impl fmt::Display for Action {
                     }
                     VoterChange::Update(key) => write!(f, "{node} updates voter {}", key.id)?,
                 }
+                crash(f, node, cut)
+            }
+            Self::UpgradeVoters(node, cut) => {
+                write!(f, "{node} lets the log name the voters")?;
                 crash(f, node, cut)
             }
             Self::Wipe(node) => write!(f, "{node} loses its disk, comes back with another"),

@@ -61,6 +61,7 @@ pub enum Witness {
     SnapshotTaken,
     LogCleaned,
     SnapshotLoaded,
+    Upgraded,
     VoterAdded,
     VoterRemoved,
     DiskLost,
@@ -78,7 +79,7 @@ pub enum Witness {
 
 impl Witness {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::LeaderElected,
         Self::ValueCommitted,
         Self::DivergentSuffixTruncated,
@@ -98,6 +99,7 @@ impl Witness {
         Self::SnapshotTaken,
         Self::LogCleaned,
         Self::SnapshotLoaded,
+        Self::Upgraded,
         Self::VoterAdded,
         Self::VoterRemoved,
         Self::DiskLost,
@@ -135,6 +137,7 @@ impl Witness {
             Self::SnapshotTaken => "action: snapshot taken",
             Self::LogCleaned => "action: log cleaned up to a snapshot",
             Self::SnapshotLoaded => "a snapshot loaded from another node",
+            Self::Upgraded => "action: voters upgraded, from the configuration into the log",
             Self::VoterAdded => "action: voter added",
             Self::VoterRemoved => "action: voter removed",
             Self::DiskLost => "action: disk lost",
@@ -160,10 +163,15 @@ impl Witness {
         // The only voter campaigns anew when it restarts.
         let crash = crashes != Some(0) && (several || epochs >= 2);
         match self {
+            Self::Upgraded => elects && changes.is_some_and(|changes| changes.upgrade),
             Self::VoterAdded => elects && changes.is_some_and(|changes| changes.adds > 0),
             Self::VoterRemoved => elects && changes.is_some_and(|changes| changes.removes > 0),
-            Self::JoinedCounts => elects && changes.is_some_and(|changes| changes.adds > 0),
-            Self::JoinedLeads => epochs >= 2 && changes.is_some_and(|changes| changes.adds > 0),
+            Self::JoinedCounts => {
+                elects && changes.is_some_and(|changes| changes.adds > 0 && !changes.upgrade)
+            }
+            Self::JoinedLeads => {
+                epochs >= 2 && changes.is_some_and(|changes| changes.adds > 0 && !changes.upgrade)
+            }
             Self::DiskLost => changes.is_some_and(|changes| changes.wipes > 0),
             Self::SnapshotTaken | Self::LogCleaned => snapshots && elects,
             // The leader's entries are committed without the third.
@@ -234,6 +242,7 @@ fn witnessed(successor: &Successor) -> u64 {
         | Action::Flush(_, _, cut)
         | Action::Clean(_, _, cut)
         | Action::ChangeVoters(_, _, cut)
+        | Action::UpgradeVoters(_, cut)
         | Action::Receive(_, cut, _)
         | Action::Arrive(_, cut, _) => cut.is_some(),
         Action::Rpc(rpc) => rpc.receiver.is_some() || rpc.sender.is_some(),
@@ -258,6 +267,7 @@ fn witnessed(successor: &Successor) -> u64 {
         Action::Snapshot(..) => see(true, Witness::SnapshotTaken),
         Action::Clean(..) => see(true, Witness::LogCleaned),
         Action::Wipe(_) => see(true, Witness::DiskLost),
+        Action::UpgradeVoters(..) => see(true, Witness::Upgraded),
         Action::ChangeVoters(_, change, _) => see(
             true,
             match change {

@@ -1,15 +1,12 @@
 //! Messages that are under way, and their bits.
 
 use super::pack::{Bits, Renaming};
-use super::world::{OPENS, Value};
+use super::world::{OPENS, VOTERS, Value, generation, named_by, naming, replica};
 use crate::quorum::{
     Answer, Batch, BeginQuorumEpoch, Chunk, Diverging, EndQuorumEpoch, Error, Fetch, FetchAnswer,
     FetchSnapshot, Request, Response, SnapshotAnswer, Vote, VoteAnswer,
 };
-use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId};
-
-/// The most entries that an answer has room for.
-pub(super) const MOST_ENTRIES: u32 = 9;
+use crate::types::{Epoch, NodeId, Offset, SnapshotId};
 
 /// An answer with the entries that it brings.
 pub type Brought = Response<Vec<Batch<Value>>>;
@@ -50,12 +47,24 @@ const ERRORS: [Error; 8] = [
     Error::PositionOutOfRange,
 ];
 
-// Widths of fields in bits. The longest message, an answer to a fetch, has 54 and 8 for each entry.
+/// What entries may take of the longest message, an answer to a fetch, in bits.
+pub(super) const MOST_BITS: u32 = 128 - 58;
+/// One of them. Where voters change it takes one more,
+pub(super) const ENTRY_BITS: u32 = NUMBER + 1 + CONTENT;
+/// and one that names voters so many.
+pub(super) const NAMING: u32 = NUMBER + 1 + 2 * NAMED;
+/// The most entries that an answer has room for where they do not change.
+pub(super) const MOST_ENTRIES: u32 = MOST_BITS / ENTRY_BITS;
+
+// Widths of fields in bits.
 const ID: u32 = 3;
 const KIND: u32 = 3;
 const NUMBER: u32 = 4;
 const ERROR: u32 = 3;
 const CONTENT: u32 = 3;
+const GENERATION: u32 = 2;
+/// Of so many nodes a message can say which of them vote.
+pub(super) const NAMED: u32 = 3;
 
 fn put_snapshot(to: &mut Bits<2>, snapshot: SnapshotId) {
     to.put(snapshot.end.0 as u64, NUMBER);
@@ -64,6 +73,27 @@ fn put_snapshot(to: &mut Bits<2>, snapshot: SnapshotId) {
 
 fn snapshot(bits: &mut Bits<2>) -> SnapshotId {
     SnapshotId { end: Offset(bits.get(NUMBER) as i64), epoch: Epoch(bits.get(NUMBER) as i32) }
+}
+
+/// On which directory the sender runs, and for which the message is, as far as it says; 0 for none.
+fn generations(request: &Request) -> (u8, u8) {
+    match request {
+        Request::Vote(Vote { candidate, voter, .. }) => {
+            (generation(*candidate), generation(*voter))
+        }
+        Request::BeginQuorumEpoch(BeginQuorumEpoch { voter, .. }) => (0, generation(*voter)),
+        Request::EndQuorumEpoch(_) => (0, 0),
+        Request::Fetch(Fetch { replica, .. })
+        | Request::FetchSnapshot(FetchSnapshot { replica, .. }) => (generation(*replica), 0),
+    }
+}
+
+fn put_voters(to: &mut Bits<2>, names: &Renaming<'_>, value: Value) {
+    to.put(names.voters(NAMED as usize, value), 2 * NAMED);
+}
+
+fn voters(bits: &mut Bits<2>) -> Value {
+    VOTERS | bits.get(2 * NAMED) as Value
 }
 
 fn end(end: Option<Offset>) -> u64 {
@@ -85,6 +115,9 @@ impl Message {
         let mut to = Bits::<2>::default();
         to.put(names.node(Some(self.from)), ID);
         to.put(names.node(Some(self.to)), ID);
+        let (sender, receiver) = generations(&self.request);
+        to.put(u64::from(sender), GENERATION);
+        to.put(u64::from(receiver), GENERATION);
         match &self.request {
             Request::Vote(Vote { pre_vote, epoch, last_epoch, last_end, .. }) => {
                 to.put(0, KIND);
@@ -125,7 +158,11 @@ impl Message {
             match answer {
                 Answer::Vote(VoteAnswer { granted }) => to.put(u64::from(*granted), 1),
                 Answer::BeginQuorumEpoch | Answer::EndQuorumEpoch => {}
-                Answer::FetchSnapshot(SnapshotAnswer { chunk, .. }) => {
+                Answer::FetchSnapshot(SnapshotAnswer { voters, chunk, .. }) => {
+                    to.put(u64::from(voters.is_some()), 1);
+                    if let Some(voters) = voters {
+                        put_voters(&mut to, names, naming(voters));
+                    }
                     to.put(u64::from(chunk.is_some()), 1);
                     if let Some(chunk) = chunk {
                         to.put(chunk.size as u64, NUMBER);
@@ -147,6 +184,13 @@ impl Message {
                     to.put(records.len() as u64, NUMBER);
                     for batch in records {
                         to.put(batch.epoch.0 as u64, NUMBER);
+                        if sender > 0 {
+                            to.put(u64::from(batch.voters.is_some()), 1);
+                        }
+                        if batch.voters.is_some() {
+                            put_voters(&mut to, names, batch.payload);
+                            continue;
+                        }
                         let opens = batch.payload >= OPENS;
                         to.put(u64::from(opens), 1);
                         let content = if opens {
@@ -165,25 +209,27 @@ impl Message {
 
     pub(super) fn unpack(bits: u128) -> Self {
         let mut bits = Bits::of([bits as u64, (bits >> 64) as u64]);
-        let key = |id| ReplicaKey { id, directory: DirectoryId::ABSENT };
         let id = |bits: &mut Bits<2>| NodeId(bits.get(ID) as i32);
         let epoch = |bits: &mut Bits<2>| Epoch(bits.get(NUMBER) as i32);
         let offset = |bits: &mut Bits<2>| Offset(bits.get(NUMBER) as i64);
         let some = |offset: Offset| (offset > Offset::ZERO).then_some(offset);
         let (from, to) = (id(&mut bits), id(&mut bits));
+        let (sender, receiver) = (bits.get(GENERATION) as u8, bits.get(GENERATION) as u8);
+        let asker = replica(from.0 as u8 - 1, sender);
+        let asked = replica(to.0 as u8 - 1, receiver);
         let request = match bits.get(KIND) {
             0 => Request::Vote(Vote {
                 pre_vote: bits.get(1) == 1,
                 epoch: epoch(&mut bits),
-                candidate: key(from),
-                voter: key(to),
+                candidate: asker,
+                voter: asked,
                 last_epoch: epoch(&mut bits),
                 last_end: offset(&mut bits),
             }),
             1 => Request::BeginQuorumEpoch(BeginQuorumEpoch {
                 epoch: epoch(&mut bits),
                 leader: from,
-                voter: key(to),
+                voter: asked,
             }),
             3 => Request::EndQuorumEpoch(EndQuorumEpoch {
                 epoch: epoch(&mut bits),
@@ -192,13 +238,13 @@ impl Message {
             }),
             4 => Request::FetchSnapshot(FetchSnapshot {
                 epoch: epoch(&mut bits),
-                replica: key(from),
+                replica: asker,
                 snapshot: snapshot(&mut bits),
                 position: bits.get(NUMBER) as i64,
             }),
             _ => Request::Fetch(Fetch {
                 epoch: epoch(&mut bits),
-                replica: key(from),
+                replica: asker,
                 offset: offset(&mut bits),
                 last_fetched_epoch: epoch(&mut bits),
                 high_watermark: offset(&mut bits),
@@ -217,7 +263,7 @@ impl Message {
                     Answer::FetchSnapshot(SnapshotAnswer {
                         snapshot: *snapshot,
                         position: *position,
-                        voters: None,
+                        voters: (bits.get(1) == 1).then(|| named_by(voters(&mut bits))).flatten(),
                         chunk: (bits.get(1) == 1).then(|| Chunk {
                             size: bits.get(NUMBER) as i64,
                             bytes: bits.get(NUMBER) as i64,
@@ -229,7 +275,7 @@ impl Message {
                     diverging: (bits.get(1) == 1)
                         .then(|| Diverging { epoch: epoch(&mut bits), end: offset(&mut bits) }),
                     snapshot: (bits.get(1) == 1).then(|| snapshot(&mut bits)),
-                    records: records(&mut bits, fetch.offset),
+                    records: records(&mut bits, fetch),
                 }),
             },
         });
@@ -237,13 +283,19 @@ impl Message {
     }
 }
 
-fn records(bits: &mut Bits<2>, from: Offset) -> Option<Vec<Batch<Value>>> {
+fn records(bits: &mut Bits<2>, fetch: &Fetch) -> Option<Vec<Batch<Value>>> {
+    let (from, dynamic) = (fetch.offset, generation(fetch.replica) > 0);
     let count = bits.get(NUMBER) as i64;
     let batch = |place| {
         let epoch = Epoch(bits.get(NUMBER) as i32);
-        let opens = bits.get(1) as Value * OPENS;
-        let payload = opens + bits.get(CONTENT) as Value;
-        Batch { base_offset: from.plus(place), records: 1, epoch, payload, voters: None }
+        let names = dynamic && bits.get(1) == 1;
+        let payload = if names {
+            voters(bits)
+        } else {
+            bits.get(1) as Value * OPENS + bits.get(CONTENT) as Value
+        };
+        let voters = named_by(payload);
+        Batch { base_offset: from.plus(place), records: 1, epoch, payload, voters }
     };
     (count > 0).then(|| (0..count).map(batch).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
-use super::message::{MOST_ENTRIES, Message};
+use super::message::{ENTRY_BITS, MOST_BITS, MOST_ENTRIES, Message, NAMED, NAMING};
 use super::network::Network;
 use super::world::{
     Bounds, BoundsError, Changes, MOST_NODES, Node, VOTERS, Value, World, configuration,
@@ -14,7 +14,7 @@ use crate::quorum::properties::{Entry, Violations};
 use crate::quorum::{Contact, Download, ElectionState, LogSummary, Progress, Role, State};
 use crate::types::{Epoch, NodeId, Offset, SnapshotId};
 
-const WORDS: usize = 8;
+const WORDS: usize = 10;
 
 /// A canonical world. Two worlds are equal here exactly if one becomes the other by renaming nodes and
 /// values.
@@ -55,16 +55,25 @@ impl Bounds {
         let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1) + 1 + snapshots;
         // Where voters change: two directories' numbers for each node, its own and that of whom it voted for; and in each log
         // the records that name voters.
+        let records = voters.map_or(0, |(_, Changes { adds, removes, .. })| {
+            u32::from(adds) + u32::from(removes) + 1
+        });
         let (node, entry, named) = match voters {
             None => (node, ENTRY, 0),
-            Some((_, Changes { adds, removes, .. })) => {
-                let records = u32::from(adds) + u32::from(removes) + 1;
-                (node + 2 * GENERATION, ENTRY + 1, records * (EPOCH + 1 + 2 * n) * (n + 1))
-            }
+            Some(_) => (node + 2 * GENERATION, ENTRY + 1, records * (EPOCH + 1 + 2 * n) * (n + 1)),
         };
-        let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + 1 + 3 * COUNT + n * node + named;
+        let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + 2 + 3 * COUNT + n * node + named;
         let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (entry * (n + 1))).min(15);
-        let room = if network == Network::Rpc { room } else { room.min(MOST_ENTRIES) };
+        let carried = match voters {
+            _ if network == Network::Rpc => room,
+            None => MOST_ENTRIES,
+            Some(_) if n > NAMED => return Err(BoundsError::NamedVoters(nodes)),
+            Some(_) => MOST_BITS.saturating_sub(records * NAMING) / (ENTRY_BITS + 1),
+        };
+        let room = room.min(carried);
+        if voters.is_some_and(|(first, _)| !(1..=nodes).contains(&first)) {
+            return Err(BoundsError::FirstVoters(nodes));
+        }
         // A log holds at most one record that opens an epoch for each, and each value once.
         if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 15 {
             return Err(BoundsError::Logs { nodes, epochs, values, room });
@@ -143,7 +152,7 @@ impl Renaming<'_> {
     }
 
     /// The voters that a record names, by the places of nodes.
-    fn voters(&self, nodes: usize, value: Value) -> u64 {
+    pub(super) fn voters(&self, nodes: usize, value: Value) -> u64 {
         (0..nodes).fold(0, |bits, node| {
             bits | u64::from(value >> (2 * node) & 3) << (2 * self.nodes[node])
         })
@@ -205,10 +214,13 @@ impl Packed {
             adds: from.get(COUNT) as u8,
             removes: from.get(COUNT) as u8,
             wipes: from.get(COUNT) as u8,
+            upgrade: from.get(1) == 1,
         });
+        let fixed = changes.is_none_or(|changes| changes.upgrade);
         let dynamic = changes.map(|_| usize::from(count));
         let committed = read_log(&mut from, 0, dynamic);
-        let node = |index| Rc::new(read_node(&mut from, count, index, &committed, dynamic));
+        let node =
+            |index| Rc::new(read_node(&mut from, (count, index, fixed), &committed, dynamic));
         let nodes = (0..count).map(node).collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
         let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
@@ -297,10 +309,11 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
     to.put(world.crashes_left.map_or(ANY, u64::from), CRASHES);
     to.put(u64::from(world.used), OFFSET);
     to.put(u64::from(world.changes.is_some()), 1);
-    if let Some(Changes { adds, removes, wipes }) = world.changes {
+    if let Some(Changes { adds, removes, wipes, upgrade }) = world.changes {
         for left in [adds, removes, wipes] {
             to.put(u64::from(left), COUNT);
         }
+        to.put(u64::from(upgrade), 1);
     }
     let dynamic = world.changes.map(|_| world.nodes.len());
     names.entries(&mut to, &world.committed, dynamic);
@@ -431,8 +444,7 @@ fn read_log(from: &mut Bits<WORDS>, start: i64, dynamic: Option<usize>) -> Vec<E
 
 fn read_node(
     from: &mut Bits<WORDS>,
-    count: u8,
-    index: u8,
+    (count, index, fixed): (u8, u8, bool),
     committed: &[Entry<Value>],
     dynamic: Option<usize>,
 ) -> Node {
@@ -446,7 +458,7 @@ fn read_node(
         None => (0, 0),
         Some(_) => (from.get(GENERATION) as u8, from.get(GENERATION) as u8),
     };
-    let config = configuration(count, index, own);
+    let config = configuration(count, index, own, fixed);
     let voted = voted.map(|id| replica(id.0 as u8 - 1, whose));
     let (start, latest, download) = read_snapshots(from, committed);
     let mut log = committed[..held(start, committed)].to_vec();
@@ -471,7 +483,12 @@ fn read_node(
                 .filter(|id| *id != config.local.id)
                 .map(|id| {
                     let end = Offset(from.get(OFFSET) as i64);
-                    (id, Progress { directory: voters.key(id).directory, end })
+                    // Where only the configuration names the voters, none loses its disk.
+                    let directory = match voters.is_fixed() {
+                        true => replica(id.0 as u8 - 1, own).directory,
+                        false => voters.key(id).directory,
+                    };
+                    (id, Progress { directory, end })
                 })
                 .filter(|(_, known)| known.end > Offset::ZERO)
                 .collect(),

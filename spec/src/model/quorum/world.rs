@@ -29,6 +29,9 @@ pub struct Changes {
     pub removes: u8,
     /// How often a node loses its disk, and comes back with another directory.
     pub wipes: u8,
+    /// Whether the voters are first those that the configurations name (`kraft.version` 0), all nodes, until a leader
+    /// upgrades.
+    pub upgrade: bool,
 }
 
 /// How far the world goes. Within them everything is possible.
@@ -71,6 +74,12 @@ pub enum BoundsError {
         /// The largest sum.
         room: u32,
     },
+    /// Nobody votes at first, or more nodes than there are.
+    #[error("--voters: of {0} nodes 1 to {0} vote at first")]
+    FirstVoters(u8),
+    /// Messages that name so many nodes have no room.
+    #[error("--nodes {0}: where voters change, only the network rpc holds more than 3 nodes")]
+    NamedVoters(u8),
     /// More crashes than can be counted.
     #[error("--crashes {0}: at most 14 can be counted; `any` needs no count")]
     Crashes(u8),
@@ -132,21 +141,23 @@ impl World {
     /// Nodes that never ran.
     pub fn initial(bounds: Bounds) -> Self {
         let dynamic = bounds.voters.is_some();
-        let first = bounds.voters.map(|(voters, _)| {
+        let fixed = bounds.voters.is_none_or(|(_, changes)| changes.upgrade);
+        let first = bounds.voters.filter(|_| !fixed).map(|(voters, _)| {
             let named = (0..voters).map(|node| replica(node, FIRST));
             let value = naming(&VoterSet::of(named));
             Entry { end: Offset(1), epoch: Epoch(1), value, leader: None }
         });
         let committed: Vec<_> = first.into_iter().collect();
         let node = |id| {
-            let votes = bounds.voters.is_some_and(|(voters, _)| id < voters);
+            let votes = !fixed && bounds.voters.is_some_and(|(voters, _)| id < voters);
             let (log, epoch) = if votes { (&committed[..], Epoch(1)) } else { (&[][..], Epoch(0)) };
             let summary =
                 summary(log, SnapshotId::NONE, SnapshotId::NONE, Offset(log.len() as i64));
             let election = ElectionState { epoch, ..ElectionState::default() };
             let restored = Restored { election, snapshot_voters: None, log: summary };
             let generation = if dynamic { FIRST } else { 0 };
-            Node::restart(configuration(bounds.nodes, id, generation), restored, log, &committed)
+            let config = configuration(bounds.nodes, id, generation, fixed);
+            Node::restart(config, restored, log, &committed)
         };
         Self {
             nodes: (0..bounds.nodes).map(node).map(Rc::new).collect(),
@@ -246,24 +257,28 @@ pub(super) fn named_by(value: Value) -> Option<VoterSet> {
     (value & VOTERS != 0).then(|| VoterSet::of((0..MOST_NODES).filter_map(key)))
 }
 
-/// The configuration of node `node` of `nodes` on a directory. Made once: every state of every search shares it.
-pub(super) fn configuration(nodes: u8, node: u8, generation: u8) -> Arc<Config> {
-    static ALL: OnceLock<Vec<Vec<Vec<Arc<Config>>>>> = OnceLock::new();
-    let of = |nodes: u8, node: u8, generation: u8| {
+/// The configuration of node `node` of `nodes` on a directory, and whether it names the voters. Made once: every state of every
+/// search shares it.
+pub(super) fn configuration(nodes: u8, node: u8, generation: u8, fixed: bool) -> Arc<Config> {
+    static ALL: OnceLock<[Vec<Vec<Vec<Arc<Config>>>>; 2]> = OnceLock::new();
+    let of = |nodes: u8, node: u8, generation: u8, fixed: bool| {
         let ids = (1..=i32::from(nodes)).map(NodeId);
-        let (voters, bootstrap) = match generation {
-            0 => (ids.collect(), Vec::new()),
-            _ => (VoterSet::default(), ids.filter(|id| id.0 != i32::from(node) + 1).collect()),
+        let (voters, bootstrap) = match fixed {
+            true => (ids.collect(), Vec::new()),
+            false => (VoterSet::default(), ids.filter(|id| id.0 != i32::from(node) + 1).collect()),
         };
         let local = replica(node, generation);
         Arc::new(Config { local, voters, bootstrap, timeouts: Timeouts::default() })
     };
     let all = ALL.get_or_init(|| {
-        let directories = |nodes, node| (0..=LAST).map(|it| of(nodes, node, it)).collect();
-        let cluster = |nodes| (0..nodes).map(|node| directories(nodes, node)).collect();
-        (0..=MOST_NODES).map(cluster).collect()
+        let directories =
+            |nodes, node, fixed| (0..=LAST).map(|it| of(nodes, node, it, fixed)).collect();
+        let cluster =
+            |nodes, fixed| (0..nodes).map(|node| directories(nodes, node, fixed)).collect();
+        [false, true].map(|fixed| (0..=MOST_NODES).map(|nodes| cluster(nodes, fixed)).collect())
     });
-    Arc::clone(&all[usize::from(nodes)][usize::from(node)][usize::from(generation)])
+    let directories = &all[usize::from(fixed)][usize::from(nodes)][usize::from(node)];
+    Arc::clone(&directories[usize::from(generation)])
 }
 
 pub(super) fn summary(
@@ -390,7 +405,7 @@ impl Node {
 fn entry(batch: &Batch<Payload<Value>>) -> Entry<Value> {
     let (value, leader) = match batch.payload {
         Payload::LeaderChange { leader, .. } => (0, Some(leader)),
-        Payload::Voters => (batch.voters.as_ref().map_or(0, naming), None),
+        Payload::Voters | Payload::Upgrade => (batch.voters.as_ref().map_or(0, naming), None),
         // A follower gets the record that opens an epoch as the leader sent it.
         Payload::Records(value) if value >= OPENS && value & VOTERS == 0 => {
             (0, Some(NodeId(i32::from(value - OPENS))))
@@ -427,8 +442,9 @@ impl Next<'_> {
     pub(super) fn keep(&mut self, mut draft: Draft, action: Action) {
         draft.world.settle();
         let Draft { world, violations, truncated, lost, partial, installed, .. } = draft;
-        // Where voters change, epoch 1 is over when the world begins.
-        let epochs = i32::from(self.bounds.epochs) + i32::from(self.bounds.voters.is_some());
+        // Where the log names voters from the first, epoch 1 is over when the world begins.
+        let named = self.bounds.voters.is_some_and(|(_, changes)| !changes.upgrade);
+        let epochs = i32::from(self.bounds.epochs) + i32::from(named);
         let beyond = |node: &Node| node.state.election.epoch > Epoch(epochs);
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
@@ -494,6 +510,11 @@ impl Next<'_> {
         let state = &self.world.nodes[node].state;
         let id = state.config.local.id;
         let mut tries = Vec::new();
+        if changes.upgrade && state.log.voters.is_empty() {
+            let voters = VoterSet::of(self.world.nodes.iter().map(|node| node.state.config.local));
+            let event = Event::UpgradeVoters { voters };
+            self.act(node, &event, |cut| Action::UpgradeVoters(id, cut));
+        }
         if changes.adds > 0 {
             // How far a node must have come before it votes is for its own good: whoever is added may lack everything.
             let end = Offset(i64::MAX);
@@ -519,7 +540,7 @@ impl Next<'_> {
         let generation = generation(state.config.local);
         if changes.wipes > 0 && generation < LAST {
             let mut draft = Draft::of(self.world);
-            let config = configuration(self.bounds.nodes, node as u8, generation + 1);
+            let config = configuration(self.bounds.nodes, node as u8, generation + 1, false);
             let blank = Node::restart(config, Restored::default(), &[], &[]);
             draft.world.nodes[node] = Rc::new(blank);
             draft.world.disconnect(id);

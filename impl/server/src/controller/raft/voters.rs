@@ -97,20 +97,8 @@ impl Peers {
         let change = ChangeVoters::Add(voter);
         let acknowledge =
             if request.ack_when_committed { Acknowledge::Committed } else { Acknowledge::Appended };
-        match self.controller.change_voters(change.clone(), acknowledge, until(end)).await {
+        match self.controller.change_voters(change, acknowledge, until(end)).await {
             Ok(()) => Ok(()),
-            // It might be added by all that there is, but for its log.
-            Err(VoterChangeError::RequestTimedOut)
-                if self.quorum.may_change_voters(&change).await.is_ok() =>
-            {
-                Err(Refused::new(
-                    ErrorCode::REQUEST_TIMED_OUT,
-                    format!(
-                        "Aborted add voter operation for {} since it is lagging behind",
-                        shown(key)
-                    ),
-                ))
-            }
             Err(VoterChangeError::RequestTimedOut) => {
                 Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
             }
@@ -259,17 +247,24 @@ impl Peers {
         };
         let message = match error {
             VoterChangeError::NotLeaderOrFollower => NOT_LEADER.to_owned(),
-            VoterChangeError::RequestTimedOut => {
+            VoterChangeError::HighWatermarkUnknown => {
+                "Request timed out waiting for leader to establish HWM and fence previous voter changes"
+                    .to_owned()
+            }
+            VoterChangeError::ChangeUncommitted => {
                 let description = self.quorum.describe().await;
-                match description.and_then(|description| description.high_watermark) {
-                    None => {
-                        "Request timed out waiting for leader to establish HWM and fence previous voter changes"
-                            .to_owned()
-                    }
-                    Some(to) => format!(
-                        "Request timed out waiting for voters to commit the latest voter change with HWM {to}"
-                    ),
-                }
+                let to = description.and_then(|description| description.high_watermark);
+                format!(
+                    "Request timed out waiting for voters to commit the latest voter change with HWM {}",
+                    to.unwrap_or_default()
+                )
+            }
+            VoterChangeError::Lagging => {
+                format!("Aborted add voter operation for {} since it is lagging behind", shown(key))
+            }
+            VoterChangeError::RequestTimedOut => TIMED_OUT.to_owned(),
+            VoterChangeError::DirectoriesUnknown => {
+                "Not all voters have told their directories yet".to_owned()
             }
             VoterChangeError::UnsupportedVersion => format!(
                 "Cluster doesn't support {doing} voter because the {KRAFT_VERSION} feature is 0"
@@ -322,7 +317,11 @@ fn answered(outcome: Result<(), Refused>) -> (i16, Option<Str>) {
 fn code(error: VoterChangeError) -> ErrorCode {
     match error {
         VoterChangeError::NotLeaderOrFollower => ErrorCode::NOT_LEADER_OR_FOLLOWER,
-        VoterChangeError::RequestTimedOut => ErrorCode::REQUEST_TIMED_OUT,
+        VoterChangeError::HighWatermarkUnknown
+        | VoterChangeError::ChangeUncommitted
+        | VoterChangeError::Lagging
+        | VoterChangeError::RequestTimedOut => ErrorCode::REQUEST_TIMED_OUT,
+        VoterChangeError::DirectoriesUnknown => ErrorCode::INVALID_UPDATE_VERSION,
         VoterChangeError::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
         VoterChangeError::DuplicateVoter => ErrorCode::DUPLICATE_VOTER,
         VoterChangeError::VoterNotFound => ErrorCode::VOTER_NOT_FOUND,
