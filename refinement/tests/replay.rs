@@ -29,6 +29,7 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
             timeouts: Timeouts::default(),
         },
         cluster_id: String::new(),
+        listener: String::new(),
         peers: Vec::new(),
         endpoints: Vec::new(),
         directory: directory.join(METADATA),
