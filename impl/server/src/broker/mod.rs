@@ -32,6 +32,7 @@ use kraftig_wire::{ErrorCode, Str};
 
 use crate::config::Config;
 use crate::controller::raft::Peers;
+use crate::controller::raft::voters::VoterChanges;
 use crate::controller::{ControllerChannel, ControllerError, ControllerHandle, Forward};
 use crate::quorum::QuorumHandle;
 use init_producer_id::ProducerIds;
@@ -72,6 +73,8 @@ pub struct Broker {
     pub quorum: QuorumHandle,
     /// The quorum as other nodes reach it.
     pub peers: Peers,
+    /// Who votes in it, as it is changed.
+    pub voters: VoterChanges,
     /// The producer ids that this broker may hand out.
     pub producer_ids: ProducerIds,
     epoch: AtomicI64,
@@ -112,10 +115,17 @@ impl Broker {
         let cluster_id = Str::from(&settings.cluster_id);
         let channel =
             |connections| ControllerChannel::new(&config, &controller, quorum.clone(), connections);
+        let listener = config.listeners.controller_names.first().cloned().unwrap_or_default();
         Self {
             to_controller: channel(CONTROLLER_CONNECTIONS),
             to_controller_alone: channel(1),
-            peers: Peers::new(quorum.clone(), controller.clone(), &config, cluster_id.clone()),
+            peers: Peers::new(quorum.clone(), config.node_id, cluster_id.clone(), listener),
+            voters: VoterChanges::new(
+                quorum.clone(),
+                controller.clone(),
+                &config,
+                cluster_id.clone(),
+            ),
             controller,
             quorum,
             config,

@@ -12,7 +12,7 @@ use kraftig_wire::{ErrorCode, Request, Str};
 
 use super::ControllerHandle;
 use super::channel::{ControllerChannel, Question};
-use super::raft::Peers;
+use super::raft::voters::VoterChanges;
 use crate::net::client::{ClientError, Connection};
 
 /// A request that changes the voters.
@@ -21,7 +21,7 @@ where
     Self::Response: Send,
 {
     /// What this node answers.
-    fn serve(&self, peers: &Peers) -> impl Future<Output = Self::Response> + Send;
+    fn serve(&self, voters: &VoterChanges) -> impl Future<Output = Self::Response> + Send;
 
     /// The error of an answer.
     fn error(response: &Self::Response) -> ErrorCode;
@@ -33,14 +33,14 @@ where
 /// Asks whoever leads, as often as it takes.
 pub(crate) async fn ask<R: OfVoters>(
     channel: &ControllerChannel,
-    peers: &Peers,
+    voters: &VoterChanges,
     request: &R,
     within: Duration,
 ) -> R::Response
 where
     R::Response: Send,
 {
-    let asked = channel.ask(&Change { peers, request }, within).await;
+    let asked = channel.ask(&Change { voters, request }, within).await;
     asked.unwrap_or_else(|error| {
         tracing::warn!("the voters are not changed: {error}");
         R::timed_out()
@@ -48,11 +48,11 @@ where
 }
 
 /// The answer of this node, if it leads.
-pub(super) async fn here<R: OfVoters>(peers: &Peers, request: &R) -> Option<R::Response>
+pub(super) async fn here<R: OfVoters>(voters: &VoterChanges, request: &R) -> Option<R::Response>
 where
     R::Response: Send,
 {
-    leading::<R>(request.serve(peers).await)
+    leading::<R>(request.serve(voters).await)
 }
 
 fn leading<R: OfVoters>(response: R::Response) -> Option<R::Response>
@@ -63,7 +63,7 @@ where
 }
 
 struct Change<'a, R> {
-    peers: &'a Peers,
+    voters: &'a VoterChanges,
     request: &'a R,
 }
 
@@ -74,7 +74,7 @@ where
     type Answer = R::Response;
 
     async fn here(&self, _controller: &ControllerHandle) -> Option<R::Response> {
-        here(self.peers, self.request).await
+        here(self.voters, self.request).await
     }
 
     async fn there(&self, connection: &Connection) -> Result<Option<R::Response>, ClientError> {
@@ -85,8 +85,8 @@ where
 const TIMED_OUT: Str = Str::from_static("The request timed out.");
 
 impl OfVoters for AddRaftVoterRequest {
-    async fn serve(&self, peers: &Peers) -> AddRaftVoterResponse {
-        peers.add_raft_voter(self).await
+    async fn serve(&self, voters: &VoterChanges) -> AddRaftVoterResponse {
+        voters.add_raft_voter(self).await
     }
 
     fn error(response: &AddRaftVoterResponse) -> ErrorCode {
@@ -103,8 +103,8 @@ impl OfVoters for AddRaftVoterRequest {
 }
 
 impl OfVoters for RemoveRaftVoterRequest {
-    async fn serve(&self, peers: &Peers) -> RemoveRaftVoterResponse {
-        peers.remove_raft_voter(self).await
+    async fn serve(&self, voters: &VoterChanges) -> RemoveRaftVoterResponse {
+        voters.remove_raft_voter(self).await
     }
 
     fn error(response: &RemoveRaftVoterResponse) -> ErrorCode {
@@ -121,8 +121,8 @@ impl OfVoters for RemoveRaftVoterRequest {
 }
 
 impl OfVoters for UpdateRaftVoterRequest {
-    async fn serve(&self, peers: &Peers) -> UpdateRaftVoterResponse {
-        peers.update_raft_voter(self, |_| None).await
+    async fn serve(&self, voters: &VoterChanges) -> UpdateRaftVoterResponse {
+        voters.update_raft_voter(self, |_| None).await
     }
 
     fn error(response: &UpdateRaftVoterResponse) -> ErrorCode {

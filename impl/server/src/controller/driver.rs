@@ -132,6 +132,7 @@ enum InFlight {
 }
 
 /// What became of it.
+#[derive(Clone, Copy)]
 enum Appended {
     Records { expected: Offset, base: Result<Offset, NotLeader> },
     Voters { end: Option<Offset> },

@@ -149,7 +149,7 @@ where
     R::Response: Send,
 {
     let request: R = read(reader, header.request_api_version)?;
-    let response = change_voters::here(&broker.peers, &request).await;
+    let response = change_voters::here(&broker.voters, &request).await;
     response.map(|response| framed::<R>(header, &response)).transpose()
 }
 

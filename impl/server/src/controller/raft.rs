@@ -4,7 +4,7 @@
 //! Checked here is what names the cluster and the log, in stock Kafka's order; all else is decided by the core.
 
 mod snapshot;
-mod voters;
+pub(crate) mod voters;
 
 use std::time::Duration;
 
@@ -22,9 +22,6 @@ use kraftig_wire::messages::{
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
 
-use super::ControllerHandle;
-use crate::config::Config;
-use crate::net::client::ClientOptions;
 use crate::quorum::messages::{PARTITION, TOPIC};
 use crate::quorum::{Peer, QuorumHandle, QuorumStatus};
 
@@ -43,38 +40,25 @@ const ENDPOINTS_VERSION: i16 = 17;
 #[derive(Debug)]
 pub struct Peers {
     quorum: QuorumHandle,
-    /// Changes of the voters have their place among what it appends.
-    controller: ControllerHandle,
     local: NodeId,
     cluster_id: Str,
     /// The name of the listener on which controllers reach each other.
     listener: String,
-    /// How who wants to vote is asked.
-    client: ClientOptions,
     asked: Semaphore,
     waiting: Semaphore,
-    /// One change of the voters at a time.
-    changing: Semaphore,
 }
 
 impl Peers {
-    /// The way to the quorum of the cluster with this id, on the node of this configuration.
-    pub fn new(
-        quorum: QuorumHandle,
-        controller: ControllerHandle,
-        config: &Config,
-        cluster_id: Str,
-    ) -> Self {
+    /// The way to the quorum of the cluster with this id, on the node `local`. `listener` is the name of that on which
+    /// controllers reach each other.
+    pub fn new(quorum: QuorumHandle, local: NodeId, cluster_id: Str, listener: String) -> Self {
         Self {
             quorum,
-            controller,
-            local: config.node_id,
+            local,
             cluster_id,
-            listener: config.listeners.controller_names.first().cloned().unwrap_or_default(),
-            client: ClientOptions::of(config),
+            listener,
             asked: Semaphore::new(MOST_ASKED),
             waiting: Semaphore::new(MOST_WAITING),
-            changing: Semaphore::new(1),
         }
     }
 
@@ -319,9 +303,8 @@ impl Peers {
         Response { epoch, leader, error: Error::InvalidRequest, answer: Answer::Fetch(answer) }
     }
 
-    /// Whoever names no cluster is served.
     fn is_cluster(&self, id: Option<&Str>) -> bool {
-        id.is_none_or(|id| *id == self.cluster_id)
+        is_cluster(id, &self.cluster_id)
     }
 
     /// Who is asked; this node where the request does not say, as before version 1.
@@ -371,6 +354,11 @@ fn fetched(response: Response<Bytes>, log_start: Offset) -> fetch_response::Part
         }
         _ => PartitionData { high_watermark: -1, records: Some(Bytes::new()), ..data },
     }
+}
+
+/// Whoever names no cluster is served.
+fn is_cluster(id: Option<&Str>, own: &Str) -> bool {
+    id.is_none_or(|id| id == own)
 }
 
 fn only<T>(items: &[T]) -> Option<&T> {

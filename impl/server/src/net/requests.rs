@@ -248,7 +248,7 @@ pub(super) async fn answer(
         }),
         UpdateRaftVoterRequest::KEY => answer!(UpdateRaftVoterRequest, |request| {
             let endpoint = |id| controller(broker, context, id);
-            broker.peers.update_raft_voter(&request, endpoint).await
+            broker.voters.update_raft_voter(&request, endpoint).await
         }),
         other => return Err(RequestError::NotServed(other)),
     };
@@ -265,10 +265,10 @@ where
     R::Response: Send,
 {
     if context.listener.is_controller {
-        return request.serve(&broker.peers).await;
+        return request.serve(&broker.voters).await;
     }
-    let (channel, peers) = (&broker.to_controller, &broker.peers);
-    change_voters::ask(channel, peers, request, broker.request_timeout()).await
+    let (channel, voters) = (&broker.to_controller, &broker.voters);
+    change_voters::ask(channel, voters, request, broker.request_timeout()).await
 }
 
 /// Where a controller can be reached on the listener of a request.

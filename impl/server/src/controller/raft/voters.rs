@@ -16,17 +16,52 @@ use kraftig_wire::messages::remove_raft_voter_response::RemoveRaftVoterResponse;
 use kraftig_wire::messages::update_raft_voter_request::{self, UpdateRaftVoterRequest};
 use kraftig_wire::messages::update_raft_voter_response::{CurrentLeader, UpdateRaftVoterResponse};
 use kraftig_wire::{ErrorCode, Str, Uuid};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::{Peers, replica};
+use super::{is_cluster, replica};
+use crate::config::Config;
+use crate::controller::ControllerHandle;
 use crate::controller::describe_quorum::NOT_LEADER;
-use crate::net::client::{ClientError, Connection};
-use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, QuorumStatus, Voter};
+use crate::net::client::{ClientError, ClientOptions, Connection};
+use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, QuorumHandle, QuorumStatus, Voter};
 
 /// Kafka's text of the error, where a change took too long.
 const TIMED_OUT: &str = "The request timed out.";
 
-impl Peers {
+/// The way of requests to the voters of this node's quorum.
+#[derive(Debug)]
+pub struct VoterChanges {
+    quorum: QuorumHandle,
+    /// A change has its place among what it appends.
+    controller: ControllerHandle,
+    cluster_id: Str,
+    /// The name of the listener on which controllers reach each other.
+    listener: String,
+    /// How who wants to vote is asked.
+    client: ClientOptions,
+    /// One is added or removed at a time.
+    turn: Semaphore,
+}
+
+impl VoterChanges {
+    /// Of the cluster with this id, on the node of this configuration.
+    pub fn new(
+        quorum: QuorumHandle,
+        controller: ControllerHandle,
+        config: &Config,
+        cluster_id: Str,
+    ) -> Self {
+        Self {
+            quorum,
+            controller,
+            cluster_id,
+            listener: config.listeners.controller_names.first().cloned().unwrap_or_default(),
+            client: ClientOptions::of(config),
+            turn: Semaphore::new(1),
+        }
+    }
+
     /// Answers `AddRaftVoter`: the new voter is asked what it speaks, must have caught up, and votes once that is committed.
     /// All of it has to be done within `controller.quorum.request.timeout.ms`, as in Kafka, whatever the request says.
     pub async fn add_raft_voter(&self, request: &AddRaftVoterRequest) -> AddRaftVoterResponse {
@@ -85,7 +120,7 @@ impl Peers {
             ));
         };
         let end = Instant::now() + self.within();
-        let Ok(_turn) = self.changing.try_acquire() else { return Err(Refused::under_way()) };
+        let Ok(_turn) = self.turn.try_acquire() else { return Err(Refused::under_way()) };
         let endpoints = request.listeners.iter().map(|at| endpoint(&at.name, &at.host, at.port));
         let mut voter =
             Voter { replica: key, endpoints: endpoints.collect(), kraft_versions: KRAFT_VERSIONS };
@@ -110,7 +145,7 @@ impl Peers {
         let key = (request.voter_id, request.voter_directory_id);
         let key = self.may_ask(request.cluster_id.as_ref(), key, "Remove").await?;
         let end = Instant::now() + self.within();
-        let Ok(_turn) = self.changing.try_acquire() else { return Err(Refused::under_way()) };
+        let Ok(_turn) = self.turn.try_acquire() else { return Err(Refused::under_way()) };
         let change = ChangeVoters::Remove(key);
         if let Err(error) = self.quorum.may_change_voters(&change).await {
             return Err(self.refused(error, "removing", key).await);
@@ -125,7 +160,7 @@ impl Peers {
     }
 
     async fn update(&self, request: &UpdateRaftVoterRequest) -> Result<(), ErrorCode> {
-        if !self.is_cluster(request.cluster_id.as_ref()) {
+        if !is_cluster(request.cluster_id.as_ref(), &self.cluster_id) {
             return Err(ErrorCode::INCONSISTENT_CLUSTER_ID);
         }
         match request.current_leader_epoch.cmp(&self.quorum.status().epoch.0) {
@@ -165,7 +200,7 @@ impl Peers {
         (id, directory): (i32, Uuid),
         what: &str,
     ) -> Result<ReplicaKey, Refused> {
-        if let Some(other) = cluster_id.filter(|_| !self.is_cluster(cluster_id)) {
+        if let Some(other) = cluster_id.filter(|_| !is_cluster(cluster_id, &self.cluster_id)) {
             return Err(Refused::new(
                 ErrorCode::INCONSISTENT_CLUSTER_ID,
                 format!(

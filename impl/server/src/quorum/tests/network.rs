@@ -78,7 +78,8 @@ impl Quorum {
             ..options(&directory)
         };
         let (handle, mut events) = start(options).unwrap();
-        let peers = Peers::new(handle.clone(), NodeId(id), Str::from(cluster_id));
+        let listener = String::from("CONTROLLER");
+        let peers = Peers::new(handle.clone(), NodeId(id), Str::from(cluster_id), listener);
         let listener = match self.ports.get(&id) {
             Some(port) => tokio::spawn(serve(listen(*port).await, Arc::new(peers))),
             None => tokio::spawn(std::future::pending()),
