@@ -1,5 +1,10 @@
 //! The leader epochs of one log: where each begins (KIP-101, KIP-279).
 
+use crate::checkpoint::{self, LEADER_EPOCH};
+use crate::disk::{self, DiskError, unless_out_of_room};
+use crate::error::LogError;
+use crate::log::Log;
+
 /// Epochs and their first offsets, both strictly ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Epochs {
@@ -59,6 +64,56 @@ impl Epochs {
         self.entries.drain(..holding);
         self.entries[0].1 = start;
         changed
+    }
+}
+
+impl Log {
+    /// Each leader epoch and its first offset, ascending.
+    pub fn epoch_boundaries(&self) -> &[(i32, i64)] {
+        self.epochs.entries()
+    }
+
+    /// The leader epoch that the record at `offset` was written in.
+    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
+        self.epochs.epoch_at(offset)
+    }
+
+    /// Lets the leader epoch `epoch` begin at the log's end; durable when it returns. A leader calls this
+    /// before it appends in a new epoch.
+    pub fn assign_epoch(&mut self, epoch: i32) -> Result<(), LogError> {
+        self.assign_epoch_at(epoch, self.end)
+    }
+
+    pub(crate) fn assign_epoch_at(&mut self, epoch: i32, start: i64) -> Result<(), LogError> {
+        if self.epochs.latest() == Some(epoch) {
+            return Ok(());
+        }
+        let before = self.epochs.clone();
+        if self.epochs.assign(epoch, start)
+            && let Err(e) = self.write_epochs()
+        {
+            self.epochs = before;
+            return Err(e.into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_epochs(&mut self) -> Result<(), DiskError> {
+        if self.made {
+            let text = checkpoint::epochs_text(self.epochs.entries());
+            disk::replace(&self.directory.join(LEADER_EPOCH), text.as_bytes())?;
+        }
+        self.epochs_unwritten = false;
+        Ok(())
+    }
+
+    /// Writes the epochs after some were dropped, once there is room. The file has all that the records are of, for it is
+    /// written before them. As long as nothing is appended, what else it has lies past the log's end or before its start
+    /// and is dropped again when the log is opened.
+    pub(crate) fn epochs_dropped(&mut self) -> Result<(), DiskError> {
+        let written = self.write_epochs();
+        self.epochs_unwritten = written.is_err();
+        unless_out_of_room(written)
     }
 }
 

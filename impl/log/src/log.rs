@@ -38,6 +38,8 @@ pub struct Log {
     /// Counts truncations: a flush begun before one proves nothing about what is written after it.
     pub(crate) truncations: u64,
     pub(crate) epochs: Epochs,
+    /// Whether their file lacks what the disk had no room for. Nothing is appended before it is there.
+    pub(crate) epochs_unwritten: bool,
     pub(crate) producers: Producers,
     /// The offset of the newest producer snapshot.
     pub(crate) snapshot: Option<i64>,
@@ -127,6 +129,7 @@ impl Log {
             directory_unflushed: true,
             truncations: 0,
             epochs,
+            epochs_unwritten: false,
             producers: Producers::new(),
             snapshot: None,
         })
@@ -204,16 +207,6 @@ impl Log {
         self.segments.iter().map(|segment| u64::from(segment.size)).sum()
     }
 
-    /// Each leader epoch and its first offset, ascending.
-    pub fn epoch_boundaries(&self) -> &[(i32, i64)] {
-        self.epochs.entries()
-    }
-
-    /// The leader epoch that the record at `offset` was written in.
-    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
-        self.epochs.epoch_at(offset)
-    }
-
     /// What is remembered of a producer.
     pub fn producer(&self, id: i64) -> Option<&Producer> {
         self.producers.get(&id)
@@ -225,34 +218,6 @@ impl Log {
         self.producers.retain(|_, producer| {
             producer.last_timestamp >= before || producer.current_transaction_first_offset >= 0
         });
-    }
-
-    /// Lets the leader epoch `epoch` begin at the log's end; durable when it returns. A leader calls this
-    /// before it appends in a new epoch.
-    pub fn assign_epoch(&mut self, epoch: i32) -> Result<(), LogError> {
-        self.assign_epoch_at(epoch, self.end)
-    }
-
-    fn assign_epoch_at(&mut self, epoch: i32, start: i64) -> Result<(), LogError> {
-        if self.epochs.latest() == Some(epoch) {
-            return Ok(());
-        }
-        let before = self.epochs.clone();
-        if self.epochs.assign(epoch, start)
-            && let Err(e) = self.write_epochs()
-        {
-            self.epochs = before;
-            return Err(e.into());
-        }
-        Ok(())
-    }
-
-    pub(crate) fn write_epochs(&self) -> Result<(), DiskError> {
-        if !self.made {
-            return Ok(());
-        }
-        let text = checkpoint::epochs_text(self.epochs.entries());
-        disk::replace(&self.directory.join(LEADER_EPOCH), text.as_bytes())
     }
 
     pub(crate) fn active(&self) -> &Segment {
@@ -300,6 +265,9 @@ impl Log {
         }
 
         self.make()?;
+        if self.epochs_unwritten {
+            self.write_epochs()?;
+        }
         let rolled = self.active().is_full_for(size, end - 1, timestamp, &self.config, now);
         if rolled {
             self.roll(now)?;
@@ -441,6 +409,9 @@ impl Log {
     pub fn close(mut self, now: i64) -> Result<(), LogError> {
         if !self.made {
             return Ok(());
+        }
+        if self.epochs_unwritten {
+            self.write_epochs()?;
         }
         self.seal_active()?;
         let snapshot = self.write_snapshot()?;

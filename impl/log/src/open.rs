@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::{self, LEADER_EPOCH, PARTITION_METADATA};
 use crate::config::LogConfig;
-use crate::disk;
+use crate::disk::{self, unless_out_of_room};
 use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::log::Log;
@@ -125,7 +125,8 @@ impl Log {
                 recovery.damage = scan.damage;
                 recovery.bytes_lost += u64::from(size - segment.size);
                 if next_base.is_some() && recovery.damage.is_none() {
-                    segment.seal(directory)?;
+                    // Without room its indexes stay in memory.
+                    unless_out_of_room(segment.seal(directory))?;
                 }
             }
             segments.push(segment);
@@ -177,6 +178,7 @@ impl Log {
             directory_unflushed: !known.clean,
             truncations: 0,
             epochs: std::mem::take(epochs),
+            epochs_unwritten: false,
             producers: Producers::new(),
             snapshot: None,
         };
@@ -186,7 +188,7 @@ impl Log {
         }
         log.epochs.truncate_from_start(log.start);
         if log.epochs != stored_epochs {
-            log.write_epochs()?;
+            log.epochs_dropped()?;
         }
         Ok((log, recovery))
     }

@@ -36,7 +36,7 @@ impl Log {
         disk::sync_dir(&self.directory)?;
         self.flushed = self.flushed.min(self.end);
         if self.epochs.truncate_from_end(self.end) {
-            self.write_epochs()?;
+            self.epochs_dropped()?;
         }
         self.load_producers()?;
         self.flushed_at = now;
@@ -161,7 +161,7 @@ impl Log {
             disk::remove(&self.directory.join(producers::snapshot_name(segment.base)))?;
         }
         if self.epochs.truncate_from_start(self.start) {
-            self.write_epochs()?;
+            self.epochs_dropped()?;
         }
         Ok(())
     }

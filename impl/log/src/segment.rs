@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kraftig_wire::batch::{Batch, BatchHeader};
 
 use crate::config::LogConfig;
-use crate::disk::{self, DiskError, File};
+use crate::disk::{self, DiskError, File, unless_out_of_room};
 use crate::error::LogError;
 use crate::index::{Indexes, Paths};
 use crate::read::{Batches, Headers, ReadSlice};
@@ -270,7 +270,8 @@ impl Segment {
     ) -> Result<Scan, LogError> {
         let whole = self.slice(directory, 0)?;
         let size = self.size;
-        self.restart_indexes(directory)?;
+        // The indexes are in memory: their files may be missing until there is room for them.
+        unless_out_of_room(self.restart_indexes(directory))?;
         let mut next = self.base;
         let mut damage = None;
         let mut batches = Batches::new(whole);
@@ -304,7 +305,7 @@ impl Segment {
             file.set_len(kept.into())?;
             file.sync()?;
         }
-        Paths::new(directory, self.base).preallocate(config.index_bytes)?;
+        unless_out_of_room(Paths::new(directory, self.base).preallocate(config.index_bytes))?;
         Ok(Scan { end: next, damage })
     }
 

@@ -43,6 +43,11 @@ impl DiskError {
     }
 }
 
+/// Lets what can wait for room wait.
+pub(crate) fn unless_out_of_room(result: Result<()>) -> Result<()> {
+    result.or_else(|error| if error.is_out_of_room() { Ok(()) } else { Err(error) })
+}
+
 type Result<T> = std::result::Result<T, DiskError>;
 
 /// The action of a flush, of a file or a directory.
@@ -211,11 +216,8 @@ pub fn replace_in_turn(path: &Path, bytes: &[u8]) -> Result<()> {
     // There is no file yet, or the file system cannot do this.
     rename(&temporary, path)?;
     sync_parent(path)?;
-    match keep_room_to_replace(path) {
-        // What was to be written is.
-        Err(error) if error.is_out_of_room() => Ok(()),
-        kept => kept,
-    }
+    // What was to be written is.
+    unless_out_of_room(keep_room_to_replace(path))
 }
 
 /// Makes sure that there is what [`replace_in_turn`] writes over.
