@@ -53,7 +53,7 @@ class Dynamic(Quorum):
         if not step("start", self.start):
             return
         step("the log begins as stock Kafka's", self.first_batch)
-        step("the fourth controller observes", self.observes)
+        step("the fourth controller observes", self.observes, JOINER)
         kinds = {node.kind for node in self.voters.values()}
         if len(kinds) == 2:
             first = self.leader()[0].kind
@@ -101,27 +101,22 @@ class Dynamic(Quorum):
     def directory(self, i):
         return self.all[i].meta_properties()["directory.id"]
 
-    def observes(self):
-        """It has all that there is, and so it would have if it voted."""
+    def observes(self, i):
+        """A controller that does not vote has all that there is."""
         _, _, now, _ = self.described()
         end = time.monotonic() + LIMIT_S
         while True:
             rows = [line.split() for line in self.ask("describe", "--replication").splitlines()]
-            found = [row for row in rows if row and row[0] == str(JOINER)]
-            if found and int(found[0][2]) >= now:
+            if any(row[:2] == [str(i), self.directory(i)] and int(row[2]) >= now and row[-1] == "Observer" for row in rows):
                 break
             if time.monotonic() > end:
-                raise AssertionError(f"the fourth controller is not at offset {now}: {rows}")
+                raise AssertionError(f"controller {i} is not an observer at offset {now}: {rows}")
             time.sleep(0.1)
-        eq([found[0][1], found[0][-1]], [self.directory(JOINER), "Observer"], "its row")
 
     def ask(self, *args):
         """Asks the quorum through a controller that runs."""
         at = next(node for node in self.all.values() if node.alive())
         return run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{at.controller_port}", *args).stdout
-
-    def end(self, node, how):
-        super().end(node, how)
 
     def caught_up(self):
         _, _, now, _ = self.until("a high watermark", lambda d: d[2] > 0)
@@ -133,6 +128,7 @@ class Dynamic(Quorum):
             super().lead(node, how)
 
     def add(self, i):
+        self.observes(i)
         said = self.ask("--command-config", self.all[i].file, "add-controller")
         has(said, f"Added controller {i} with directory id {self.directory(i)}")
         self.voters[i] = self.all[i]
@@ -216,34 +212,33 @@ class Dynamic(Quorum):
 
     def snapshots(self):
         """The last that each took names those that the log named then."""
-        names = 0
-        for i, node in (*self.voters.items(), (BROKER, self.broker)):
-            meta = node.metadata_log.parent
-            snapshots = [file for file in sorted(meta.glob("*.checkpoint")) if not file.name.startswith("0" * 20)]
-            for file in snapshots[-1:]:
-                said = kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout
-                has(said, 'KRaftVersion {"version":0,"kRaftVersion":1}', "KRaftVoters {", "SnapshotFooter")
-                eq(sorted(named(said)[-1]), sorted(self.named_before(int(file.name[:20]))), f"the voters in {file}")
-                names += 1
-        assert names, "nobody took a snapshot"
-        print(f"   {names} snapshots", flush=True)
-
-    def named_before(self, end):
-        """Whom the logs name last before an offset."""
-        found = {}
+        latest = {}
         for node in (*self.voters.values(), self.broker):
-            for file in (*sorted(node.metadata_log.parent.glob("*.log")),):
-                said = kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout
-                for line in said.splitlines():
-                    if "KRaftVoters {" in line:
-                        found[int(re.search(r"offset: (\d+)", line)[1])] = named(line)[-1]
-        return found[max(offset for offset in found if offset < end)]
+            found = sorted(file for file in node.metadata_log.parent.glob("*.checkpoint") if not file.name.startswith("0" * 20))
+            latest.update({str(file): int(file.name[:20]) for file in found[-1:]})
+        assert latest, "nobody took a snapshot"
+        logs = [file for node in (*self.voters.values(), self.broker) for file in node.metadata_log.parent.glob("*.log")]
+        in_logs = {}
+        for said in dumped(logs).values():
+            for line in said.splitlines():
+                if "KRaftVoters {" in line:
+                    in_logs[int(re.search(r"offset: (\d+)", line)[1])] = named(line)
+        for file, said in dumped(latest).items():
+            has(said, 'KRaftVersion {"version":0,"kRaftVersion":1}', "SnapshotFooter")
+            eq(named(said), in_logs[max(offset for offset in in_logs if offset < latest[file])], f"the voters in {file}")
+        print(f"   {len(latest)} snapshots", flush=True)
+
+
+def dumped(files):
+    """What stock Kafka's tool shows of files."""
+    said = kafka("dump-log", "--cluster-metadata-decoder", "--files", ",".join(map(str, files))).stdout
+    return dict(part.split("\n", 1) for part in said.split("Dumping ")[1:])
 
 
 def named(said):
-    """The voters of each VotersRecord that dump-log shows: id, directory and port."""
-    records = re.findall(r"KRaftVoters (\{.*\})", said)
-    return [re.findall(r'"voterId":(\d+),"voterDirectoryId":"([^"]+)".*?"port":(\d+)', record) for record in records]
+    """The voters of the only VotersRecord that dump-log shows: id, directory and port."""
+    (record,) = re.findall(r"KRaftVoters (\{.*\})", said)
+    return sorted(re.findall(r'"voterId":(\d+),"voterDirectoryId":"([^"]+)".*?"port":(\d+)', record))
 
 
 def main():

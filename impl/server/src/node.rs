@@ -2,6 +2,7 @@
 
 mod announced;
 mod locks;
+mod membership;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -313,6 +314,8 @@ impl Running {
         }
         let config = &self.broker.config;
         if config.roles.controller {
+            let task = membership::keep(self.broker.clone(), announced.end_points.clone());
+            self.controller_tasks.push(tokio::spawn(task));
             let task = controller::registration::keep(self.broker.clone(), announced);
             self.controller_tasks.push(tokio::spawn(task));
         }

@@ -166,7 +166,7 @@ impl Controller {
                 () = stop.notified() => stop_by = Some(Instant::now() + MOST_STOP),
                 () = sleep_until(stop_by), if stops => return Ok(()),
                 () = self.loader.told() => self.loader.show(&self.quorum.status()),
-                appended = appended(&mut self.active), if in_flight => self.appended(appended),
+                appended = appended(&mut self.active), if in_flight => self.appended(&appended),
                 request = requests.recv(), if takes => {
                     let mut next = request;
                     if next.is_none() {
@@ -473,15 +473,14 @@ impl Controller {
         }
     }
 
-    fn appended(&mut self, appended: Appended) {
+    fn appended(&mut self, appended: &Appended) {
         let Some(active) = &mut self.active else { return };
         active.in_flight = None;
-        match appended {
-            Appended::Voters { end } => {
-                if let Some(end) = end {
-                    (active.next_offset, active.gathered_base) = (end, end);
-                }
+        match *appended {
+            Appended::Voters { end: Some(end) } => {
+                (active.next_offset, active.gathered_base) = (end, end);
             }
+            Appended::Voters { end: None } => {}
             Appended::Records { expected, base: Ok(base) } if base == expected => {}
             Appended::Records { expected, base: Ok(base) } => {
                 // The records name offsets (a broker's epoch is one), so they are wrong at any other place.

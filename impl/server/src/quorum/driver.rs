@@ -138,7 +138,8 @@ impl<W: World> Driver<W> {
     pub fn recover(options: DriverOptions, world: W) -> Result<Self, QuorumError> {
         let DriverOptions { config, directory, log, retention, trace, .. } = options;
         let fixed = Voters::fixed(&config.voters);
-        let (storage, restored) = Storage::open(&directory, log, fixed, world.unix_ms())?;
+        let voters = (config.local, fixed);
+        let (storage, restored) = Storage::open(&directory, log, voters, world.unix_ms())?;
         let mut tracer = trace;
         if let Some(tracer) = &mut tracer {
             tracer.start(&config, &restored);
@@ -488,6 +489,7 @@ impl<W: World> Driver<W> {
                     self.world.tell(QuorumEvent::LostLeader { epoch });
                 }
                 Effect::AdvanceHighWatermark { to } => {
+                    self.storage.remember_voters(to)?;
                     self.answer_changes(to);
                     self.tell_committed(to)?;
                 }

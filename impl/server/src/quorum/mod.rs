@@ -8,6 +8,7 @@ mod driver;
 mod identity;
 mod links;
 pub(crate) mod messages;
+mod once_voter;
 mod peers;
 mod recovery;
 mod replicas;
@@ -267,6 +268,8 @@ pub struct QuorumStatus {
     pub flushed: Offset,
     /// Whether that has no room: then this node leads nothing.
     pub disk_full: bool,
+    /// Whether the log has ever named this replica a voter.
+    pub was_voter: bool,
 }
 
 fn role_name(role: &Role) -> &'static str {

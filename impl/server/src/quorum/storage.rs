@@ -18,7 +18,7 @@ use kraftig_wire::messages::kraft_version_record::KRaftVersionRecord;
 use kraftig_wire::messages::leader_change_message::{self, LeaderChangeMessage};
 
 use super::voters::{Named, Voter, Voters, named_by, named_in};
-use super::{CommittedBatch, QuorumError, recovery};
+use super::{CommittedBatch, QuorumError, once_voter, recovery};
 
 /// Most bytes of a batch's records once they are read back; the log's own writer stays far below.
 const MOST_RECORD_BYTES: usize = 16 << 20;
@@ -29,6 +29,8 @@ pub(super) struct Storage {
     named: Named,
     /// What a change that the core is asked for is to say of a voter.
     changed: Option<Voter>,
+    /// Whether this very directory was a voter's at any time, and who it is.
+    once_voter: (bool, ReplicaKey),
     config: Arc<LogConfig>,
     log: Log,
 }
@@ -39,7 +41,7 @@ impl Storage {
     pub(super) fn open(
         directory: &Path,
         config: LogConfig,
-        fixed: Voters,
+        (local, fixed): (ReplicaKey, Voters),
         now: i64,
     ) -> Result<(Self, Restored), QuorumError> {
         let config = Arc::new(config);
@@ -94,14 +96,31 @@ impl Storage {
         } else {
             voters_of_snapshot(directory, latest)?.map(|voters| voters.set())
         };
+        let once_voter = (once_voter::is_remembered(directory, local)?, local);
         let directory = directory.to_owned();
-        let storage = Self { directory, named, changed: None, config, log };
+        let storage = Self { directory, named, changed: None, once_voter, config, log };
         Ok((storage, Restored { election, snapshot_voters, log: summary }))
     }
 
     /// Those that vote now: the last that the log names, or those of the configuration.
     pub(super) fn voters(&self) -> &Arc<Voters> {
         self.named.latest()
+    }
+
+    /// Whether this replica was a voter at any time, as far as its directory remembers: it does when that is committed, or
+    /// about to be forgotten.
+    pub(super) fn was_voter(&self) -> bool {
+        self.once_voter.0
+    }
+
+    /// Remembers that this replica is a voter, if the log says so before `to`: the log may forget it.
+    pub(super) fn remember_voters(&mut self, to: Offset) -> Result<(), QuorumError> {
+        let (is_remembered, local) = &mut self.once_voter;
+        if !*is_remembered && self.named.was_voter(*local, to) {
+            once_voter::remember(&self.directory, *local)?;
+            *is_remembered = true;
+        }
+        Ok(())
     }
 
     /// What the next change of the voters says of the one that is new, or that changes.
@@ -224,6 +243,7 @@ impl Storage {
         snapshot: SnapshotId,
         now: i64,
     ) -> Result<(), QuorumError> {
+        self.remember_voters(Offset(i64::MAX))?;
         self.log.restart_at(snapshot.end.0, now)?;
         self.named.replace(snapshot.end, voters_of_snapshot(&self.directory, snapshot)?);
         Ok(())

@@ -232,6 +232,12 @@ impl Named {
         self.latest().with_keys(keys, changed)
     }
 
+    /// Whether the log names that replica a voter before `to`.
+    pub(super) fn was_voter(&self, key: ReplicaKey, to: Offset) -> bool {
+        let mut before = self.places.iter().take_while(|(end, _)| *end <= to);
+        before.any(|(_, voters)| voters.voters.iter().any(|voter| voter.replica == key))
+    }
+
     /// From `end` on these vote.
     pub(super) fn append(&mut self, end: Offset, voters: Voters) {
         self.places.push((end, Arc::new(voters)));

@@ -90,6 +90,7 @@ impl<W: World> Driver<W> {
             voted: state.election().voted,
             flushed: state.log().flushed,
             disk_full: state.is_disk_full(),
+            was_voter: self.storage.was_voter(),
         });
     }
 }
