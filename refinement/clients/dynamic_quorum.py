@@ -74,6 +74,9 @@ class Dynamic(Quorum):
         step("the leader is removed", self.leader_removed)
         step("it is a voter again, and the leader is killed just after", self.added_and_killed)
         step("a voter loses its disk, and is replaced", self.disk_lost)
+        step("a voter that moves is found where it listens", self.moved)
+        for node in [node for node in self.all.values() if node.kind == "kraftig"][:1]:
+            step(f"controller {node.node_id} that is removed stays so, and joins by itself with another disk", self.joins_by_itself, node)
         step("every acknowledged topic is there", self.topics)
         step("the metadata logs are the same", self.logs)
         step("the snapshots name the voters", self.snapshots)
@@ -114,9 +117,17 @@ class Dynamic(Quorum):
             time.sleep(0.1)
 
     def ask(self, *args):
-        """Asks the quorum through a controller that runs."""
-        at = next(node for node in self.all.values() if node.alive())
-        return run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{at.controller_port}", *args).stdout
+        """Asks the quorum through its leader."""
+        leader, _ = self.leader()
+        return run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", *args).stdout
+
+    def described(self):
+        found = [asked(node) for node in self.all.values()]
+        return max((d for d in found if d), key=lambda d: d[1], default=None)
+
+    def leader(self, after=0):
+        leader, epoch, *_ = self.until(f"a leader after epoch {after}", lambda d: d[1] > after)
+        return self.all[leader], epoch
 
     def caught_up(self):
         _, _, now, _ = self.until("a high watermark", lambda d: d[2] > 0)
@@ -189,6 +200,63 @@ class Dynamic(Quorum):
         lost.spawn()
         self.remove(i, was)
         self.add(i)
+
+    def moved(self):
+        """To another port, while it is stopped: nobody but itself knows."""
+        leader, _ = self.leader()
+        node = next(node for node in self.voters.values() if node is not leader)
+        node.stop()
+        (port,) = free_ports(1)
+        was, node.controller_port = node.controller_port, port
+        node.configure(listeners=f"CONTROLLER://127.0.0.1:{port}")
+        node.spawn()
+        end = time.monotonic() + LIMIT_S
+        while f"CONTROLLER://127.0.0.1:{port}" not in self.ask("describe", "--status"):
+            assert time.monotonic() < end, f"the voters have node {node.node_id} at {was}, and not at {port}"
+            time.sleep(0.1)
+        self.lead(node, "killed")
+        self.load.more()
+        self.caught_up()
+
+    def joins_by_itself(self, node):
+        """Stock Kafka adds again whom somebody has removed."""
+        i = node.node_id
+        node.configure(controller_quorum_auto_join_enable="true")
+        if i not in self.voters:
+            self.add(i)
+        node.stop()
+        node.spawn()
+        self.caught_up()
+        self.remove(i)
+        self.leader_other_than(i)
+        for _ in range(2):
+            self.observes(i)
+            time.sleep(3)  # what must not happen takes a second at most
+            self.observes(i)
+            node.kill()
+            # Nothing but the file remembers it then.
+            for file in node.metadata_log.parent.iterdir():
+                if file.name != "kraftig-once-voter":
+                    file.unlink()
+            node.spawn()
+        self.observes(i)
+        node.kill()
+        shutil.rmtree(node.dirs[0])
+        node.storage("format", "-t", self.cluster, "-c", node.file, "-N")
+        node.spawn()
+        self.voters[i] = node
+        self.caught_up()
+        # And with another one, where the voters still have the one before.
+        node.kill()
+        shutil.rmtree(node.dirs[0])
+        node.storage("format", "-t", self.cluster, "-c", node.file, "-N")
+        node.spawn()
+        end = time.monotonic() + LIMIT_S
+        while self.directory(i) not in self.ask("describe", "--status").split("CurrentObservers")[0]:
+            assert time.monotonic() < end, "it does not take the place of the one before"
+            time.sleep(0.1)
+        self.load.more()
+        self.caught_up()
 
     def logs(self):
         """Up to the high watermark, from the latest start of a log on."""
