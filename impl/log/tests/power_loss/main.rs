@@ -1,5 +1,6 @@
 //! A log, its checkpoints and `quorum-state` on a disk that forgets: the power goes at every change of a run,
-//! and again at every change of the recovery.
+//! and again at every change of the recovery. `POWER_LOSS_TIMES=10 cargo test -p kraftig-log --test power_loss` tries
+//! ten times as much.
 
 mod everywhere;
 mod expected;
@@ -49,14 +50,17 @@ fn the_metadata_log_keeps_what_no_snapshot_holds() {
 
 #[test]
 fn short_runs_keep_what_was_flushed() {
-    let mut losses = 0;
+    let (mut losses, seeds) = (0, 20 * times());
     for steps in SHORT {
-        losses += everywhere("short", Kind::Partition, steps, 40, None, true).unwrap().losses;
+        losses += everywhere("short", Kind::Partition, steps, seeds, None, true).unwrap().losses;
         let steps = for_metadata(steps);
-        losses += everywhere("short", Kind::Metadata, &steps, 40, None, true).unwrap().losses;
+        losses += everywhere("short", Kind::Metadata, &steps, seeds, None, true).unwrap().losses;
     }
-    println!("power losses: {losses} of short runs, 40 seeds");
+    println!("power losses: {losses} of short runs, {seeds} seeds");
 }
+
+/// How many runs from seeds of each kind are tried.
+const RUNS: u64 = 20;
 
 /// Cuts the power everywhere in runs from seeds.
 fn other_runs(name: &str, kind: Kind) {
@@ -71,8 +75,6 @@ fn other_runs(name: &str, kind: Kind) {
     }
     println!("power losses: {losses} at {changes} changes of {runs} {name}, {seeds} seeds");
 }
-
-const RUNS: u64 = 30;
 
 #[test]
 fn other_partitions_keep_what_was_flushed() {
