@@ -1,5 +1,5 @@
-//! A controller's place among the voters that the log names: one that votes has them know where it listens (KIP-853), and one
-//! that does not adds itself if its configuration says so (KIP-1186).
+//! A controller's place among the voters: one that votes has the leader know where it listens (KIP-853), and one that does not
+//! adds itself if its configuration says so (KIP-1186).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::broker::Broker;
 use crate::net::client::{ClientError, ClientOptions, Connection};
-use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, Peer, Voter, Voters};
+use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, Peer, QuorumStatus, Voter, Voters};
 
 /// How long to wait before it is asked again for what is still to be changed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -40,7 +40,9 @@ enum Unchanged {
 pub(super) async fn keep(broker: Arc<Broker>, endpoints: Vec<Endpoint>) {
     let quorum = &broker.quorum;
     let (mut voters, mut status) = (quorum.watch_voters(), quorum.watch());
-    let mut told = String::new();
+    let mut said = String::new();
+    // The epoch whose leader was told of this controller while voters are static.
+    let mut told = None;
     loop {
         let known = status.wait_for(|status| status.local.is_some() && status.leader.is_some());
         let Ok(Some(replica)) = known.await.map(|status| status.local) else { return };
@@ -49,19 +51,26 @@ pub(super) async fn keep(broker: Arc<Broker>, endpoints: Vec<Endpoint>) {
         // An old log may say so too; what is wrong by then is refused.
         let now = voters.borrow_and_update().clone();
         let may_join = broker.config.quorum.auto_join_enable && !quorum.status().was_voter;
-        let Some(change) = needed(&now, me, may_join) else {
-            if voters.changed().await.is_err() {
+        let QuorumStatus { epoch, leader, .. } = quorum.status();
+        let is_told = told == Some(epoch) || leader == Some(replica.id);
+        let Some(change) = needed(&now, me, is_told, may_join) else {
+            let changed = tokio::select! {
+                changed = voters.changed() => changed,
+                changed = status.wait_for(|now| now.epoch != epoch) => changed.map(drop),
+            };
+            if changed.is_err() {
                 return;
             }
             continue;
         };
         match ask(&broker, &change).await {
+            Ok(()) if now.kraft_version == 0 => told = Some(epoch),
             Ok(()) => tracing::info!("{}", described(&change)),
             Err(why) => {
                 let text = format!("{}: not yet: {why}", described(&change));
-                if told != text {
+                if said != text {
                     tracing::info!("{text}");
-                    told = text;
+                    said = text;
                 }
             }
         }
@@ -74,10 +83,13 @@ fn of_record(endpoints: &[Endpoint]) -> Vec<Endpoint> {
     endpoints.iter().map(|at| Endpoint { security_protocol: 0, ..at.clone() }).collect()
 }
 
-/// What has to be changed for this controller. Whoever was a voter and is none has been removed, and stays so.
-fn needed(voters: &Voters, me: Voter, may_join: bool) -> Option<ChangeVoters> {
+/// What has to be changed for this controller. Whoever was a voter and is none has been removed, and stays so. A leader of
+/// static voters keeps nothing for long, but must know all of them before the log can name them: it is told once, unless it
+/// `is_told`.
+fn needed(voters: &Voters, me: Voter, is_told: bool, may_join: bool) -> Option<ChangeVoters> {
     if voters.kraft_version == 0 {
-        return None;
+        let tells = !is_told && voters.get(me.replica.id).is_some();
+        return tells.then_some(ChangeVoters::Update(me));
     }
     match voters.get(me.replica.id) {
         Some(known) if known.replica == me.replica => {
@@ -98,6 +110,7 @@ fn described(change: &ChangeVoters) -> String {
     match change {
         ChangeVoters::Add(me) => format!("controller {} joins the voters", key(me.replica)),
         ChangeVoters::Remove(old) => format!("controller {} leaves the voters", key(*old)),
+        ChangeVoters::Upgrade(_) => "the log names the voters".to_owned(),
         ChangeVoters::Update(me) => {
             format!("the voters know where controller {} listens", key(me.replica))
         }
@@ -177,6 +190,8 @@ async fn ask_of(broker: &Broker, leader: NodeId, change: &ChangeVoters) -> Resul
                 .await?;
             (answer.error_code, None)
         }
+        // Asked by who changes features.
+        ChangeVoters::Upgrade(_) => return Ok(()),
     };
     match ErrorCode(code) {
         ErrorCode::NONE => Ok(()),
@@ -209,6 +224,7 @@ mod tests {
     fn what_a_controller_asks_for() {
         let voters =
             Voters { kraft_version: 1, voters: vec![voter(1, 1, 9093), voter(2, 2, 9094)] };
+        let needed = |voters: &Voters, me, may_join| super::needed(voters, me, false, may_join);
         assert_eq!(needed(&voters, voter(1, 1, 9093), true), None, "all is as it should be");
         let moved = voter(1, 1, 9999);
         for may_join in [false, true] {
@@ -225,9 +241,11 @@ mod tests {
         assert_eq!(needed(&voters, anew.clone(), false), None);
         assert_eq!(needed(&voters, anew, true), Some(ChangeVoters::Remove(lost)));
 
+        // Static voters tell each leader once, and stay as they are.
         let fixed = Voters { kraft_version: 0, ..voters };
-        for me in [moved, voter(3, 3, 9095)] {
-            assert_eq!(needed(&fixed, me, true), None, "static voters stay");
-        }
+        let change = Some(ChangeVoters::Update(moved.clone()));
+        assert_eq!(needed(&fixed, moved.clone(), true), change);
+        assert_eq!(super::needed(&fixed, moved, true, true), None);
+        assert_eq!(needed(&fixed, voter(3, 3, 9095), true), None);
     }
 }

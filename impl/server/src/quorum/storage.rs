@@ -27,8 +27,8 @@ pub(super) struct Storage {
     directory: PathBuf,
     /// The voters as the log names them.
     named: Named,
-    /// What a change that the core is asked for is to say of a voter.
-    changed: Option<Voter>,
+    /// What a change that the core is asked for is to say of voters.
+    changed: Vec<Voter>,
     /// Whether this very directory was a voter's at any time, and who it is.
     once_voter: (bool, ReplicaKey),
     config: Arc<LogConfig>,
@@ -98,7 +98,7 @@ impl Storage {
         };
         let once_voter = (once_voter::is_remembered(directory, local)?, local);
         let directory = directory.to_owned();
-        let storage = Self { directory, named, changed: None, once_voter, config, log };
+        let storage = Self { directory, named, changed: Vec::new(), once_voter, config, log };
         Ok((storage, Restored { election, snapshot_voters, log: summary }))
     }
 
@@ -123,9 +123,9 @@ impl Storage {
         Ok(())
     }
 
-    /// What the next change of the voters says of the one that is new, or that changes.
-    pub(super) fn set_changed(&mut self, voter: Option<Voter>) {
-        self.changed = voter;
+    /// What the next change of the voters says of those that are new, or that change.
+    pub(super) fn set_changed(&mut self, voters: Vec<Voter>) {
+        self.changed = voters;
     }
 
     pub(super) fn write_election_state(&self, state: ElectionState) -> Result<(), QuorumError> {
@@ -172,8 +172,7 @@ impl Storage {
         batch: &Batch<Payload<Bytes>>,
         now: i64,
     ) -> Result<Bytes, QuorumError> {
-        let named =
-            batch.voters.as_ref().map(|keys| self.named.with_keys(keys, self.changed.as_ref()));
+        let named = batch.voters.as_ref().map(|keys| self.named.with_keys(keys, &self.changed));
         let (records, named) = match (&batch.payload, named) {
             (Payload::Records(records), None) => (records.clone(), None),
             (Payload::Records(records), Some(_)) => {

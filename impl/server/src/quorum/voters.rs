@@ -50,6 +50,8 @@ pub enum ChangeVoters {
     Remove(ReplicaKey),
     /// One listens somewhere else, or speaks other versions (`UpdateRaftVoter`).
     Update(Voter),
+    /// The log names the static voters, all of which are these, from now on (`kraft.version` 1).
+    Upgrade(Vec<Voter>),
 }
 
 /// When a change of the voters is answered.
@@ -78,7 +80,7 @@ pub enum VotersFault {
 impl Voters {
     /// Static voters, of which just the ids are known.
     pub(super) fn fixed(voters: &VoterSet) -> Self {
-        let mut fixed = Self::default().with_keys(voters, None);
+        let mut fixed = Self::default().with_keys(voters, &[]);
         fixed.kraft_version = 0;
         fixed
     }
@@ -162,9 +164,9 @@ impl Voters {
     }
 
     /// The voters with these keys: as they are known here, `changed` in place of what is known of it.
-    fn with_keys(&self, keys: &VoterSet, changed: Option<&Voter>) -> Self {
+    fn with_keys(&self, keys: &VoterSet, changed: &[Voter]) -> Self {
         let known = |key: ReplicaKey| {
-            let mut all = changed.into_iter().chain(&self.voters);
+            let mut all = changed.iter().chain(&self.voters);
             all.find(|voter| voter.replica == key).cloned()
         };
         let unknown =
@@ -228,7 +230,7 @@ impl Named {
     }
 
     /// The voters with these keys, as they are known here or by `changed`.
-    pub(super) fn with_keys(&self, keys: &VoterSet, changed: Option<&Voter>) -> Voters {
+    pub(super) fn with_keys(&self, keys: &VoterSet, changed: &[Voter]) -> Voters {
         self.latest().with_keys(keys, changed)
     }
 

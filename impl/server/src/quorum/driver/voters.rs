@@ -1,6 +1,6 @@
 //! Changes of the voters, until they are committed or there is another leader.
 
-use kraftig_spec::quorum::{self, Event, VoterChange, VoterChangeError};
+use kraftig_spec::quorum::{self, Event, VoterChange, VoterChangeError, VoterSet};
 use kraftig_spec::types::Offset;
 use tokio::sync::oneshot;
 
@@ -29,18 +29,23 @@ impl<W: World> Driver<W> {
         reply: ChangeReply,
     ) -> Result<Option<Offset>, QuorumError> {
         self.has_room_for(ROOM)?;
-        let (change, voter) = match change {
+        let by = |change| Event::ChangeVoters { change };
+        let (event, voters) = match change {
             ChangeVoters::Add(voter) => {
                 let key = voter.replica;
                 let end = self.replicas.end(key).unwrap_or(Offset::ZERO);
-                (VoterChange::Add { key, end }, Some(voter))
+                (by(VoterChange::Add { key, end }), vec![voter])
             }
-            ChangeVoters::Remove(key) => (VoterChange::Remove(key), None),
-            ChangeVoters::Update(voter) => (VoterChange::Update(voter.replica), Some(voter)),
+            ChangeVoters::Remove(key) => (by(VoterChange::Remove(key)), Vec::new()),
+            ChangeVoters::Update(voter) => (by(VoterChange::Update(voter.replica)), vec![voter]),
+            ChangeVoters::Upgrade(voters) => {
+                let keys = VoterSet::of(voters.iter().map(|voter| voter.replica));
+                (Event::UpgradeVoters { voters: keys }, voters)
+            }
         };
-        self.storage.set_changed(voter);
-        let outcome = self.step(Event::ChangeVoters { change })?;
-        self.storage.set_changed(None);
+        self.storage.set_changed(voters);
+        let outcome = self.step(event)?;
+        self.storage.set_changed(Vec::new());
         let end = self.state.log().end;
         let is_appended = outcome.voters_refused.is_none();
         // Whoever asked may be gone.
@@ -63,6 +68,10 @@ impl<W: World> Driver<W> {
             }
             ChangeVoters::Remove(key) => VoterChange::Remove(*key),
             ChangeVoters::Update(Voter { replica, .. }) => VoterChange::Update(*replica),
+            ChangeVoters::Upgrade(voters) => {
+                let keys = VoterSet::of(voters.iter().map(|voter| voter.replica));
+                return quorum::may_upgrade(&self.state, &keys);
+            }
         };
         quorum::changed_voters(&self.state, change).map(drop)
     }

@@ -3,6 +3,7 @@
 mod driver;
 mod network;
 mod snapshots;
+mod voters;
 
 use std::path::Path;
 use std::sync::Arc;
