@@ -75,6 +75,8 @@ pub(super) struct Links {
     addresses: Addresses,
     shared: Arc<Shared>,
     asked: BTreeMap<NodeId, watch::Sender<Option<Asked>>>,
+    /// The leader that is no voter, as far as this node knows, and that others have said where it is.
+    stranger: Option<NodeId>,
     /// Whether it is found out who listens where the voters have this node.
     watches: bool,
 }
@@ -157,6 +159,7 @@ impl Links {
             addresses,
             shared: Arc::new(shared),
             asked: BTreeMap::new(),
+            stranger: None,
             watches: false,
         };
         for peer in peers {
@@ -178,9 +181,19 @@ impl Links {
     pub(super) fn located(&mut self, leader: Peer, itself: bool) {
         let voters = lock(&self.shared.voters).clone();
         let is_known = voters.address(leader.id, &self.listener).is_some();
-        if leader.id.0 >= 0 && (!is_known || itself && voters.kraft_version > 0) {
-            self.reach(leader);
+        if leader.id.0 < 0 || is_known && !(itself && voters.kraft_version > 0) {
+            return;
         }
+        if !is_known
+            && let Some(other) = self.stranger.replace(leader.id)
+            && other != leader.id
+            && voters.get(other).is_none()
+        {
+            // One is enough, whatever others say.
+            self.asked.remove(&other);
+            lock(&self.addresses).remove(&other);
+        }
+        self.reach(leader);
     }
 
     /// A link to a peer at this address, if there is none.
@@ -216,6 +229,9 @@ impl Links {
     pub(super) fn send(&self, to: NodeId, correlation: u32, request: Request) {
         if let Some(asked) = self.asked.get(&to) {
             asked.send_replace(Some((correlation, request)));
+        } else if let Some(commands) = self.shared.commands.upgrade() {
+            // Nobody has said yet where it is. If there is no room, the request ends by its timeout.
+            let _ = commands.try_send(Command::Failed { to, correlation });
         }
     }
 }
