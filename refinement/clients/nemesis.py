@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Controllers as processes whose links, lives, disks and clocks are disturbed from a seed, under a load of creations.
 
-    nemesis.py [--seed N] [--seeds 1] [--controllers 3|5] [--rounds 1] [--namespaces] [--break promise|trace|log|clock|snapshot]
+    nemesis.py [--seed N] [--seeds 1] [--controllers 3|5] [--rounds 1] [--namespaces] [--dynamic] [--break promise|trace|log|clock|snapshot]
 
 Three or five controllers and a broker with default timeouts, on loopback, where every connection goes through a proxy that can be cut, or each in a
 network namespace of its own. Topics are created through the broker all the time, and snapshots of the metadata are taken every few seconds. Each
@@ -9,6 +9,8 @@ round has every kind of fault once, in an order and with victims from the seed, 
 majority, a creation that was sent after it began must be acknowledged; then all is mended, and one that was sent after that must be.
 Once a round a controller is left behind, killed or paused until the logs of all others begin after what it has, so that it must load a
 snapshot. Meanwhile clocks are set an hour forward and back, which must neither end a leadership nor fail a creation, and the broker loses its disk.
+With --dynamic there is one more controller, and the log names the voters: one is added, one removed, and so on, whatever else happens at the time,
+and a voter loses its disk and is replaced by itself.
 
 At the end: every acknowledged topic is in the snapshot or the log of each controller, none is there twice, the logs are the same where they
 overlap up to the high watermark, a voter and the broker have loaded snapshots, and `kraftig-check replay` accepts the traces of all nodes
@@ -29,9 +31,10 @@ import nemesis_clocks
 import nemesis_links
 import nemesis_namespaces
 from nemesis_disks import Disk
-from nemesis_history import begins, judge, segments
+from nemesis_history import begins, judge, segments, snapshots
 from nemesis_load import PROGRESS_S, Load
-from nemesis_nodes import Member, tell_apart
+from nemesis_nodes import Member
+from nemesis_voters import Operator
 from node import LIMIT_S, ROOT, STOPPED_BY_SIGTERM, Checks, arguments, eq, one_line, run
 
 a = arguments(
@@ -42,11 +45,13 @@ a = arguments(
     rounds={"type": int, "default": 1},
     every_ms={"type": float, "default": 20.0, "help": "a creation this often"},
     namespaces={"action": "store_true", "help": "a network namespace for each node, instead of proxies"},
+    dynamic={"action": "store_true", "help": "voters come and go; a voter has one address for all, so this has --namespaces"},
     **{"break": {
         "choices": ["promise", "trace", "log", "clock", "snapshot"],
         "help": "count a topic that nobody created as acknowledged, drop a line of a trace, change a bit of a log, restart the leader whenever a clock is set, let nobody take a snapshot: it must be seen, and the status 1",
     }},
 )
+a.namespaces |= a.dynamic
 if a.namespaces:
     nemesis_namespaces.enter(a.dir)
 spoiled = getattr(a, "break")
@@ -69,7 +74,7 @@ class Run:
         self.rng = random.Random(seed)
         self.base = a.dir / str(seed)
         self.base.mkdir()
-        ids = range(1, a.controllers + 1)
+        ids = range(1, a.controllers + 1 + a.dynamic)
         self.broker_id = 100
         everybody = [*ids, self.broker_id]
         pairs = [(i, j) for i in everybody for j in ids if i != j]
@@ -77,13 +82,14 @@ class Run:
         self.nodes = {}
         with_disk = self.rng.choice(ids)
         for i in everybody:
-            self.nodes[i] = Member(self.base / str(i), i, self.links, ids, self.clock(i), self.disk(i) if i == with_disk else None)
+            self.nodes[i] = Member(self.base / str(i), i, self.links, ids, a.dynamic, self.clock(i), self.disk(i) if i == with_disk else None)
         self.controllers = [self.nodes[i] for i in ids]
         self.broker = self.nodes[self.broker_id]
         if spoiled == "snapshot":
             for node in self.nodes.values():
                 node.configure(metadata_log_max_record_bytes_between_snapshots=1 << 30)
         self.load = Load(self.broker.bootstrap, a.every_ms)
+        self.operator = None
         self.lead = 1
         self.late = None  # who is left behind
 
@@ -102,9 +108,14 @@ class Run:
 
     def start(self):
         cluster = self.controllers[0].random_uuid()
+        voters = self.controllers[:a.controllers]
+        first = ",".join(f"{node.node_id}@{node.bootstrap}:{node.random_uuid()}" for node in voters)
         for node in self.nodes.values():
-            node.format(cluster)
+            how = () if not a.dynamic or node is self.broker else ("-I", first) if node in voters else ("-N",)
+            node.storage("format", "-t", cluster, "-c", node.file, *how)
             node.up()
+        if a.dynamic:
+            self.operator = Operator(self.controllers, a.controllers, self.rng)
         self.load.thread.start()
         assert self.load.progress(time.monotonic()), "no topic was created at the start: " + self.state()
 
@@ -188,11 +199,26 @@ class Run:
             assert time.monotonic() < end, f"node {node.node_id} does not say that its disk is full: {one_line(node.said())}"
             time.sleep(0.02)
 
+    def wipe(self, node, *how):
+        end = time.monotonic() + LIMIT_S
+        while not snapshots(self.leader().metadata_log.parent):
+            assert time.monotonic() < end, "no snapshot to begin with: " + self.state()
+            time.sleep(0.05)
+        node.end(signal.SIGKILL)
+        node.wipe(*how)
+        node.up()
+
     def wipe_broker(self):
         """An observer may lose its disk. A voter may not where voters are static: it would vote twice."""
-        self.broker.end(signal.SIGKILL)
-        self.broker.wipe()
-        self.broker.up()
+        self.wipe(self.broker)
+
+    def wipe_voter(self):
+        node = self.rng.choice([node for node in self.controllers if node.node_id in self.operator.voters])
+        self.wipe(node, "-N")
+        self.operator.replace(node)
+
+    def change_voters(self):
+        self.operator.change()
 
     def set_clock(self, *nodes):
         for node in nodes:
@@ -215,6 +241,7 @@ class Run:
         slow_links, reset_connections, kill_leader, kill_follower, kill_all, kill_broker, pause_leader, pause_follower, terminate_leader, terminate_follower,
     ]  # fmt: skip
     FATAL = {cut_all, kill_all, kill_broker, wipe_broker}  # nobody can create a topic meanwhile
+    OF_VOTERS = [change_voters, change_voters, change_voters, change_voters, wipe_voter]
     CLOCKS = [set_clock_of_leader, set_clock_of_follower, set_clock_of_broker, set_clocks_of_all]
 
     def mend(self):
@@ -236,13 +263,18 @@ class Run:
                 status = node.process.returncode
                 assert status in (-signal.SIGKILL, STOPPED_BY_SIGTERM), f"node {node.node_id} ended by itself with {status}: {one_line(node.said())}"
             node.up()
+        if self.operator:
+            self.operator.end()
 
     def disturb(self):
-        kinds = (self.KINDS + [Run.fill_disk] * any(node.disk for node in self.controllers)) * a.rounds
+        kinds = (self.KINDS + [Run.fill_disk] * any(node.disk for node in self.controllers) + self.OF_VOTERS * a.dynamic) * a.rounds
         self.rng.shuffle(kinds)
         left_behind = self.rng.sample(range(len(kinds)), a.rounds)
         while kinds:
             together = [kinds.pop() for _ in range(min(len(kinds), self.rng.choice([1, 1, 2])))]
+            if all(kind in self.OF_VOTERS for kind in together):
+                kinds += together[1:]
+                del together[1:]
             self.disturb_by(*together)
             while left_behind and left_behind[-1] >= len(kinds):
                 left_behind.pop()
@@ -312,10 +344,13 @@ class Run:
         while True:
             found = next((f for n in self.controllers if n is not self.late and (f := n.describe())), None)
             ends = [end for i, end in found[3].items() if self.nodes[i] is not self.late] if found else []
-            if len(ends) >= len(self.controllers) - (self.late is not None) and min(ends) >= found[2] - 20:
+            if ends and set(found[3]) == self.voters() and min(ends) >= found[2] - 20:
                 return found
             assert time.monotonic() < end, f"not all voters keep up: {found}; {self.state()}"
             time.sleep(0.05)
+
+    def voters(self):
+        return set(self.operator.voters if self.operator else (node.node_id for node in self.controllers))
 
     def await_progress(self, since, when):
         assert self.load.progress(since), f"no creation was acknowledged for {PROGRESS_S} s {when}: {self.state()}"
@@ -329,6 +364,9 @@ class Run:
     def settle(self):
         """Waits until all voters have everything; stops all. Gives the high watermark."""
         self.load.end()
+        if self.operator and len(self.operator.voters) < len(self.controllers):
+            self.operator.change()
+            self.operator.end()
         end = time.monotonic() + LIMIT_S
         # The answer is the controller's; the broker has fetched what it says a moment later.
         while lost := sorted(set(self.load.acknowledged) - set(self.load.clients[0].list_topics(timeout=30).topics)):
@@ -337,7 +375,7 @@ class Run:
         self.broker.stop()
         while True:
             found = next((f for n in self.controllers if (f := n.describe())), None)
-            if found and len(found[3]) == a.controllers and min(found[3].values()) >= found[2] >= max(found[3].values()) - 3:
+            if found and set(found[3]) == self.voters() and min(found[3].values()) >= found[2] >= max(found[3].values()) - 3:
                 break
             assert time.monotonic() < end, f"not all voters caught up: {found}; {self.state()}"
             time.sleep(0.05)
@@ -350,16 +388,17 @@ class Run:
         print(f"    {len(self.load.acknowledged)} acknowledged of {len(self.load.sent)}, {len(histories[0].topics)} created, high watermark {high}, failures {self.load.why_failed()}", flush=True)
         print(f"    logs begin at {[min(h.batches) for h in histories]}, the last snapshots end at {[h.end for h in histories]}", flush=True)
 
-    def snapshots(self):
-        """A voter loaded one, and the broker that was wiped."""
-        voters, broker = sum(sum(node.loaded()) for node in self.controllers), self.broker.loaded()
-        loaded["voters"] += voters
-        loaded["brokers"] += sum(broker)
-        assert voters, "no voter loaded a snapshot"
-        assert all(broker[1:]), f"snapshots that the broker loaded with each of its disks: {broker}"
+    def loads(self):
+        """A voter loaded one, and who was wiped."""
+        by = {i: node.loaded() for i, node in self.nodes.items()}
+        for i, times in by.items():
+            loaded["brokers" if i == self.broker_id else "voters"] += sum(times)
+            assert all(times[1:]), f"snapshots that node {i} loaded with each of its disks: {times}"
+        assert any(sum(by[node.node_id]) for node in self.controllers), "no voter loaded a snapshot"
 
     def replay(self):
-        r = run(KRAFTIG_CHECK, "replay", *tell_apart(self.nodes.values()), ok=False, limit=600)
+        traces = [file for node in self.nodes.values() for file in node.traces]
+        r = run(KRAFTIG_CHECK, "replay", *traces, ok=False, limit=600)
         eq(r.returncode, 0, f"status of kraftig-check replay ({one_line(r.stdout + r.stderr)})")
         print("    " + one_line(r.stdout), flush=True)
 
@@ -411,7 +450,7 @@ def seed(number):
             if spoiled in r.BREAKS:
                 r.BREAKS[spoiled][0](r)
             good = check(f"seed {number}: topics, logs and snapshots", r.history, high)
-            good = check(f"seed {number}: snapshots were loaded", r.snapshots) and good
+            good = check(f"seed {number}: snapshots were loaded", r.loads) and good
             good = check(f"seed {number}: the traces of all replay together", r.replay) and good
             if good and number == a.seed:
                 check("refused: a trace without a line", r.broken, "trace")

@@ -1,5 +1,4 @@
 """The nodes that the nemesis disturbs."""
-import re
 import shutil
 import signal
 import socket
@@ -19,18 +18,22 @@ SMALL = {
 class Member(Node):
     """A controller, or the broker, which finds the others through links that can be cut. All but its traces and its own log lies on `disk`, if there is one."""
 
-    def __init__(self, base, node_id, links, voters, clock=None, disk=None):
+    def __init__(self, base, node_id, links, controllers, dynamic, clock=None, disk=None):
         self.host, port = links.place(node_id)
         super().__init__("kraftig", base, node_id, dirs=("disk/data",) if disk else ("data",), ports=(port, port))
         self.bootstrap = f"{self.host}:{port}"
         self.clock, self.disk = clock, disk
         self.prefix = links.command(node_id) + (clock.command if clock else [])
         self.traces = [self.base / "trace.jsonl"]
-        listener = ("CONTROLLER" if node_id in voters else "PLAINTEXT") + "://" + self.bootstrap
-        self.properties["process.roles"] = "controller" if node_id in voters else "broker"
+        listener = ("CONTROLLER" if node_id in controllers else "PLAINTEXT") + "://" + self.bootstrap
+        self.properties["process.roles"] = "controller" if node_id in controllers else "broker"
         self.properties["listeners"] = self.properties["advertised.listeners"] = listener
-        ways = {i: links.way(node_id, i) for i in voters}
-        self.properties["controller.quorum.voters"] = ",".join(f"{i}@{host}:{port}" for i, (host, port) in ways.items())
+        ways = {i: "{}:{}".format(*links.way(node_id, i)) for i in controllers}
+        if dynamic:
+            del self.properties["controller.quorum.voters"]
+            self.properties["controller.quorum.bootstrap.servers"] = ",".join(ways.values())
+        else:
+            self.properties["controller.quorum.voters"] = ",".join(f"{i}@{at}" for i, at in ways.items())
         self.properties.update(SMALL)
         self.configure()
         self.paused = self.stopping = False
@@ -63,13 +66,13 @@ class Member(Node):
                 self.process.wait(LIMIT_S)
                 self.paused = False
 
-    def wipe(self):
-        """Its directory is lost and made anew, with another directory id: for the replay that is another node."""
+    def wipe(self, *how):
+        """Its directory is lost and made anew, with another directory id."""
         cluster = self.meta_properties()["cluster.id"]
         for path in self.dirs:
             shutil.rmtree(path)
         self.traces.append(self.base / f"trace-{len(self.traces)}.jsonl")
-        self.format(cluster)
+        self.storage("format", "-t", cluster, "-c", self.file, *how)
 
     def describe(self, limit=1.0):
         """(leader, epoch, high watermark, {voter: end}) by DescribeQuorum v0, or None where the node does not lead or does not answer."""
@@ -90,19 +93,3 @@ class Member(Node):
     def loaded(self):
         """How many snapshots it loaded in each of its lives on one disk."""
         return [file.read_text().count('"effect":"installSnapshot"') for file in self.traces if file.exists()]
-
-
-def tell_apart(members):
-    """The replay tells nodes apart by their ids: one that was wiped gets another one in all traces, for each of its directory ids."""
-    renamed = {}
-    for member in members:
-        for life, file in enumerate(member.traces[1:], 1):
-            directory = re.search(r'"directory":"([^"]+)"', file.read_text())[1]
-            renamed[f'"id":{member.node_id},"directory":"{directory}"'] = f'"id":{member.node_id + life},"directory":"{directory}"'
-    files = [file for member in members for file in member.traces]
-    for file in files if renamed else ():
-        text = file.read_text()
-        for name, other in renamed.items():
-            text = text.replace(name, other)
-        file.write_text(text)
-    return files

@@ -270,6 +270,12 @@ impl Node {
                 return Err(format!("{why}; give the traces from the first start on"));
             }
             None => Disk::found(&restored),
+            Some(last) if last.is_replaced_by(&config) => {
+                if restored.log.end > Offset::ZERO || restored.election.voted.is_some() {
+                    return Err("a new directory begins with something".to_owned());
+                }
+                Disk::found(&restored)
+            }
             Some(last) => last.restart(&config, &restored)?,
         };
         let (state, effects) =
@@ -303,6 +309,14 @@ impl Running {
     fn disks(self) -> Vec<Disk> {
         let before = self.before.map(|before| before.undo(self.disk.clone()));
         [self.disk].into_iter().chain(before).collect()
+    }
+
+    /// Whether the next start is on another directory: the disk was lost. Who votes by its id alone may not do that.
+    fn is_replaced_by(&self, config: &Config) -> bool {
+        self.config.local.id == config.local.id
+            && self.config.local.directory != config.local.directory
+            && self.config.voters == config.voters
+            && !config.voters.contains(config.local)
     }
 
     /// The disk of the next start, if a crash here can have left it so.

@@ -12,8 +12,21 @@ use crate::types::{DirectoryId, NodeId, Offset, ReplicaKey};
 /// The voters, each with the directory that votes. With static voters (kraft.version 0) no directory is known, and each
 /// matches any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<ReplicaKey>", into = "Vec<ReplicaKey>")]
 pub struct VoterSet(BTreeMap<NodeId, DirectoryId>);
+
+/// As they stand in a trace: keys of JSON are strings, which do not come back as numbers from within a tagged record.
+impl From<Vec<ReplicaKey>> for VoterSet {
+    fn from(keys: Vec<ReplicaKey>) -> Self {
+        Self::of(keys)
+    }
+}
+
+impl From<VoterSet> for Vec<ReplicaKey> {
+    fn from(voters: VoterSet) -> Self {
+        voters.keys().collect()
+    }
+}
 
 impl FromIterator<NodeId> for VoterSet {
     fn from_iter<I: IntoIterator<Item = NodeId>>(ids: I) -> Self {
