@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """A quorum whose log names its voters (KIP-853), of controllers of ours, or of stock Kafka's and ours: whoever leads.
 
-    dynamic_quorum.py [--quorums VOTERS+JOINER+BROKER ...]     (default: kkk+k+k skk+k+s ssk+s+k; s is stock Kafka, k is ours)
+    dynamic_quorum.py [--quorums VOTERS+JOINER+BROKER ...] [--upgrades VOTERS+BROKER ...]
+                                   (default: kkk+k+k skk+k+s ssk+s+k, and ssk+kraftig; s is stock Kafka, k is ours)
 
 Three voters are formatted with --initial-controllers, a fourth controller with --no-initial-controllers; nobody has
 controller.quorum.voters. Topics are created through the broker all the time. Leaders are killed and stopped, from one kind to the other
 and back where there are both; directories go from one kind to the other and back. The fourth controller is made a voter, the leader is
 removed, and comes back as a voter again; a voter and the leader are killed around these changes; a voter loses its disk, is removed and
-added anew from a snapshot. At the end every acknowledged topic is there, the metadata logs are the same bytes, and the snapshots of all
-name the same voters.
+added anew from a snapshot; one moves to another port; and one of ours adds itself, but not after it was removed. At the end every
+acknowledged topic is there, the metadata logs are the same bytes, and the snapshots of all name the same voters.
+
+A quorum of static voters comes to have its log name them (kraft.version 1) while a stock controller leads, and then one of ours leads.
 
 Needs confluent-kafka, Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the last line counts them.
 """
@@ -297,6 +300,44 @@ class Dynamic(Quorum):
         print(f"   {len(latest)} snapshots", flush=True)
 
 
+class Upgraded(Quorum):
+    """Static voters, until the log names them."""
+
+    def check(self):
+        def step(text, function, *args):
+            return check(f"{self.name}, upgraded: {text}", function, *args)
+
+        if not step("start", self.start):
+            return
+        if self.leader()[0].kind != "stock":
+            step("stock leads", self.to_kind, "stock", "killed")
+        step("kraft.version goes from 0 to 1", self.upgrade)
+        step("a controller of ours leads", self.to_kind, "kraftig", "killed")
+        step("a stock controller leads", self.to_kind, "stock", "stopped")
+        step("all keep votes by directory", self.votes)
+        step("every acknowledged topic is there", self.topics)
+        step("the metadata logs are the same", self.logs)
+        step("stock Kafka takes all that it is told", self.complaints)
+
+    def upgrade(self):
+        """The leader must have heard of all."""
+        leader, _ = self.leader()
+        end = time.monotonic() + LIMIT_S
+        command = ["features", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", "upgrade", "--feature", "kraft.version=1"]
+        while (tried := kafka(*command, ok=False)).returncode:
+            assert time.monotonic() < end, tried.stdout + tried.stderr
+        eq(tried.stdout.strip(), "kraft.version was upgraded to 1.", "what stock's tool says")
+        self.load.more()
+        said = run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", "describe", "--status").stdout
+        for i, node in self.voters.items():
+            has(said, f'{{"id": {i}, "directoryId": "{node.meta_properties()["directory.id"]}", "endpoints": ["CONTROLLER://127.0.0.1:{node.controller_port}"]}}')
+        self.caught_up()
+
+    def votes(self):
+        for i, node in self.voters.items():
+            has((node.metadata_log.parent / "quorum-state").read_text(), '"data_version":1')
+
+
 def dumped(files):
     """What stock Kafka's tool shows of files."""
     said = kafka("dump-log", "--cluster-metadata-decoder", "--files", ",".join(map(str, files))).stdout
@@ -310,9 +351,12 @@ def named(said):
 
 
 def main():
-    a = arguments(__doc__, quorums={"nargs": "+", "default": ["kkk+k+k", "skk+k+s", "ssk+s+k"], "metavar": "VOTERS+JOINER+BROKER"})
+    a = arguments(__doc__, quorums={"nargs": "*", "default": ["kkk+k+k", "skk+k+s", "ssk+s+k"], "metavar": "VOTERS+JOINER+BROKER"},
+                  upgrades={"nargs": "*", "default": ["ssk+kraftig"], "metavar": "VOTERS+BROKER"})
     for name in a.quorums:
         Dynamic(name, a.dir).check()
+    for name in a.upgrades:
+        Upgraded(name, a.dir).check()
     check.finish()
 
 
