@@ -18,6 +18,7 @@ pub enum ErrorCode {
     PolicyViolation = 44,
     TopicDeletionDisabled = 73,
     StaleBrokerEpoch = 77,
+    InvalidUpdateVersion = 95,
     UnknownTopicId = 100,
     DuplicateBrokerRegistration = 101,
     BrokerIdNotRegistered = 102,

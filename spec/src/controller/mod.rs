@@ -23,6 +23,7 @@ mod replay;
 mod settings;
 mod snapshot;
 pub mod topic_config;
+mod update_features;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use registration::{
 pub use replay::{ReplayError, ReplayFault};
 pub use settings::Settings;
 pub use snapshot::snapshot_records;
+pub use update_features::{FeatureUpdate, UpgradeType, update_features};
 
 use crate::types::Offset;
 

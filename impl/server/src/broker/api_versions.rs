@@ -27,6 +27,7 @@ use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
 use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
+use kraftig_wire::messages::update_features_request::UpdateFeaturesRequest;
 use kraftig_wire::messages::update_raft_voter_request::UpdateRaftVoterRequest;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{Api, ErrorCode, Request, Str};
@@ -46,6 +47,7 @@ const BROKER: &[i16] = &[
     InitProducerIdRequest::KEY,
     DescribeConfigsRequest::KEY,
     DescribeQuorumRequest::KEY,
+    UpdateFeaturesRequest::KEY,
     DescribeClusterRequest::KEY,
     DescribeTopicPartitionsRequest::KEY,
     AddRaftVoterRequest::KEY,
@@ -63,6 +65,7 @@ const CONTROLLER: &[i16] = &[
     BeginQuorumEpochRequest::KEY,
     EndQuorumEpochRequest::KEY,
     DescribeQuorumRequest::KEY,
+    UpdateFeaturesRequest::KEY,
     EnvelopeRequest::KEY,
     FetchSnapshotRequest::KEY,
     DescribeClusterRequest::KEY,

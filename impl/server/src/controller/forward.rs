@@ -11,10 +11,11 @@ use kraftig_wire::messages::envelope_request::EnvelopeRequest;
 use kraftig_wire::messages::envelope_response::EnvelopeResponse;
 use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
 use kraftig_wire::messages::request_header::RequestHeader;
+use kraftig_wire::messages::update_features_request::UpdateFeaturesRequest;
 use kraftig_wire::{Api, ErrorCode, Reader, Request, decode_request_header, encode_response_frame};
 
 use super::channel::Question;
-use super::{ControllerHandle, change_voters, describe_quorum};
+use super::{ControllerHandle, change_voters, describe_quorum, update_features};
 use crate::broker::{Broker, create_topics, delete_topics};
 use crate::net::client::{ClientError, Connection};
 
@@ -28,8 +29,12 @@ pub fn is_forwarded(key: i16) -> bool {
 }
 
 /// What other nodes' brokers hand on beside it, and is not for the metadata but for the quorum.
-const OF_QUORUM: [i16; 3] =
-    [DescribeQuorumRequest::KEY, AddRaftVoterRequest::KEY, RemoveRaftVoterRequest::KEY];
+const OF_QUORUM: [i16; 4] = [
+    DescribeQuorumRequest::KEY,
+    UpdateFeaturesRequest::KEY,
+    AddRaftVoterRequest::KEY,
+    RemoveRaftVoterRequest::KEY,
+];
 
 /// A client's request, for the active controller.
 #[derive(Clone, Debug)]
@@ -171,6 +176,12 @@ pub async fn envelope(broker: &Broker, request: EnvelopeRequest) -> EnvelopeResp
                 let (quorum, config) = (&broker.quorum, &broker.config);
                 let response = describe_quorum::handle(quorum, config, version, &request).await;
                 framed::<DescribeQuorumRequest>(&header, &response).map(Some)
+            }
+            UpdateFeaturesRequest::KEY => {
+                let request = read(&mut reader, version)?;
+                let response = update_features::handle(broker, version, &request).await;
+                let is_active = response.error_code != ErrorCode::NOT_CONTROLLER.0;
+                is_active.then(|| framed::<UpdateFeaturesRequest>(&header, &response)).transpose()
             }
             AddRaftVoterRequest::KEY => {
                 change::<AddRaftVoterRequest>(broker, &header, &mut reader).await

@@ -16,6 +16,7 @@ pub mod raft;
 pub mod records;
 pub(crate) mod registration;
 mod snapshots;
+pub mod update_features;
 
 use std::fmt;
 use std::sync::Arc;

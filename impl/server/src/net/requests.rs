@@ -26,6 +26,7 @@ use kraftig_wire::messages::list_offsets_request::ListOffsetsRequest;
 use kraftig_wire::messages::metadata_request::MetadataRequest;
 use kraftig_wire::messages::produce_request::ProduceRequest;
 use kraftig_wire::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
+use kraftig_wire::messages::update_features_request::UpdateFeaturesRequest;
 use kraftig_wire::messages::update_raft_voter_request::UpdateRaftVoterRequest;
 use kraftig_wire::messages::vote_request::VoteRequest;
 use kraftig_wire::{
@@ -42,7 +43,7 @@ use crate::broker::{
     list_offsets, metadata, produce,
 };
 use crate::controller::change_voters::{self, OfVoters};
-use crate::controller::{describe_quorum, forward, messages};
+use crate::controller::{describe_quorum, forward, messages, update_features};
 
 /// Why a request is answered by closing the connection, as Kafka does.
 #[derive(Debug, thiserror::Error)]
@@ -245,6 +246,14 @@ pub(super) async fn answer(
         }),
         RemoveRaftVoterRequest::KEY => answer!(RemoveRaftVoterRequest, |request| {
             change_voters(broker, context, &request).await
+        }),
+        UpdateFeaturesRequest::KEY => answer!(UpdateFeaturesRequest, |request| {
+            if context.listener.is_controller {
+                update_features::handle(broker, version, &request).await
+            } else {
+                let within = broker.request_timeout();
+                update_features::ask(broker, version, &request, within).await
+            }
         }),
         UpdateRaftVoterRequest::KEY => answer!(UpdateRaftVoterRequest, |request| {
             let endpoint = |id| controller(broker, context, id);

@@ -78,6 +78,8 @@ pub mod snapshot_header_record;
 pub mod topic_record;
 pub mod unfence_broker_record;
 pub mod unregister_broker_record;
+pub mod update_features_request;
+pub mod update_features_response;
 pub mod update_raft_voter_request;
 pub mod update_raft_voter_response;
 pub mod user_scram_credential_record;
@@ -133,6 +135,13 @@ pub const APIS: &[crate::Api] = &[
     crate::Api {
         key: 55,
         name: "DescribeQuorum",
+        min_version: 0,
+        max_version: 2,
+        flexible_since: 0,
+    },
+    crate::Api {
+        key: 57,
+        name: "UpdateFeatures",
         min_version: 0,
         max_version: 2,
         flexible_since: 0,
@@ -223,6 +232,7 @@ macro_rules! with_requests {
         $crate::messages::begin_quorum_epoch_request::BeginQuorumEpochRequest,
         $crate::messages::end_quorum_epoch_request::EndQuorumEpochRequest,
         $crate::messages::describe_quorum_request::DescribeQuorumRequest,
+        $crate::messages::update_features_request::UpdateFeaturesRequest,
         $crate::messages::envelope_request::EnvelopeRequest,
         $crate::messages::fetch_snapshot_request::FetchSnapshotRequest,
         $crate::messages::describe_cluster_request::DescribeClusterRequest,

@@ -105,6 +105,8 @@ by_name! {
     topic_record::TopicRecord,
     unfence_broker_record::UnfenceBrokerRecord,
     unregister_broker_record::UnregisterBrokerRecord,
+    update_features_request::UpdateFeaturesRequest,
+    update_features_response::UpdateFeaturesResponse,
     update_raft_voter_request::UpdateRaftVoterRequest,
     update_raft_voter_response::UpdateRaftVoterResponse,
     user_scram_credential_record::UserScramCredentialRecord,

@@ -1,7 +1,9 @@
-//! `AddRaftVoter`, `RemoveRaftVoter` and `UpdateRaftVoter` (KIP-853, KIP-1186). Whether the voters change is decided by the
+//! `AddRaftVoter`, `RemoveRaftVoter` and `UpdateRaftVoter`, and the way from static voters (KIP-853, KIP-1186). Whether the voters change is decided by the
 //! core; here is what Kafka's requests say beside, in the order in which stock Kafka looks at it, and the words of the answers.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kraftig_spec::controller::KRAFT_VERSION;
@@ -21,8 +23,8 @@ use tokio::time::Instant;
 
 use super::{is_cluster, replica};
 use crate::config::Config;
-use crate::controller::ControllerHandle;
 use crate::controller::describe_quorum::NOT_LEADER;
+use crate::controller::{ControllerError, ControllerHandle};
 use crate::net::client::{ClientError, ClientOptions, Connection};
 use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, QuorumHandle, QuorumStatus, Voter};
 
@@ -42,6 +44,8 @@ pub struct VoterChanges {
     client: ClientOptions,
     /// One is added or removed at a time.
     turn: Semaphore,
+    /// What static voters told of themselves.
+    told: Mutex<BTreeMap<NodeId, Voter>>,
 }
 
 impl VoterChanges {
@@ -59,6 +63,7 @@ impl VoterChanges {
             listener: config.listeners.controller_names.first().cloned().unwrap_or_default(),
             client: ClientOptions::of(config),
             turn: Semaphore::new(1),
+            told: Mutex::default(),
         }
     }
 
@@ -79,8 +84,7 @@ impl VoterChanges {
     }
 
     /// Answers `UpdateRaftVoter`, as soon as it is in the log. Followers tell a leader what they listen on and speak. Where
-    /// voters are static there is nothing to keep, but a stock follower that is not heard asks again and again instead of
-    /// fetching. `endpoint` tells where a node can be reached by who asks.
+    /// voters are static it is kept for the day when the log is to name them. `endpoint` tells where a node can be reached by who asks.
     pub async fn update_raft_voter(
         &self,
         request: &UpdateRaftVoterRequest,
@@ -185,12 +189,43 @@ impl VoterChanges {
             kraft_versions: speaks,
         };
         if voters.kraft_version == 0 {
-            let known = voters.get(voter.replica.id).map(|_| ());
-            return known.ok_or(ErrorCode::VOTER_NOT_FOUND);
+            if voters.get(voter.replica.id).is_none() {
+                return Err(ErrorCode::VOTER_NOT_FOUND);
+            }
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.insert(voter.replica.id, voter);
+            return Ok(());
         }
         let change = ChangeVoters::Update(voter);
         let changed = self.controller.change_voters(change, Acknowledge::Appended, self.within());
         changed.await.map_err(code)
+    }
+
+    /// Has the log name the static voters, of which `own` is this node: `kraft.version` 1. With `dry_run` it is only looked
+    /// whether that may be.
+    pub(crate) async fn upgrade(&self, own: Voter, dry_run: bool) -> Result<(), ControllerError> {
+        let all = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.insert(own.replica.id, own);
+            told.values().filter(|voter| includes(voter.kraft_versions, 1)).cloned().collect()
+        };
+        let change = ChangeVoters::Upgrade(all);
+        let outcome = if dry_run {
+            self.quorum.may_change_voters(&change).await
+        } else {
+            let committed = Acknowledge::Committed;
+            self.controller.change_voters(change, committed, self.within()).await
+        };
+        outcome.map_err(|error| match error {
+            VoterChangeError::NotLeaderOrFollower => ControllerError::not_controller(),
+            VoterChangeError::DirectoriesUnknown => ControllerError::new(
+                ErrorCode::INVALID_UPDATE_VERSION,
+                format!(
+                    "Invalid upgrade of {KRAFT_VERSION} to 1 because not all of the voters support it"
+                ),
+            ),
+            error => ControllerError { code: code(error), message: None },
+        })
     }
 
     /// What is asked of each change, in stock Kafka's order: who it is about.
