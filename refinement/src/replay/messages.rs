@@ -136,9 +136,11 @@ impl Messages {
         request: &Request,
         response: &Response<Vec<Batch<u32>>>,
     ) {
-        let Some((by, index)) = self.find(to, by, request, response) else { return };
+        let Some((giver, index)) = self.find(to, by, request, response) else { return };
         self.received += 1;
-        if let Some(given) = self.given.get_mut(&(to, by, as_sent(request))) {
+        // Who listens at an address is open, so what came from there is left for whom it may have been meant.
+        let sure = known(by) != ANYBODY;
+        if sure && let Some(given) = self.given.get_mut(&(to, giver, as_sent(request))) {
             given.remove(index);
         }
         let Answer::Fetch(FetchAnswer { records: Some(batches), .. }) = &response.answer else {
