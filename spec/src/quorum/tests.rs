@@ -6,6 +6,7 @@ use super::*;
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
 mod snapshots;
+mod voters;
 
 type Effects = Vec<Effect<u8>>;
 
