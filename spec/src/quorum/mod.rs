@@ -1,4 +1,5 @@
-//! Who leads the metadata log, and what of it is committed: KIP-595 for static voters.
+//! Who leads the metadata log, and what of it is committed: KIP-595, with snapshots (KIP-630), changes of
+//! the voters (KIP-853) and pre-votes (KIP-996).
 //!
 //! What this protocol promises, whatever messages are lost and whichever nodes crash and lose what
 //! they had not flushed:
@@ -26,25 +27,28 @@ mod event;
 mod log_summary;
 pub mod properties;
 mod replication;
+mod requests;
 mod snapshots;
 mod state;
+mod step;
 pub mod trace;
 mod voters;
 
-#[cfg(feature = "model")]
-pub(crate) use election::asked_the_same;
-pub use election::{requests, start, step};
 pub use event::{
     Answer, Batch, BeginQuorumEpoch, Chunk, Diverging, Effect, EndQuorumEpoch, Error, Event, Fetch,
     FetchAnswer, FetchSnapshot, NewBatch, Payload, ReadFrom, Refusal, Request, Response,
     SnapshotAnswer, Timer, Vote, VoteAnswer, VoterChange,
 };
 pub use log_summary::{EpochStart, LogSummary, begins_after};
+#[cfg(feature = "model")]
+pub(crate) use requests::asked_the_same;
+pub use requests::requests;
 pub use snapshots::snapshot_id;
 pub use state::{
     Config, ConfigError, Contact, Download, ElectionState, Progress, Restored, Role, State,
     Timeouts,
 };
+pub use step::{start, step};
 pub use voters::{VoterChangeError, VoterSet, VotersAt, changed_voters, may_upgrade};
 
 #[cfg(test)]

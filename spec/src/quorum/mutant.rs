@@ -36,10 +36,10 @@ mod switch {
     use std::cell::Cell;
     use std::collections::{BTreeMap, BTreeSet};
 
-    use crate::quorum::election::Step;
     use crate::quorum::event::{Answer, VoteAnswer};
     use crate::quorum::log_summary::LogSummary;
     use crate::quorum::state::{ElectionState, Role};
+    use crate::quorum::step::Step;
     use crate::types::{Epoch, NodeId, Offset};
 
     /// A bug that can be switched on.

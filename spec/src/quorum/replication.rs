@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::election::Step;
 use super::event::{
     Batch, Diverging, Effect, Error, Fetch, FetchAnswer, NewBatch, Payload, ReadFrom, Refusal,
     Timer,
 };
 use super::state::{Contact, Progress, Role, State};
+use super::step::Step;
 use super::voters::{VoterSet, VotersAt};
 use crate::types::{Epoch, NodeId, Offset, ReplicaKey};
 

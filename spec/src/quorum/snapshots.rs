@@ -1,10 +1,10 @@
 //! Snapshots of what is committed (KIP-630): taken in place of a log's beginning, and loaded by who is behind it.
 
-use super::election::Step;
 use super::event::{
     Answer, Chunk, Effect, Error, Fetch, FetchSnapshot, Refusal, SnapshotAnswer, Timer,
 };
 use super::state::{Contact, Download, Role, State};
+use super::step::Step;
 use super::voters::VoterSet;
 use crate::types::{Offset, SnapshotId};
 

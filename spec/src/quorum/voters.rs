@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::election::Step;
 use super::event::{Effect, Payload, VoterChange};
 use super::state::{Role, State};
+use super::step::Step;
 use crate::types::{DirectoryId, NodeId, Offset, ReplicaKey};
 
 /// The voters, each with the directory that votes. With static voters (kraft.version 0) no directory is known, and each
@@ -200,7 +200,8 @@ fn changeable(state: &State) -> Result<&VoterSet, VoterChangeError> {
         return Err(VoterChangeError::HighWatermarkUnknown);
     }
     let last = log.voters.last().map_or(Offset::ZERO, |last| last.end);
-    if mutant!(ChangesTwice: false, else last > high_watermark.unwrap_or_default()) {
+    let committed = |to: &Offset| last <= *to;
+    if mutant!(ChangesTwice: false, else !high_watermark.as_ref().is_none_or(committed)) {
         return Err(VoterChangeError::ChangeUncommitted);
     }
     Ok(state.voters())
