@@ -284,10 +284,6 @@ fn what_is_not_served_is_refused() {
     let cases = [
         ("listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:PLAINTEXT", "listeners"),
         (
-            "controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=a:1",
-            "controller.quorum.bootstrap.servers",
-        ),
-        (
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "authorizer.class.name",
         ),
@@ -303,6 +299,7 @@ fn what_is_not_served_is_refused() {
     }
     for lines in [
         "controller.quorum.voters=1@a:1,2@b:1,3@c:1",
+        "controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=a:1",
         "process.roles=broker\nnode.id=2\nlisteners=PLAINTEXT://:1",
     ] {
         assert_eq!(with(lines).expect(lines).check_served(), Ok(()), "{lines}");
