@@ -4,7 +4,8 @@
     change_voters.py [--quorums stock,kraftig]
 
 One controller formatted with --standalone, others that are no voters, and a broker. The same is asked of both quorums: voters are added,
-directly, through an observer and through the broker, and removed, the leader too; and what must be refused is refused. What each tool prints
+directly, through an observer and through the broker, and removed, the leader too; and what must be refused is refused. Three static
+voters (kraft.version 0) are upgraded by stock's kafka-features, and one of them is removed. What each tool prints
 on a quorum of ours is compared word by word with what it prints on stock's: but for directories, ports and the order of voters. A
 controller of ours with static voters refuses both tools. Needs Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; the
 last line counts them.
@@ -131,6 +132,18 @@ class Quorum:
         self.refused("who is no voter, through the broker", *remove(4, self.directory(4)), at=BROKER)
         self.refused("a voter again, through the broker", *add(self.nodes[1].file), at=BROKER)
 
+    def explained(self, sentence, others):
+        """`quorum explain` says so, and that so many of those that answer do not vote."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            said = run(KRAFTIG, "quorum", "explain", "--bootstrap-controller", ",".join(f"127.0.0.1:{self.ports[i]}" for i in (1, 2, 3)), ok=False).stdout
+            found = len(re.findall(r"^\S+ \(no voter\)", said, re.M))
+            if re.fullmatch(sentence, said.splitlines()[-1]) and found == others:
+                return
+            if time.monotonic() > end:
+                raise AssertionError(f"{sentence!r} without {others}: it says {said}")
+            time.sleep(0.1)
+
     def last_voter(self):
         self.refused("the last voter", "remove-controller", "-i", 3, "-d", self.directory(3), at=3)
 
@@ -148,6 +161,7 @@ class Quorum:
         check(ours + "dry runs print what stock's tool prints", self.dry_runs)
         check(ours + "add the second with stock's tool, asked through an observer", self.added, "stock", 2, 3, 1, 2)
         check(ours + "add the third, asked through the broker", self.added, "ours", 3, BROKER, 1, 2, 3)
+        check(ours + "explain", self.explained, r"Node 1 leads epoch \d+, and all 3 voters are with it\.", 0)
         check(ours + "describe", self.describe, 1)
         check(ours + "describe, asked through the broker", self.describe, BROKER)
         check(ours + "what is refused", self.refusals)
@@ -155,11 +169,76 @@ class Quorum:
         check(ours + "add it again with our tool", self.added, "ours", 2, 1, 1, 2, 3)
         check(ours + "remove it with stock's tool, asked through the broker", self.removed, "stock", 2, BROKER, 1, 3)
         check(ours + "remove the leader", self.removed, "ours", 1, 1, 3)
+        check(ours + "explain with two that were removed", self.explained, r"Node 3 leads epoch \d+\.", 2)
         check(ours + "remove the last voter", self.last_voter)
         check(ours + "add one while the next leader is elected", self.added, "ours", 1, 2, 1, 3)
         for one in reversed(self.nodes.values()):
             if one.alive():
                 check(ours + f"stop node {one.node_id}", one.stop)
+
+
+class Upgrade(Quorum):
+    """Three controllers whose voters are static."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.ports = dict(zip((1, 2, 3), free_ports(3)))
+        self.voters_config = ",".join(f"{i}@127.0.0.1:{p}" for i, p in self.ports.items())
+        self.nodes = {i: self.node(i) for i in self.ports}
+        self.cluster = self.nodes[1].random_uuid()
+        self.printed = {}
+
+    def node(self, i):
+        at = f"CONTROLLER://127.0.0.1:{self.ports[i]}"
+        return Node(self.kind, a.dir / f"{self.kind}-static" / str(i), i, ports=(self.ports[i], self.ports[i]), process_roles="controller", listeners=at, advertised_listeners=at,
+                    controller_quorum_voters=self.voters_config)
+
+    def features(self, *args, ok=True):
+        return kafka("features", "--bootstrap-controller", f"127.0.0.1:{self.ports[1]}", *args, ok=ok)
+
+    def start(self):
+        for node in self.nodes.values():
+            node.format(self.cluster)
+            node.spawn()
+        self.voters(1, 2, 3)
+
+    def is_finalized(self, level):
+        has(self.features("describe").stdout, f"Feature: kraft.version\tSupportedMinVersion: 0\tSupportedMaxVersion: 1\tFinalizedVersionLevel: {level}\t")
+
+    def refused_features(self):
+        for args in (("upgrade", "--feature", "nope=1"), ("upgrade", "--feature", "kraft.version=2"), ("downgrade", "--feature", "nope=0")):
+            r = self.features(*args, ok=False)
+            self.note(" ".join(args), re.sub(r"ocal controller \d", "ocal controller N", f"{r.returncode} {r.stdout}{r.stderr}"))
+        if self.kind == "kraftig":  # stock upgrades it although it says that it has not
+            r = self.features("upgrade", "--feature", "kraft.version=1", "--feature", "nope=1", ok=False)
+            eq(r.returncode, 1, "the status with a feature that nobody knows")
+        self.is_finalized(0)
+
+    def upgraded(self):
+        end = time.monotonic() + LIMIT_S
+        while (r := self.features("upgrade", "--feature", "kraft.version=1", ok=False)).returncode:
+            has(r.stdout + r.stderr, "Invalid upgrade of kraft.version to 1 because not all of the voters support it")
+            if time.monotonic() > end:
+                raise AssertionError(f"it is not upgraded: {r.stdout}{r.stderr}")
+        self.note("upgrade", r.stdout)
+        self.is_finalized(1)
+        r = self.features("downgrade", "--feature", "kraft.version=0", ok=False)
+        self.note("downgrade", f"{r.returncode} {r.stdout}{r.stderr}")
+
+    def removed_one(self):
+        leader = int(re.search(r"LeaderId: +(\d)", self.ask("ours", 1, "describe", "--status").stdout)[1])
+        gone = leader % 3 + 1
+        self.removed("stock", gone, leader, *sorted({1, 2, 3} - {gone}))
+
+    def run(self):
+        ours = f"{self.kind}, static voters: "
+        if not check(ours + "start", self.start):
+            return
+        check(ours + "features that are refused", self.refused_features)
+        check(ours + "kraft.version 1", self.upgraded)
+        check(ours + "remove one", self.removed_one)
+        for one in self.nodes.values():
+            check(ours + f"stop node {one.node_id}", one.stop)
 
 
 def error(text):
@@ -229,8 +308,9 @@ def static_voters():
 
 check("what our tool refuses by itself", refused_files)
 check("static voters of ours", static_voters)
-quorums = [Quorum(kind) for kind in a.quorums.split(",")]
-for quorum in quorums:
-    quorum.run()
-check("what the tools print is the same on all quorums", same, quorums)
+for kind_of in (Quorum, Upgrade):
+    quorums = [kind_of(kind) for kind in a.quorums.split(",")]
+    for quorum in quorums:
+        quorum.run()
+    check("what the tools print is the same on all quorums", same, quorums)
 check.finish()
