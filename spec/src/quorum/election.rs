@@ -51,9 +51,9 @@ impl<P> Step<'_, P> {
             return self.respond_vote(Error::InvalidVoterKey, false);
         }
         // Who does not know yet that it votes must vote all the same: else an election could wait for it for ever.
-        let votes = self.state.is_voter() || !self.state.voters().is_fixed();
+        let may_vote = self.state.is_voter() || !self.state.voters().is_fixed();
         let granted =
-            votes && if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
+            may_vote && if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
         let records = mutant!(RecordsPreVotes: true, else !vote.pre_vote);
         if granted && records && self.state.election.voted != Some(vote.candidate) {
             self.state.election.voted = Some(vote.candidate);
