@@ -68,7 +68,10 @@ fn trouble(update: &FeatureUpdate, now: i16, local: NodeId) -> Option<String> {
         return Some("A feature version cannot be less than 0.".to_owned());
     }
     let Some(feature) = FEATURES.iter().find(|feature| feature.name == name) else {
-        return Some(format!("Local controller {local} does not support this feature."));
+        return Some(match level {
+            0 => format!("Feature {name} not found."),
+            _ => format!("Local controller {local} does not support this feature."),
+        });
     };
     if *level != 0 && !(feature.min..=feature.max).contains(level) {
         return Some(format!(
@@ -132,6 +135,7 @@ mod tests {
                 "The controller does not support the given upgrade type.",
             ),
             (0, ("nope", 1, up), "Local controller 1 does not support this feature."),
+            (0, ("nope", 0, down), "Feature nope not found."),
             (0, ("share.version", 1, up), "Controller 1 changes kraft.version only."),
         ] {
             let text =

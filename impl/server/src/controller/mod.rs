@@ -45,6 +45,8 @@ pub use snapshots::SnapshotOptions;
 const QUEUE: usize = 1024;
 /// How long a change of the voters that cannot be made just now waits before it is tried again.
 const CHANGE_RETRY: Duration = Duration::from_millis(10);
+/// How much time there must be left for one more try: what it is refused with is to be heard.
+const LAST_TRY: Duration = Duration::from_millis(200);
 
 /// Puts a new image into effect on this node before anyone sees it: given the image before and the new one. It may
 /// block.
@@ -218,7 +220,7 @@ impl ControllerHandle {
                     VoterChangeError::HighWatermarkUnknown
                     | VoterChangeError::ChangeUncommitted
                     | VoterChangeError::Lagging,
-                ) if Instant::now() + CHANGE_RETRY < end => {
+                ) if Instant::now() + LAST_TRY < end => {
                     sleep(CHANGE_RETRY).await;
                 }
                 answer => return answer,
