@@ -187,20 +187,16 @@ impl Shared {
     /// following from the last.
     fn commit_voters(&mut self, log: &[VotersAt], to: Offset) -> bool {
         for named in log.iter().filter(|named| named.end <= to) {
-            match self.voters.last() {
-                Some(last) if named.end > last.end => {
-                    if !properties::changes_by_one(&last.voters, &named.voters) {
-                        return false;
-                    }
+            let last = self.voters.last();
+            if last.is_some_and(|last| named.end <= last.end) {
+                let known = self.voters_at(named.end);
+                if known.is_some_and(|known| *known != named.voters) {
+                    return false;
                 }
-                Some(_) => {
-                    let known = self.voters_at(named.end);
-                    if known.is_some_and(|known| *known != named.voters) {
-                        return false;
-                    }
-                    continue;
-                }
-                None => {}
+                continue;
+            }
+            if last.is_some_and(|last| !properties::changes_by_one(&last.voters, &named.voters)) {
+                return false;
             }
             self.voters.push(named.clone());
         }

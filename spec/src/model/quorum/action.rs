@@ -116,10 +116,10 @@ impl fmt::Display for Action {
             Self::ChangeVoters(node, change, cut) => {
                 match change {
                     VoterChange::Add { key, .. } => {
-                        write!(f, "{node} adds {} to the voters", key.id)?
+                        write!(f, "{node} adds {} to the voters", key.id)?;
                     }
                     VoterChange::Remove(key) => {
-                        write!(f, "{node} removes {} from the voters", key.id)?
+                        write!(f, "{node} removes {} from the voters", key.id)?;
                     }
                     VoterChange::Update(key) => write!(f, "{node} updates voter {}", key.id)?,
                 }

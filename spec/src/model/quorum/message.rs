@@ -216,20 +216,20 @@ impl Message {
         let (from, to) = (id(&mut bits), id(&mut bits));
         let (sender, receiver) = (bits.get(GENERATION) as u8, bits.get(GENERATION) as u8);
         let asker = replica(from.0 as u8 - 1, sender);
-        let asked = replica(to.0 as u8 - 1, receiver);
+        let voter = replica(to.0 as u8 - 1, receiver);
         let request = match bits.get(KIND) {
             0 => Request::Vote(Vote {
                 pre_vote: bits.get(1) == 1,
                 epoch: epoch(&mut bits),
                 candidate: asker,
-                voter: asked,
+                voter,
                 last_epoch: epoch(&mut bits),
                 last_end: offset(&mut bits),
             }),
             1 => Request::BeginQuorumEpoch(BeginQuorumEpoch {
                 epoch: epoch(&mut bits),
                 leader: from,
-                voter: asked,
+                voter,
             }),
             3 => Request::EndQuorumEpoch(EndQuorumEpoch {
                 epoch: epoch(&mut bits),

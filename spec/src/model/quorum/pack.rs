@@ -484,10 +484,9 @@ fn read_node(
                 .map(|id| {
                     let end = Offset(from.get(OFFSET) as i64);
                     // Where only the configuration names the voters, none loses its disk.
-                    let directory = match voters.is_fixed() {
-                        true => replica(id.0 as u8 - 1, own).directory,
-                        false => voters.key(id).directory,
-                    };
+                    let named = voters.key(id);
+                    let own = replica(id.0 as u8 - 1, own);
+                    let directory = if voters.is_fixed() { own } else { named }.directory;
                     (id, Progress { directory, end })
                 })
                 .filter(|(_, known)| known.end > Offset::ZERO)

@@ -260,12 +260,15 @@ pub(super) fn named_by(value: Value) -> Option<VoterSet> {
 /// The configuration of node `node` of `nodes` on a directory, and whether it names the voters. Made once: every state of every
 /// search shares it.
 pub(super) fn configuration(nodes: u8, node: u8, generation: u8, fixed: bool) -> Arc<Config> {
-    static ALL: OnceLock<[Vec<Vec<Vec<Arc<Config>>>>; 2]> = OnceLock::new();
+    /// Of one node, one for each of its directories.
+    type Directories = Vec<Arc<Config>>;
+    static ALL: OnceLock<[Vec<Vec<Directories>>; 2]> = OnceLock::new();
     let of = |nodes: u8, node: u8, generation: u8, fixed: bool| {
         let ids = (1..=i32::from(nodes)).map(NodeId);
-        let (voters, bootstrap) = match fixed {
-            true => (ids.collect(), Vec::new()),
-            false => (VoterSet::default(), ids.filter(|id| id.0 != i32::from(node) + 1).collect()),
+        let (voters, bootstrap) = if fixed {
+            (ids.collect(), Vec::new())
+        } else {
+            (VoterSet::default(), ids.filter(|id| id.0 != i32::from(node) + 1).collect())
         };
         let local = replica(node, generation);
         Arc::new(Config { local, voters, bootstrap, timeouts: Timeouts::default() })
