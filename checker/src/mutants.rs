@@ -16,7 +16,7 @@ use crate::search::{Found, search};
 
 mod rows;
 
-use rows::Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
+use rows::Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond, KilledFar};
 use rows::{Expected, ROWS, Row};
 
 /// What came of a search: the first property that broke and after how many steps, or nothing.
@@ -53,7 +53,8 @@ impl Row {
         match self.expected {
             Killed(property, steps)
             | KilledByNothingElse(property, steps)
-            | KilledByTheSecond(property, steps) => Outcome::Killed(property, steps),
+            | KilledByTheSecond(property, steps)
+            | KilledFar(property, steps) => Outcome::Killed(property, steps),
             Exempt(_) => Outcome::Survived,
         }
     }
@@ -87,9 +88,9 @@ struct Run {
 }
 
 impl Run {
-    fn search(&self, model: &QuorumModel) -> Found {
+    fn search(&self, model: &QuorumModel, max_depth: Option<usize>) -> Found {
         let judged = self.without.iter().fold(model.clone(), |model, left| model.without(*left));
-        search(&judged, self.threads, None, |_| {})
+        search(&judged, self.threads, max_depth, |_| {})
     }
 
     /// Told as soon as it is known: all of them take a while.
@@ -122,14 +123,14 @@ impl Run {
             KilledByTheSecond(property, _) => mutated.only(property),
             _ => mutated,
         };
-        let found = self.search(&mutated);
+        let found = self.search(&mutated, None);
         let outcome = Outcome::of(&found, property);
         let mut right = outcome == expected;
         let mut text = outcome.text();
         let mut states = found.unique();
         match row.expected {
             KilledByNothingElse(property, _) => {
-                let without = self.search(&mutated.without(property));
+                let without = self.search(&mutated.without(property), None);
                 let survives = without.violations.is_empty() && without.complete;
                 right &= survives;
                 states = without.unique();
@@ -137,7 +138,7 @@ impl Run {
             }
             KilledByTheSecond(property, _) => {
                 let first = Mutants::of(&row.mutants[..1]);
-                let alone = self.search(&model.with_mutants(first).only(property));
+                let alone = self.search(&model.with_mutants(first).only(property), None);
                 let survives = alone.violations.is_empty() && alone.complete;
                 right &= survives;
                 states = alone.unique();
@@ -151,7 +152,7 @@ impl Run {
                 right &= found.complete;
                 let _ = write!(text, ": {why}");
             }
-            Killed(..) => {}
+            Killed(..) | KilledFar(..) => {}
         }
         let names = row.names();
         self.rows.push(json!({
@@ -164,12 +165,16 @@ impl Run {
         self.line(&names, row.bounds, states as u64, &text, right)
     }
 
-    fn unmutated(&mut self, bounds: Bounds) -> Result<(), String> {
+    fn unmutated(&mut self, bounds: Bounds, max_depth: Option<usize>) -> Result<(), String> {
         let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
-        let found = self.search(&model);
-        let clean = found.complete && found.violations.is_empty();
-        let text = if clean { "complete and clean" } else { "NOT CLEAN" };
-        self.line("no mutant", bounds, found.unique() as u64, text, clean)
+        let found = self.search(&model, max_depth);
+        let clean = (found.complete || max_depth.is_some()) && found.violations.is_empty();
+        let text = match max_depth {
+            _ if !clean => "NOT CLEAN".to_owned(),
+            None => "complete and clean".to_owned(),
+            Some(steps) => format!("clean in the first {steps} steps"),
+        };
+        self.line("no mutant", bounds, found.unique() as u64, &text, clean)
     }
 }
 
@@ -196,10 +201,14 @@ pub(crate) fn run(
         run.mutant(row)?;
     }
     crate::print("\n")?;
-    let baselines: BTreeMap<String, Bounds> =
-        rows.iter().map(|row| (bounds::text(row.bounds), row.bounds)).collect();
-    for bounds in baselines.into_values() {
-        run.unmutated(bounds)?;
+    let far = |row: &Row| match row.expected {
+        KilledFar(_, steps) => Some(steps),
+        _ => None,
+    };
+    let baselines: BTreeMap<String, (Bounds, Option<usize>)> =
+        rows.iter().map(|row| (bounds::text(row.bounds), (row.bounds, far(row)))).collect();
+    for (bounds, max_depth) in baselines.into_values() {
+        run.unmutated(bounds, max_depth)?;
     }
     let count = |is: fn(&Expected) -> bool| rows.iter().filter(|row| is(&row.expected)).count();
     let exempt = count(|expected| matches!(expected, Exempt(_)));

@@ -21,6 +21,8 @@ pub(super) enum Expected {
     /// The property breaks, if it is the only one that is judged; with the first of the mutants alone it
     /// does not.
     KilledByTheSecond(Property, usize),
+    /// As [`Self::Killed`], in bounds that nothing explores to their end: the core as it is is searched as deep as that.
+    KilledFar(Property, usize),
     /// Nothing breaks: the reason.
     Exempt(&'static str),
 }
@@ -47,7 +49,7 @@ const fn with_voters(row: Row, first: u8, (adds, removes, wipes): (u8, u8, u8)) 
     Row { bounds: Bounds { voters, ..row.bounds }, ..row }
 }
 
-use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond};
+use Expected::{Exempt, Killed, KilledByNothingElse, KilledByTheSecond, KilledFar};
 use Mutant as M;
 use Property as P;
 
@@ -180,9 +182,14 @@ pub(super) const ROWS: &[Row] = &[
         (0, 1, 0),
     ),
     with_voters(
-        row(&[M::ChangesTwice], (4, 2, 0), Some(0), Killed(P::Durability, 20)),
+        row(&[M::ChangesTwice], (3, 2, 0), Some(0), Killed(P::LeaderCompleteness, 16)),
         3,
-        (1, 1, 0),
+        (0, 2, 0),
+    ),
+    with_voters(
+        row(&[M::ChangesBeforeCommit], (4, 3, 0), Some(0), KilledFar(P::Durability, 19)),
+        4,
+        (0, 2, 0),
     ),
     row(
         &[M::TruncationDoesNothing],
