@@ -23,7 +23,8 @@ use super::{
     records,
 };
 use crate::quorum::{
-    Acknowledge, ChangeVoters, CommittedBatch, NotLeader, QuorumError, QuorumEvent, QuorumHandle,
+    Acknowledge, ChangeError, ChangeVoters, CommittedBatch, NotLeader, QuorumError, QuorumEvent,
+    QuorumHandle,
 };
 
 /// How long a controller that is asked to stop waits for what it has decided to be committed.
@@ -121,7 +122,7 @@ struct Active {
 }
 
 /// A change of the voters, and who waits for it.
-type VotersChange = (ChangeVoters, Acknowledge, oneshot::Sender<Result<(), VoterChangeError>>);
+type VotersChange = (ChangeVoters, Acknowledge, oneshot::Sender<Result<(), ChangeError>>);
 
 /// What is being appended.
 enum InFlight {
@@ -507,7 +508,7 @@ fn refuse(request: Request) {
         Request::Heartbeat(_, reply) => with_not_controller(reply),
         Request::RegisterController(_, reply) => with_not_controller(reply),
         Request::ChangeVoters(_, _, reply) => {
-            let _ = reply.send(Err(VoterChangeError::NotLeaderOrFollower));
+            let _ = reply.send(Err(VoterChangeError::NotLeaderOrFollower.into()));
         }
     }
 }

@@ -34,7 +34,7 @@ use kraftig_wire::ErrorCode;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
-use crate::quorum::{Acknowledge, ChangeVoters};
+use crate::quorum::{Acknowledge, ChangeError, ChangeVoters};
 
 pub use channel::{ControllerChannel, NoAnswer};
 pub use driver::{ControllerFailure, start};
@@ -129,7 +129,7 @@ enum Request {
     Heartbeat(Heartbeat, Reply<HeartbeatReply>),
     AllocateProducerIds(NodeId, i64, Reply<i64>),
     RegisterController(RegisterController, Reply<()>),
-    ChangeVoters(ChangeVoters, Acknowledge, oneshot::Sender<Result<(), VoterChangeError>>),
+    ChangeVoters(ChangeVoters, Acknowledge, oneshot::Sender<Result<(), ChangeError>>),
 }
 
 /// The way to the controller. Cheap to clone.
@@ -202,7 +202,7 @@ impl ControllerHandle {
         change: ChangeVoters,
         when: Acknowledge,
         within: Duration,
-    ) -> Result<(), VoterChangeError> {
+    ) -> Result<(), ChangeError> {
         let end = Instant::now() + within;
         loop {
             let (reply, answer) = oneshot::channel();
@@ -213,14 +213,14 @@ impl ControllerHandle {
             };
             let Ok(answer) = tokio::time::timeout_at(end, asked).await else {
                 // It may still be committed.
-                return Err(VoterChangeError::RequestTimedOut);
+                return Err(VoterChangeError::RequestTimedOut.into());
             };
-            match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower)) {
-                Err(
+            match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower.into())) {
+                Err(ChangeError::Refused(
                     VoterChangeError::HighWatermarkUnknown
                     | VoterChangeError::ChangeUncommitted
                     | VoterChangeError::Lagging,
-                ) if Instant::now() + LAST_TRY < end => {
+                )) if Instant::now() + LAST_TRY < end => {
                     sleep(CHANGE_RETRY).await;
                 }
                 answer => return answer,

@@ -39,7 +39,9 @@ pub use replicas::{QuorumDescription, ReplicaDescription};
 pub use snapshots::Retention;
 pub use thread::start;
 pub use tracer::Tracer;
-pub use voters::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, Voter, Voters, VotersFault};
+pub use voters::{
+    Acknowledge, ChangeError, ChangeVoters, KRAFT_VERSIONS, Voter, Voters, VotersFault,
+};
 
 /// What the quorum needs to start.
 #[derive(Clone, Debug)]
@@ -326,12 +328,12 @@ enum Command {
     ChangeVoters {
         change: ChangeVoters,
         when: Acknowledge,
-        reply: oneshot::Sender<Result<(), VoterChangeError>>,
+        reply: oneshot::Sender<Result<(), ChangeError>>,
         appended: oneshot::Sender<Option<Offset>>,
     },
     MayChangeVoters {
         change: ChangeVoters,
-        reply: oneshot::Sender<Result<(), VoterChangeError>>,
+        reply: oneshot::Sender<Result<(), ChangeError>>,
         place: OwnedSemaphorePermit,
     },
     Snapshot(SealedSnapshot),
@@ -445,12 +447,12 @@ impl QuorumHandle {
     }
 
     /// Whether this node as the leader would change the voters now, if a new voter has caught up.
-    pub async fn may_change_voters(&self, change: &ChangeVoters) -> Result<(), VoterChangeError> {
+    pub async fn may_change_voters(&self, change: &ChangeVoters) -> Result<(), ChangeError> {
         let place = Arc::clone(&self.places).acquire_owned().await;
-        let Ok(place) = place else { return Err(VoterChangeError::NotLeaderOrFollower) };
+        let Ok(place) = place else { return Err(VoterChangeError::NotLeaderOrFollower.into()) };
         let (reply, answer) = oneshot::channel();
         self.send(Command::MayChangeVoters { change: change.clone(), reply, place });
-        answer.await.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower))
+        answer.await.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower.into()))
     }
 
     /// Changes the voters by one, as the leader. The change has its place in the log among what the controller appends, so
@@ -460,7 +462,7 @@ impl QuorumHandle {
         &self,
         change: ChangeVoters,
         when: Acknowledge,
-        reply: oneshot::Sender<Result<(), VoterChangeError>>,
+        reply: oneshot::Sender<Result<(), ChangeError>>,
     ) -> oneshot::Receiver<Option<Offset>> {
         let (appended, end) = oneshot::channel();
         self.send(Command::ChangeVoters { change, when, reply, appended });

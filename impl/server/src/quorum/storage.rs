@@ -8,7 +8,7 @@ use kraftig_log::quorum_state::{QuorumState, Version};
 use kraftig_log::snapshot::SnapshotFile;
 use kraftig_log::{Known, Log, LogConfig, disk, snapshot};
 use kraftig_spec::quorum::{
-    Batch, Diverging, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored,
+    Batch, Diverging, ElectionState, EpochStart, LogSummary, Payload, ReadFrom, Restored, VoterSet,
     begins_after,
 };
 use kraftig_spec::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId, TopicId};
@@ -17,7 +17,7 @@ use kraftig_wire::messages::ControlRecord;
 use kraftig_wire::messages::kraft_version_record::KRaftVersionRecord;
 use kraftig_wire::messages::leader_change_message::{self, LeaderChangeMessage};
 
-use super::voters::{Named, Voter, Voters, named_by, named_in};
+use super::voters::{MOST_VOTERS_BYTES, Named, Voter, Voters, named_by, named_in};
 use super::{CommittedBatch, QuorumError, once_voter, recovery};
 
 /// Most bytes of a batch's records once they are read back; the log's own writer stays far below.
@@ -121,6 +121,12 @@ impl Storage {
             *is_remembered = true;
         }
         Ok(())
+    }
+
+    /// Whether the record of the voters with these keys is one that all can read, where `changed` says what is new of them.
+    pub(super) fn can_name(&self, keys: &VoterSet, changed: &[Voter]) -> bool {
+        let record = ControlRecord::Voters(self.named.with_keys(keys, changed).to_record());
+        control_batch(&[record], 0).is_ok_and(|batch| batch.len() <= MOST_VOTERS_BYTES)
     }
 
     /// What the next change of the voters says of those that are new, or that change.

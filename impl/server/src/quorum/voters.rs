@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kraftig_log::snapshot::SnapshotHeader;
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{VoterSet, VotersAt};
+use kraftig_spec::quorum::{VoterChangeError, VoterSet, VotersAt};
 use kraftig_spec::types::{DirectoryId, NodeId, Offset, ReplicaKey};
 use kraftig_wire::DecodeError;
 use kraftig_wire::batch::control::ControlRecord;
@@ -20,6 +20,9 @@ pub const KRAFT_VERSIONS: (i16, i16) = (0, 1);
 const VOTERS: [u8; 2] = [0, 6];
 /// Most bytes of a control batch's records once they are read back.
 const MOST_CONTROL_BYTES: usize = 1 << 20;
+/// Most bytes of a batch that a leader names the voters with: far less than what a reader takes, for the batch that begins
+/// an epoch says more than that.
+pub(super) const MOST_VOTERS_BYTES: usize = 64 << 10;
 
 /// A voter of the metadata quorum.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,21 @@ pub enum ChangeVoters {
     Update(Voter),
     /// The log names the static voters, all of which are these, from now on (`kraft.version` 1).
     Upgrade(Vec<Voter>),
+}
+
+/// Why the voters are not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeError {
+    /// The core does not let it be, or nobody knows what became of it.
+    Refused(VoterChangeError),
+    /// 42: what is to be said of the voters does not fit into a record that all would read.
+    TooLarge,
+}
+
+impl From<VoterChangeError> for ChangeError {
+    fn from(error: VoterChangeError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// When a change of the voters is answered.

@@ -26,10 +26,19 @@ use crate::config::Config;
 use crate::controller::describe_quorum::NOT_LEADER;
 use crate::controller::{ControllerError, ControllerHandle};
 use crate::net::client::{ClientError, ClientOptions, Connection};
-use crate::quorum::{Acknowledge, ChangeVoters, KRAFT_VERSIONS, QuorumHandle, QuorumStatus, Voter};
+use crate::quorum::{
+    Acknowledge, ChangeError, ChangeVoters, KRAFT_VERSIONS, QuorumHandle, QuorumStatus, Voter,
+};
 
 /// Kafka's text of the error, where a change took too long.
 const TIMED_OUT: &str = "The request timed out.";
+/// Where what is to be said of the voters has no end.
+const TOO_LARGE: &str =
+    "Listeners of voters are too many or too long: no node could read the record that names them";
+/// Listeners that a voter may have.
+const MOST_LISTENERS: usize = 32;
+/// Bytes that the name of a listener and a host may take each. No name in DNS is longer.
+const MOST_NAME_BYTES: usize = 255;
 
 /// The way of requests to the voters of this node's quorum.
 #[derive(Debug)]
@@ -108,6 +117,10 @@ impl VoterChanges {
     async fn add(&self, request: &AddRaftVoterRequest) -> Result<(), Refused> {
         let key = (request.voter_id, request.voter_directory_id);
         let key = self.may_ask(request.cluster_id.as_ref(), key, "Add").await?;
+        let listeners = request.listeners.iter();
+        let Some(endpoints) = endpoints(listeners.map(|at| (&at.name, &at.host, at.port))) else {
+            return Err(Refused::new(ErrorCode::INVALID_REQUEST, TOO_LARGE));
+        };
         let default = request.listeners.iter().find(|at| *at.name == *self.listener);
         let Some(default) = default else {
             let endpoint = |at: &add_raft_voter_request::Listener| {
@@ -125,9 +138,7 @@ impl VoterChanges {
         };
         let end = Instant::now() + self.within();
         let Ok(_turn) = self.turn.try_acquire() else { return Err(Refused::under_way()) };
-        let endpoints = request.listeners.iter().map(|at| endpoint(&at.name, &at.host, at.port));
-        let mut voter =
-            Voter { replica: key, endpoints: endpoints.collect(), kraft_versions: KRAFT_VERSIONS };
+        let mut voter = Voter { replica: key, endpoints, kraft_versions: KRAFT_VERSIONS };
         let change = ChangeVoters::Add(voter.clone());
         if let Err(error) = self.quorum.may_change_voters(&change).await {
             return Err(self.refused(error, "adding", key).await);
@@ -138,7 +149,7 @@ impl VoterChanges {
             if request.ack_when_committed { Acknowledge::Committed } else { Acknowledge::Appended };
         match self.controller.change_voters(change, acknowledge, until(end)).await {
             Ok(()) => Ok(()),
-            Err(VoterChangeError::RequestTimedOut) => {
+            Err(ChangeError::Refused(VoterChangeError::RequestTimedOut)) => {
                 Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
             }
             Err(error) => Err(self.refused(error, "adding", key).await),
@@ -156,7 +167,7 @@ impl VoterChanges {
         }
         match self.controller.change_voters(change, Acknowledge::Committed, until(end)).await {
             Ok(()) => Ok(()),
-            Err(VoterChangeError::RequestTimedOut) => {
+            Err(ChangeError::Refused(VoterChangeError::RequestTimedOut)) => {
                 Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
             }
             Err(error) => Err(self.refused(error, "removing", key).await),
@@ -183,9 +194,10 @@ impl VoterChanges {
             return Err(ErrorCode::INVALID_REQUEST);
         }
         let listeners = request.listeners.iter();
+        let endpoints = endpoints(listeners.map(|at| (&at.name, &at.host, at.port)));
         let voter = Voter {
             replica: replica(request.voter_id, request.voter_directory_id),
-            endpoints: listeners.map(|at| endpoint(&at.name, &at.host, at.port)).collect(),
+            endpoints: endpoints.ok_or(ErrorCode::INVALID_REQUEST)?,
             kraft_versions: speaks,
         };
         if voters.kraft_version == 0 {
@@ -217,13 +229,16 @@ impl VoterChanges {
             self.controller.change_voters(change, committed, self.within()).await
         };
         outcome.map_err(|error| match error {
-            VoterChangeError::NotLeaderOrFollower => ControllerError::not_controller(),
-            VoterChangeError::DirectoriesUnknown => ControllerError::new(
+            ChangeError::Refused(VoterChangeError::NotLeaderOrFollower) => {
+                ControllerError::not_controller()
+            }
+            ChangeError::Refused(VoterChangeError::DirectoriesUnknown) => ControllerError::new(
                 ErrorCode::INVALID_UPDATE_VERSION,
                 format!(
                     "Invalid upgrade of {KRAFT_VERSION} to 1 because not all of the voters support it"
                 ),
             ),
+            ChangeError::TooLarge => ControllerError::new(ErrorCode::INVALID_REQUEST, TOO_LARGE),
             error => ControllerError { code: code(error), message: None },
         })
     }
@@ -309,13 +324,17 @@ impl VoterChanges {
         ))
     }
 
-    async fn refused(&self, error: VoterChangeError, doing: &str, key: ReplicaKey) -> Refused {
+    async fn refused(&self, error: ChangeError, doing: &str, key: ReplicaKey) -> Refused {
         let voters = || {
             let voters = self.quorum.voters();
             let voters = voters.voters.iter().map(|voter| shown(voter.replica));
             voters.collect::<Vec<_>>().join(", ")
         };
-        let message = match error {
+        let reason = match error {
+            ChangeError::TooLarge => return Refused::new(code(error), TOO_LARGE),
+            ChangeError::Refused(reason) => reason,
+        };
+        let message = match reason {
             VoterChangeError::NotLeaderOrFollower => NOT_LEADER.to_owned(),
             VoterChangeError::HighWatermarkUnknown => {
                 "Request timed out waiting for leader to establish HWM and fence previous voter changes"
@@ -384,8 +403,12 @@ fn answered(outcome: Result<(), Refused>) -> (i16, Option<Str>) {
     }
 }
 
-fn code(error: VoterChangeError) -> ErrorCode {
-    match error {
+fn code(error: ChangeError) -> ErrorCode {
+    let reason = match error {
+        ChangeError::TooLarge => return ErrorCode::INVALID_REQUEST,
+        ChangeError::Refused(reason) => reason,
+    };
+    match reason {
         VoterChangeError::NotLeaderOrFollower => ErrorCode::NOT_LEADER_OR_FOLLOWER,
         VoterChangeError::HighWatermarkUnknown
         | VoterChangeError::ChangeUncommitted
@@ -416,6 +439,34 @@ fn shown(key: ReplicaKey) -> String {
     format!("ReplicaKey(id={}, directoryId={directory})", key.id)
 }
 
-fn endpoint(name: &Str, host: &Str, port: u16) -> Endpoint {
-    Endpoint { name: name.to_string(), host: host.to_string(), port, security_protocol: 0 }
+/// Where a voter says that it listens; `None` where that is more than the log is to hold.
+fn endpoints<'a>(
+    listeners: impl ExactSizeIterator<Item = (&'a Str, &'a Str, u16)>,
+) -> Option<Vec<Endpoint>> {
+    if listeners.len() > MOST_LISTENERS {
+        return None;
+    }
+    let endpoint = |(name, host, port): (&Str, &Str, u16)| {
+        let fits = name.len().max(host.len()) <= MOST_NAME_BYTES;
+        let (name, host) = (name.to_string(), host.to_string());
+        fits.then_some(Endpoint { name, host, port, security_protocol: 0 })
+    };
+    listeners.map(endpoint).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voter_says_no_more_than_the_log_is_to_hold() {
+        let said = |count: usize, name: usize, host: usize| {
+            let (name, host) = (Str::from("n".repeat(name)), Str::from("h".repeat(host)));
+            endpoints(vec![(&name, &host, 9093); count].into_iter()).map(|all| all.len())
+        };
+        assert_eq!(said(32, 255, 255), Some(32));
+        assert_eq!(said(33, 1, 1), None);
+        assert_eq!(said(1, 256, 1), None);
+        assert_eq!(said(1, 1, 256), None);
+    }
 }

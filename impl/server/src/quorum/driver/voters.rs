@@ -1,17 +1,17 @@
 //! Changes of the voters, until they are committed or there is another leader.
 
+use std::slice;
+
 use kraftig_spec::quorum::{self, Event, VoterChange, VoterChangeError, VoterSet};
 use kraftig_spec::types::Offset;
 use tokio::sync::oneshot;
 
-use super::super::{Acknowledge, ChangeVoters, Voter};
+use super::super::voters::MOST_VOTERS_BYTES;
+use super::super::{Acknowledge, ChangeError, ChangeVoters};
 use super::{Driver, QuorumError, World};
 
-/// About how many bytes a batch takes that names the voters.
-const ROOM: usize = 64 << 10;
-
 /// Tells what became of a change.
-pub(in super::super) type ChangeReply = oneshot::Sender<Result<(), VoterChangeError>>;
+pub(in super::super) type ChangeReply = oneshot::Sender<Result<(), ChangeError>>;
 
 /// A change of the voters that is not committed yet.
 pub(super) struct Change {
@@ -28,7 +28,12 @@ impl<W: World> Driver<W> {
         when: Acknowledge,
         reply: ChangeReply,
     ) -> Result<Option<Offset>, QuorumError> {
-        self.has_room_for(ROOM)?;
+        self.has_room_for(MOST_VOTERS_BYTES)?;
+        if let Err(error @ ChangeError::TooLarge) = self.may_change_voters(&change) {
+            // Whoever asked may be gone.
+            let _ = reply.send(Err(error));
+            return Ok(None);
+        }
         let by = |change| Event::ChangeVoters { change };
         let (event, voters) = match change {
             ChangeVoters::Add(voter) => {
@@ -50,30 +55,36 @@ impl<W: World> Driver<W> {
         let is_appended = outcome.voters_refused.is_none();
         // Whoever asked may be gone.
         match (outcome.voters_refused, when) {
-            (Some(error), _) => drop(reply.send(Err(error))),
+            (Some(error), _) => drop(reply.send(Err(error.into()))),
             (None, Acknowledge::Appended) => drop(reply.send(Ok(()))),
             (None, Acknowledge::Committed) => self.changes.push(Change { end, reply }),
         }
         Ok(is_appended.then_some(end))
     }
 
-    /// Whether the core would let this node change the voters now, if a new one has caught up.
+    /// Whether this node could change the voters now, if a new one has caught up: the core lets it, and all could read it.
     pub(in super::super) fn may_change_voters(
         &self,
         change: &ChangeVoters,
-    ) -> Result<(), VoterChangeError> {
-        let change = match change {
-            ChangeVoters::Add(Voter { replica, .. }) => {
-                VoterChange::Add { key: *replica, end: Offset(i64::MAX) }
+    ) -> Result<(), ChangeError> {
+        let changed = |change| quorum::changed_voters(&self.state, change);
+        let (keys, said) = match change {
+            ChangeVoters::Add(voter) => {
+                let end = Offset(i64::MAX);
+                (changed(VoterChange::Add { key: voter.replica, end })?, slice::from_ref(voter))
             }
-            ChangeVoters::Remove(key) => VoterChange::Remove(*key),
-            ChangeVoters::Update(Voter { replica, .. }) => VoterChange::Update(*replica),
+            // What is left was in a record before.
+            ChangeVoters::Remove(key) => return Ok(changed(VoterChange::Remove(*key)).map(drop)?),
+            ChangeVoters::Update(voter) => {
+                (changed(VoterChange::Update(voter.replica))?, slice::from_ref(voter))
+            }
             ChangeVoters::Upgrade(voters) => {
                 let keys = VoterSet::of(voters.iter().map(|voter| voter.replica));
-                return quorum::may_upgrade(&self.state, &keys);
+                quorum::may_upgrade(&self.state, &keys)?;
+                (keys, &voters[..])
             }
         };
-        quorum::changed_voters(&self.state, change).map(drop)
+        if self.storage.can_name(&keys, said) { Ok(()) } else { Err(ChangeError::TooLarge) }
     }
 
     /// Everything before `to` is committed.
@@ -86,7 +97,7 @@ impl<W: World> Driver<W> {
     /// This node leads no longer: others will know.
     pub(super) fn fail_changes(&mut self) {
         for change in self.changes.drain(..) {
-            let _ = change.reply.send(Err(VoterChangeError::NotLeaderOrFollower));
+            let _ = change.reply.send(Err(VoterChangeError::NotLeaderOrFollower.into()));
         }
     }
 }

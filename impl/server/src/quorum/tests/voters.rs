@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use super::super::voters::{KRAFT_VERSIONS, named_in};
 use super::super::{
-    Acknowledge, ChangeVoters, Driver, DriverOptions, QuorumStatus, Voter, VoterChangeError,
-    Voters, World,
+    Acknowledge, ChangeError, ChangeVoters, Driver, DriverOptions, QuorumStatus, Voter,
+    VoterChangeError, Voters, World,
 };
 use super::*;
 
@@ -143,7 +143,7 @@ fn controls(directory: &Path) -> Vec<Vec<ControlRecord>> {
 fn change(
     driver: &mut Driver<Around>,
     change: ChangeVoters,
-) -> oneshot::Receiver<Result<(), VoterChangeError>> {
+) -> oneshot::Receiver<Result<(), ChangeError>> {
     let (reply, answer) = oneshot::channel();
     driver.change_voters(change, Acknowledge::Committed, reply).unwrap();
     answer
@@ -200,14 +200,14 @@ fn a_change_is_answered_when_it_is_committed_by_the_new_voters() {
 
     // It has fetched nothing.
     let refused = change(&mut driver, add()).try_recv().unwrap();
-    assert_eq!(refused, Err(VoterChangeError::Lagging));
+    assert_eq!(refused, Err(VoterChangeError::Lagging.into()));
     assert_eq!(driver.may_change_voters(&add()), Ok(()), "but for that it may");
     fetch(&mut driver, key(2), 3);
     let mut added = change(&mut driver, add());
     driver.settle().unwrap();
     assert_eq!(*driver.world().voters, voters([1, 2]), "a change counts as soon as it is appended");
     assert!(added.try_recv().is_err(), "one of two is no majority");
-    assert_eq!(driver.may_change_voters(&add()), Err(VoterChangeError::ChangeUncommitted));
+    assert_eq!(driver.may_change_voters(&add()), Err(VoterChangeError::ChangeUncommitted.into()));
     fetch(&mut driver, key(2), 4);
     assert_eq!(added.try_recv().unwrap(), Ok(()));
     let written = controls(directory.path());
@@ -232,6 +232,40 @@ fn a_change_is_answered_when_it_is_committed_by_the_new_voters() {
 }
 
 #[test]
+fn a_change_that_nobody_could_read_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    snapshot(directory.path(), 0, 0, Some(&voters([1])));
+    let mut driver = started(directory.path());
+    fetch(&mut driver, key(2), 3);
+    let end = driver.world().status.end;
+    let listens = |id, count: usize, host: usize| {
+        let mut voter = voter(id, 9000);
+        voter.endpoints[0].host = "h".repeat(host);
+        voter.endpoints = vec![voter.endpoints[0].clone(); count];
+        voter
+    };
+    // One is too long for any string of the protocol, the others for the whole.
+    for (count, host) in [(1, 70_000), (70_000, 1), (300, 255)] {
+        for wrong in [
+            ChangeVoters::Add(listens(2, count, host)),
+            ChangeVoters::Update(listens(1, count, host)),
+        ] {
+            assert_eq!(driver.may_change_voters(&wrong), Err(ChangeError::TooLarge));
+            let refused = change(&mut driver, wrong).try_recv().unwrap();
+            assert_eq!(refused, Err(ChangeError::TooLarge));
+        }
+    }
+    assert_eq!((driver.world().status.end, &*driver.world().voters), (end, &voters([1])));
+    // What fits does, and others can read it.
+    let wide = listens(1, 32, 255);
+    let updated = change(&mut driver, ChangeVoters::Update(wide.clone())).try_recv();
+    assert!(updated.is_err(), "it is not flushed yet");
+    driver.settle().unwrap();
+    driver.close().unwrap();
+    assert_eq!(started(directory.path()).world().voters.voters, [wide]);
+}
+
+#[test]
 fn a_change_that_a_leader_does_not_see_committed_is_told_to_have_failed() {
     let directory = tempfile::tempdir().unwrap();
     snapshot(directory.path(), 0, 0, Some(&voters([1])));
@@ -240,7 +274,7 @@ fn a_change_that_a_leader_does_not_see_committed_is_told_to_have_failed() {
     let mut added = change(&mut driver, ChangeVoters::Add(voter(2, 9002)));
     driver.settle().unwrap();
     driver.resign().unwrap();
-    assert_eq!(added.try_recv().unwrap(), Err(VoterChangeError::NotLeaderOrFollower));
+    assert_eq!(added.try_recv().unwrap(), Err(VoterChangeError::NotLeaderOrFollower.into()));
 }
 
 /// A batch of the leader of an epoch that names voters.
