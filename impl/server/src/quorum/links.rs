@@ -98,6 +98,8 @@ struct Shared {
     foreign: Mutex<BTreeSet<NodeId>>,
     /// The voters at whose addresses somebody else is.
     misplaced: Mutex<Misplaced>,
+    /// The controllers that were not found, and where they were looked for.
+    lost: Mutex<BTreeMap<NodeId, Peer>>,
 }
 
 /// The voters at whose addresses somebody else answers: since when, and when last. One answer may be that of a node that
@@ -150,8 +152,9 @@ impl Links {
             max_response_bytes: LARGEST_BATCH + BESIDE_RECORDS,
         };
         let unnamed = peers.iter().filter(|peer| peer.id.0 < 0).count();
-        let (voters, foreign, misplaced) = Default::default();
-        let shared = Shared { sender, options, commands, voters, unnamed, foreign, misplaced };
+        let (voters, foreign, misplaced, lost) = Default::default();
+        let shared =
+            Shared { sender, options, commands, voters, unnamed, foreign, misplaced, lost };
         let mut links = Self {
             local,
             listener,
@@ -177,14 +180,24 @@ impl Links {
         }
     }
 
-    /// Somebody says where the leader listens. What the log or the configuration says of a voter is not taken from others.
+    /// Somebody says where the leader listens. What the log or the configuration says of a voter is not taken from others;
+    /// but the log of a node that was down may have the address that its leader had before.
     pub(super) fn located(&mut self, leader: Peer, itself: bool) {
         let voters = lock(&self.shared.voters).clone();
-        let is_known = voters.address(leader.id, &self.listener).is_some();
-        if leader.id.0 < 0 || is_known && !(itself && voters.kraft_version > 0) {
+        let logged = voters.address(leader.id, &self.listener);
+        if leader.id.0 < 0 || logged.is_some() && voters.kraft_version == 0 {
             return;
         }
-        if !is_known
+        if let Some(logged) = logged.clone().filter(|_| !itself) {
+            let tried = lock(&self.addresses).get(&leader.id).cloned();
+            if tried.is_some() && lock(&self.shared.lost).get(&leader.id) == tried.as_ref() {
+                // Who says so may know less than the log: each address has its turn.
+                let next = if tried.as_ref() == Some(&leader) { logged } else { leader };
+                self.reach(next);
+            }
+            return;
+        }
+        if logged.is_none()
             && let Some(other) = self.stranger.replace(leader.id)
             && other != leader.id
             && voters.get(other).is_none()
@@ -207,6 +220,10 @@ impl Links {
         }
         let (to, asked) = watch::channel(None);
         let id = peer.id;
+        // What was found at the other address says nothing of this one.
+        lock(&self.shared.foreign).remove(&id);
+        lock(&self.shared.misplaced).0.remove(&id);
+        lock(&self.shared.lost).remove(&id);
         let shared = self.shared.clone();
         let link = Link { peer, shared, asked, connection: None, proven: false, trouble: None };
         self.runtime.spawn(link.run());
@@ -281,8 +298,10 @@ impl Link {
                         && !matches!(request, Request::EndQuorumEpoch(_))
                     {
                         self.forget_misplaced();
+                        lock(&self.shared.lost).remove(&self.peer.id);
                     }
                     if response.error == Error::InvalidVoterKey {
+                        self.is_lost();
                         self.misplaced().await;
                     } else if !self.is_misplaced() {
                         self.well();
@@ -325,6 +344,7 @@ impl Link {
             }
             Err(error) => {
                 self.forget_misplaced();
+                self.is_lost();
                 self.tell(Command::Unreachable { node: *id });
                 self.complain(&LinkError::from(error).to_string());
                 false
@@ -411,6 +431,10 @@ impl Link {
 
     fn is_misplaced(&self) -> bool {
         lock(&self.shared.misplaced).0.contains_key(&self.peer.id)
+    }
+
+    fn is_lost(&self) {
+        lock(&self.shared.lost).insert(self.peer.id, self.peer.clone());
     }
 
     fn forget_misplaced(&self) {
@@ -511,7 +535,81 @@ async fn exchange(
 
 #[cfg(test)]
 mod tests {
+    use kraftig_spec::controller::record::Endpoint;
+    use kraftig_spec::quorum::Fetch;
+    use kraftig_spec::types::{Epoch, Offset};
+
     use super::*;
+    use crate::quorum::KRAFT_VERSIONS;
+
+    const LISTENER: &str = "CONTROLLER";
+
+    fn peer(port: u16) -> Peer {
+        Peer { id: NodeId(2), host: "127.0.0.1".to_owned(), port }
+    }
+
+    /// A port where nobody listens.
+    const CLOSED: u16 = 1;
+
+    /// What the log says: node 2 votes, and listens there.
+    fn logged(port: u16) -> Arc<Voters> {
+        let endpoint = Endpoint {
+            name: LISTENER.to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port,
+            security_protocol: 0,
+        };
+        let replica =
+            ReplicaKey { id: NodeId(2), directory: DirectoryId(kraftig_wire::Uuid([2; 16])) };
+        let voter = Voter { replica, endpoints: vec![endpoint], kraft_versions: KRAFT_VERSIONS };
+        Arc::new(Voters { kraft_version: 1, voters: vec![voter] })
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_not_where_the_log_has_it_is_looked_for_where_others_say() {
+        let (commands, told) = mpsc::sync_channel(16);
+        let commands = Arc::new(commands);
+        let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
+        let addresses = Addresses::default();
+        let options = LinksOptions {
+            local,
+            listener: LISTENER.to_owned(),
+            sender: Sender { cluster_id: "cluster".into(), endpoints: Vec::new() },
+            timeout: Duration::from_secs(2),
+            commands: Arc::downgrade(&commands),
+            addresses: addresses.clone(),
+        };
+        let mut links = Links::start(options, Vec::new());
+        links.voters(&logged(CLOSED));
+        let at = || lock(&addresses)[&NodeId(2)].port;
+        links.located(peer(9002), false);
+        assert_eq!(at(), CLOSED, "it may be there");
+
+        let fetch = Fetch {
+            epoch: Epoch(1),
+            replica: local,
+            offset: Offset(0),
+            last_fetched_epoch: Epoch(0),
+            high_watermark: Offset(0),
+            may_park: false,
+        };
+        links.send(NodeId(2), 7, Request::Fetch(fetch));
+        let told = tokio::task::spawn_blocking(move || told.recv().unwrap()).await.unwrap();
+        assert!(matches!(told, Command::Unreachable { node: NodeId(2) }));
+        links.located(peer(9002), false);
+        assert_eq!(at(), 9002);
+        links.located(peer(9003), false);
+        assert_eq!(at(), 9002, "it may be there");
+        // Nor is it there: whoever says so may know less.
+        lock(&links.shared.lost).insert(NodeId(2), peer(9002));
+        links.located(peer(9002), false);
+        assert_eq!(at(), CLOSED);
+        // It knows best, and the next record that names the voters counts.
+        links.located(peer(9004), true);
+        assert_eq!(at(), 9004);
+        links.voters(&logged(9005));
+        assert_eq!(at(), 9005);
+    }
 
     #[test]
     fn only_what_lasts_and_is_still_so_counts() {
