@@ -191,6 +191,21 @@ pub(super) const ROWS: &[Row] = &[
         4,
         (0, 2, 0),
     ),
+    with_voters(
+        row(
+            &[M::TruncationKeepsVoters],
+            (3, 2, 0),
+            Some(0),
+            KilledByNothingElse(P::VotersAreOfLog, 14),
+        ),
+        3,
+        (0, 1, 0),
+    ),
+    with_snapshots(with_voters(
+        row(&[M::InstallForgetsVoters], (2, 1, 0), None, Killed(P::VotersAreOfLog, 9)),
+        1,
+        (1, 1, 0),
+    )),
     row(
         &[M::TruncationDoesNothing],
         (3, 2, 1),

@@ -126,7 +126,7 @@ pub fn group(files: &[PathBuf]) -> Result<Vec<Vec<PathBuf>>, ReplayError> {
 /// oldest first, from its first start on.
 pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError> {
     let mut nodes = traces.into_iter().map(Node::new).collect::<Result<Vec<_>, _>>()?;
-    let voters = nodes.iter().find_map(Node::voters).unwrap_or_default();
+    let voters = named(nodes.iter().filter_map(Node::voters)).unwrap_or_default();
     let mut found: Vec<i32> = nodes.iter().filter_map(Node::local).map(|id| id.0).collect();
     found.sort_unstable();
     let voters: Vec<i32> = voters.ids().map(|id| id.0).collect();
@@ -171,6 +171,11 @@ pub fn replay_together(traces: Vec<Vec<Trace>>) -> Result<Together, ReplayError>
     })
 }
 
+/// Those of the first node that knows any: one that only knows whom to ask does not yet.
+fn named(mut voters: impl Iterator<Item = VoterSet>) -> Option<VoterSet> {
+    voters.find(|voters| !voters.is_empty())
+}
+
 /// What the nodes of a replay have in common.
 #[derive(Default)]
 struct Shared {
@@ -211,7 +216,7 @@ impl Shared {
     /// The sets of voters that may have committed the last entry.
     fn committing(&self, nodes: &[&Node]) -> Vec<VoterSet> {
         let Some(last) = self.voters.last() else {
-            return nodes.iter().find_map(|node| node.voters()).into_iter().collect();
+            return named(nodes.iter().filter_map(|node| node.voters())).into_iter().collect();
         };
         let following = nodes.iter().filter_map(|node| node.voters_after(last.end));
         std::iter::once(&last.voters).chain(following).cloned().collect()

@@ -106,7 +106,7 @@ impl<P> Step<'_, P> {
         if mutant!(ObeysFormerEpoch: false, else begin.epoch < election.epoch) {
             return self.respond_begin(Error::FencedLeaderEpoch);
         }
-        if let Some(refusal) = self.unbelievable(begin.epoch, begin.leader) {
+        if let Some(refusal) = self.unbelievable(begin.epoch, begin.leader, false) {
             self.effects.push(Effect::Refuse { refusal });
             return self.respond_begin(Error::InvalidRequest);
         }
@@ -123,7 +123,7 @@ impl<P> Step<'_, P> {
         if end.epoch < election.epoch {
             return self.respond_end(Error::FencedLeaderEpoch);
         }
-        if let Some(refusal) = self.unbelievable(end.epoch, end.leader) {
+        if let Some(refusal) = self.unbelievable(end.epoch, end.leader, false) {
             self.effects.push(Effect::Refuse { refusal });
             return self.respond_end(Error::InvalidRequest);
         }
@@ -177,15 +177,21 @@ impl<P> Step<'_, P> {
     }
 
     /// Why no node can lead `epoch` that is said to, judged by what this node knows. Apache Kafka stops
-    /// the process here, so that one message ends it; it is the message that is wrong.
-    pub(super) fn unbelievable(&self, epoch: Epoch, leader: NodeId) -> Option<Refusal> {
+    /// the process here, so that one message ends it; it is the message that is wrong. Whom this node `asked` may know more:
+    /// that the log names the voters by now, another leader among them.
+    pub(super) fn unbelievable(
+        &self,
+        epoch: Epoch,
+        leader: NodeId,
+        asked: bool,
+    ) -> Option<Refusal> {
         let State { config, election, .. } = &*self.state;
         let voters = self.state.voters();
         if epoch.next().is_none() {
             Some(Refusal::LastEpoch)
         } else if epoch == election.epoch && election.leader.is_some_and(|known| known != leader) {
             Some(Refusal::ContradictingLeader)
-        } else if voters.is_fixed() && !voters.has(leader)
+        } else if voters.is_fixed() && !voters.has(leader) && !asked
             || (leader == config.local.id && election.leader != Some(leader))
             || (leader == config.local.id && epoch > election.epoch)
         {

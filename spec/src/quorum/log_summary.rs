@@ -100,7 +100,7 @@ impl LogSummary {
 
     pub(super) fn truncate(&mut self, to: Offset) {
         self.epochs.retain(|known| known.start < to);
-        self.voters.retain(|known| known.end <= to);
+        mutant!(TruncationKeepsVoters: (), else self.voters.retain(|known| known.end <= to));
         self.end = to;
         self.flushed = self.flushed.min(to);
     }
@@ -125,6 +125,7 @@ impl LogSummary {
 
     /// All records go, and the log goes on after `snapshot`, which names these voters.
     pub(crate) fn replace(&mut self, snapshot: SnapshotId, voters: Option<VoterSet>) {
+        let voters = mutant!(InstallForgetsVoters: None, else voters);
         let named = |voters| VotersAt { end: snapshot.end, voters };
         *self = Self {
             start: snapshot,

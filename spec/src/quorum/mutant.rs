@@ -90,11 +90,13 @@ mod switch {
         ChangesBeforeCommit,
         ChangesTwice,
         AddReplacesDirectory,
+        TruncationKeepsVoters,
+        InstallForgetsVoters,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 44] = [
+        pub const ALL: [Self; 46] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -139,6 +141,8 @@ mod switch {
             Self::ChangesBeforeCommit,
             Self::ChangesTwice,
             Self::AddReplacesDirectory,
+            Self::TruncationKeepsVoters,
+            Self::InstallForgetsVoters,
         ];
 
         /// The name by which a command line switches it on.
@@ -316,6 +320,13 @@ mod switch {
                 Self::AddReplacesDirectory => (
                     "add-replaces-directory",
                     "who is added may take the place of a voter of the same id",
+                ),
+                Self::TruncationKeepsVoters => {
+                    ("truncation-keeps-voters", "a change of voters outlives its record")
+                }
+                Self::InstallForgetsVoters => (
+                    "install-forgets-voters",
+                    "the voters that a snapshot names are not taken from it",
                 ),
             }
         }

@@ -87,11 +87,13 @@ pub enum Property {
     VotesAreOfVoters,
     /// Committed voter sets differ by one voter from one to the next.
     VotersChangeByOne,
+    /// The voters that a node goes by are those that its log names last, with the snapshot before it.
+    VotersAreOfLog,
 }
 
 impl Property {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ElectionSafety,
         Self::LogMatching,
         Self::LeaderCompleteness,
@@ -109,6 +111,7 @@ impl Property {
         Self::CandidateIsVoter,
         Self::VotesAreOfVoters,
         Self::VotersChangeByOne,
+        Self::VotersAreOfLog,
     ];
 
     /// Its name.
@@ -131,6 +134,7 @@ impl Property {
             Self::CandidateIsVoter => "CandidateIsVoter",
             Self::VotesAreOfVoters => "VotesAreOfVoters",
             Self::VotersChangeByOne => "VotersChangeByOne",
+            Self::VotersAreOfLog => "VotersAreOfLog",
         }
     }
 

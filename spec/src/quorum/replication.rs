@@ -108,6 +108,10 @@ impl<P> Step<'_, P> {
             self.note_progress(fetch);
             self.advance_leader_high_watermark();
         }
+        // What it committed may be that this node votes no longer.
+        if let Some(error) = self.cannot_serve(fetch.epoch) {
+            return self.respond_fetch(error, NOTHING_FETCHED);
+        }
         let high_watermark = self.state.high_watermark;
         let records =
             (!diverges && fetch.offset < end).then_some(ReadFrom { offset: fetch.offset, end });

@@ -84,11 +84,20 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 // Until it has answered once, whether the leader is there at all is worth an answer at once.
                 may_park: matches!(role, Role::Follower { contact: Contact::Fetched, .. }),
             };
-            // Whoever leads answers an observer; the others name the leader. The voters that it knows may all be gone.
+            // Whoever leads answers an observer; the others name the leader. The voters that it knows may all be gone, and
+            // the leader that it was told of may be none of them.
             let seeks = !state.is_voter()
                 && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
             let asked: Vec<NodeId> = match role {
-                _ if seeks => state.others().chain(config.bootstrap.iter().copied()).collect(),
+                _ if seeks => {
+                    let leader = election
+                        .leader
+                        .filter(|leader| *leader != config.local.id && !voters.has(*leader));
+                    let others = state.others().chain(leader);
+                    let known: Vec<NodeId> = others.collect();
+                    let told = config.bootstrap.iter().filter(|id| !known.contains(id)).copied();
+                    known.iter().copied().chain(told).collect()
+                }
                 Role::Follower { .. } => election.leader.into_iter().collect(),
                 _ => Vec::new(),
             };

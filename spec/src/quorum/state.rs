@@ -241,6 +241,11 @@ impl State {
         self.voters().contains(self.config.local)
     }
 
+    /// Whether this node is the only voter.
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_voter() && self.others().next().is_none()
+    }
+
     /// The other voters.
     pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
         self.voters().ids().filter(|id| *id != self.config.local.id)

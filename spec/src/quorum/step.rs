@@ -182,7 +182,7 @@ impl<P> Step<'_, P> {
             return;
         }
         if let Some(leader) = response.leader
-            && let Some(refusal) = self.unbelievable(response.epoch, leader)
+            && let Some(refusal) = self.unbelievable(response.epoch, leader, current)
         {
             return self.effects.push(Effect::Refuse { refusal });
         }
@@ -280,13 +280,12 @@ impl<P> Step<'_, P> {
     }
 
     pub(super) fn set_timer(&mut self, timer: Timer) {
-        let config = &self.state.config;
-        let is_alone = self.state.is_voter() && self.state.others().next().is_none();
-        if is_alone && timer != Timer::Election {
+        let of_leader = matches!(timer, Timer::CheckQuorum | Timer::BeginQuorumEpoch);
+        if of_leader && self.state.is_alone() {
             // There is nobody to hear from and nobody to tell.
             return;
         }
-        let timeouts = config.timeouts;
+        let timeouts = self.state.config.timeouts;
         let (min_ms, max_ms) = match timer {
             Timer::Election => (timeouts.election_ms, timeouts.election_ms * 2),
             Timer::Fetch => (timeouts.fetch_ms, timeouts.fetch_ms),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Effect, Payload, VoterChange};
+use super::event::{Effect, Payload, Timer, VoterChange};
 use super::state::{Role, State};
 use super::step::Step;
 use crate::types::{DirectoryId, NodeId, Offset, ReplicaKey};
@@ -225,8 +225,15 @@ impl<P> Step<'_, P> {
     }
 
     fn name_voters(&mut self, voters: VoterSet, payload: Payload<P>) {
-        let epoch = self.state.election.epoch;
+        let (epoch, was_alone) = (self.state.election.epoch, self.state.is_alone());
         self.append_naming(epoch, Some(voters), payload);
+        for timer in [Timer::CheckQuorum, Timer::BeginQuorumEpoch] {
+            match (was_alone, self.state.is_alone()) {
+                (false, true) => self.effects.push(Effect::CancelTimer { timer }),
+                (true, false) => self.set_timer(timer),
+                _ => {}
+            }
+        }
         self.effects.push(Effect::Flush);
         self.effects.push(Effect::WakeParked);
         self.advance_leader_high_watermark();

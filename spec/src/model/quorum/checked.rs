@@ -476,6 +476,7 @@ impl stateright::Model for QuorumModel {
             P::always(name(14), holds::<14>),
             P::always(name(15), holds::<15>),
             P::always(name(16), holds::<16>),
+            P::always(name(17), holds::<17>),
         ]
     }
 }

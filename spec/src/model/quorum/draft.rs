@@ -192,6 +192,10 @@ impl Draft {
         whole.carry_out(node, &after, &effects, effects.len());
         whole.violations |= broken;
         let actor = Rc::make_mut(&mut whole.world.nodes[node]);
+        let named = World::voters_before(&actor.log, Offset(i64::MAX));
+        if *named.as_ref().unwrap_or(&after.config.voters) != *after.voters() {
+            whole.violations |= Property::VotersAreOfLog.bit();
+        }
         actor.promised &= keeps_asking(&actor.state, &after);
         actor.state = after;
         actor.forget_idle();

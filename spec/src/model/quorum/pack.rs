@@ -63,7 +63,8 @@ impl Bounds {
             Some(_) => (node + 2 * GENERATION, ENTRY + 1, records * (EPOCH + 1 + 2 * n) * (n + 1)),
         };
         let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + 2 + 3 * COUNT + n * node + named;
-        let room = ((WORDS as u32 * 64).saturating_sub(fixed) / (entry * (n + 1))).min(15);
+        let room =
+            ((WORDS as u32 * 64).saturating_sub(fixed) / (entry * (n + 1))).min(15 - records);
         let carried = match voters {
             _ if network == Network::Rpc => room,
             None => MOST_ENTRIES,
@@ -75,7 +76,7 @@ impl Bounds {
             return Err(BoundsError::FirstVoters(nodes));
         }
         // A log holds at most one record that opens an epoch for each, and each value once.
-        if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 15 {
+        if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 14 {
             return Err(BoundsError::Logs { nodes, epochs, values, room });
         }
         match crashes {

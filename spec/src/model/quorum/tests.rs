@@ -14,6 +14,12 @@ fn bounds(nodes: u8, epochs: u8, values: u8, crashes: Option<u8>, resign: bool) 
     Bounds { nodes, epochs, values, crashes, resign, snapshots: false, voters: None }
 }
 
+/// So many nodes, of which the first vote, with so many added, removed and lost disks.
+fn changing(nodes: u8, first: u8, (adds, removes, wipes): (u8, u8, u8)) -> Bounds {
+    let voters = Some((first, Changes { adds, removes, wipes, upgrade: false }));
+    Bounds { voters, ..bounds(nodes, 1, 0, None, true) }
+}
+
 /// Every state that can be reached.
 fn reachable(bounds: Bounds) -> HashSet<Packed> {
     explored(&QuorumModel::new(bounds).unwrap())
@@ -90,8 +96,11 @@ fn an_end_that_goes_back_shows_in_a_set() {
 
 #[test]
 fn a_state_stands_for_its_world() {
-    for state in reachable(bounds(3, 2, 0, Some(0), true)) {
-        assert_eq!(Packed::canonical(&state.world(), 0), state);
+    let static_voters = bounds(3, 2, 0, Some(0), true);
+    for bounds in [static_voters, changing(3, 3, (0, 1, 0)), changing(2, 2, (1, 1, 1))] {
+        for state in reachable(bounds) {
+            assert_eq!(Packed::canonical(&state.world(), 0), state);
+        }
     }
     for network in [Network::LateSlots, Network::Set] {
         for state in explored(&over(network, bounds(2, 2, 1, Some(0), true))) {

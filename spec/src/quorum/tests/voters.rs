@@ -141,6 +141,67 @@ fn a_leader_that_is_removed_counts_itself_out_and_resigns_when_that_is_committed
 }
 
 #[test]
+fn who_is_alone_waits_for_nobody_and_who_is_no_longer_does() {
+    let mut state = leading(&[1, 2]);
+    holds(&mut state, on(2, 1), 3);
+    let effects = change(&mut state, VoterChange::Remove(on(2, 1)));
+    for timer in [Timer::CheckQuorum, Timer::BeginQuorumEpoch] {
+        assert!(effects.contains(&Effect::CancelTimer { timer }), "{effects:?}");
+    }
+    flushed(&mut state);
+    assert_eq!(state.high_watermark(), Some(Offset(4)));
+    let effects = change(&mut state, add(on(2, 1)));
+    let is_set = |timer: Timer| {
+        effects.iter().any(|it| matches!(it, Effect::SetTimer { timer: set, .. } if *set == timer))
+    };
+    assert!(is_set(Timer::CheckQuorum) && is_set(Timer::BeginQuorumEpoch), "{effects:?}");
+}
+
+#[test]
+fn an_observer_that_lost_a_leader_nobody_votes_for_asks_it_too() {
+    let (mut state, _) = started(&[], ElectionState::default());
+    let (from, request) = requests(&state).remove(0);
+    let response = Response {
+        epoch: Epoch(5),
+        leader: Some(NodeId(4)),
+        error: Error::NotLeaderOrFollower,
+        answer: Answer::Fetch(FetchAnswer {
+            high_watermark: None,
+            diverging: None,
+            snapshot: None,
+            records: None,
+        }),
+    };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    let asked =
+        |state: &State| -> Vec<_> { requests(state).into_iter().map(|(to, _)| to.0).collect() };
+    assert_eq!(asked(&state), [4]);
+    step::<u8>(&mut state, Event::Unreachable { node: NodeId(4) });
+    assert_eq!(asked(&state), [4, -2, -3]);
+}
+
+#[test]
+fn static_voters_believe_whom_they_ask_that_another_node_leads() {
+    let mut state = node(3, elected(4, Some(2), None), log(&[]));
+    let (from, request) = requests(&state).remove(0);
+    let response = Response {
+        epoch: Epoch(5),
+        leader: Some(NodeId(4)),
+        error: Error::FencedLeaderEpoch,
+        answer: Answer::Fetch(FetchAnswer {
+            high_watermark: None,
+            diverging: None,
+            snapshot: None,
+            records: None,
+        }),
+    };
+    assert_eq!(refusals(&ask(&mut state, begin(5, 4))), [Refusal::ImpossibleLeader]);
+    let effects: Effects = step(&mut state, Event::Answered { from, request, response });
+    assert_eq!(refusals(&effects), []);
+    assert_eq!(state.election(), elected(5, Some(4), None));
+}
+
+#[test]
 fn a_directory_of_the_same_id_is_not_the_voter() {
     let mut state = leading(&[1, 2]);
     holds(&mut state, on(2, 2), 3);
