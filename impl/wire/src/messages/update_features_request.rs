@@ -7,7 +7,7 @@ use bytes::BufMut as _;
 /// `UpdateFeaturesRequest` of Kafka's protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpdateFeaturesRequest {
-    /// `TimeoutMs`, versions 0+.
+    /// `timeoutMs`, versions 0+.
     pub timeout_ms: i32,
     /// `FeatureUpdates`, versions 0+.
     pub feature_updates: Vec<FeatureUpdateKey>,
@@ -23,7 +23,7 @@ impl Default for UpdateFeaturesRequest {
 
 impl UpdateFeaturesRequest {
     fn read(r: &mut crate::Reader, message_version: i16) -> Result<Self, crate::DecodeError> {
-        let timeout_ms = r.i32().at("TimeoutMs")?;
+        let timeout_ms = r.i32().at("timeoutMs")?;
         let feature_updates =
             r.array(true, |r| FeatureUpdateKey::read(r, message_version)).at("FeatureUpdates")?;
         let validate_only = if message_version >= 1 { r.bool().at("ValidateOnly")? } else { false };
