@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kraftig_spec::controller::{self, FeatureUpdate, UpgradeType};
+use kraftig_spec::controller::{self, FeatureUpdate, KRAFT_VERSION, UpgradeType};
 use kraftig_wire::messages::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
 use kraftig_wire::messages::update_features_response::{
     UpdatableFeatureResult, UpdateFeaturesResponse,
@@ -17,6 +17,8 @@ use crate::quorum::{KRAFT_VERSIONS, Voter};
 
 /// From this version on a request says of what kind an update is.
 const KIND_VERSION: i16 = 1;
+/// Kafka's text of the error, where a change took too long.
+const TIMED_OUT: &str = "The request timed out.";
 
 /// Answers on a controller listener: only the active controller does it.
 pub async fn handle(
@@ -84,7 +86,17 @@ async fn update(
     let kraft_version = quorum.voters().kraft_version;
     let upgraded = controller::update_features(&image, kraft_version, &updates, local.id)?;
     if upgraded.is_none() {
-        return Ok(());
+        // The log may name the voters, and lose that again.
+        let is_asked = updates.iter().any(|update| update.name == KRAFT_VERSION);
+        if kraft_version == 0 || !is_asked {
+            return Ok(());
+        }
+        let description = quorum.describe().await.ok_or_else(ControllerError::not_controller)?;
+        return if description.names_voters {
+            Ok(())
+        } else {
+            Err(ControllerError::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
+        };
     }
     // A controller is active once it is registered.
     let endpoints = image.controllers.get(&local.id).map(|it| it.end_points.clone());
@@ -107,7 +119,7 @@ pub async fn ask(
     let answer = broker.to_controller.ask(&question, within).await;
     answer.unwrap_or_else(|_| UpdateFeaturesResponse {
         error_code: ErrorCode::REQUEST_TIMED_OUT.0,
-        error_message: Some(Str::from_static("The request timed out.")),
+        error_message: Some(Str::from_static(TIMED_OUT)),
         ..UpdateFeaturesResponse::default()
     })
 }

@@ -19,6 +19,8 @@ pub struct QuorumDescription {
     pub epoch: Epoch,
     /// Everything below is committed.
     pub high_watermark: Option<Offset>,
+    /// Whether it is committed that the log names the voters (`kraft.version` 1).
+    pub names_voters: bool,
     /// All voters, the leader among them.
     pub voters: Vec<ReplicaDescription>,
     /// Others that fetch.

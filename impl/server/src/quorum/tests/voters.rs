@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kraftig_log::snapshot::{SnapshotHeader, SnapshotWriter};
 use kraftig_spec::controller::record::Endpoint;
-use kraftig_spec::quorum::{Config, Diverging, FetchAnswer, Response, Vote, VoteAnswer};
+use kraftig_spec::quorum::{Config, Diverging, FetchAnswer, Response, Vote, VoteAnswer, VoterSet};
 use kraftig_spec::types::SnapshotId;
 use kraftig_wire::batch::control::ControlRecord;
 use kraftig_wire::batch::{BatchBuilder, batches};
@@ -104,10 +104,15 @@ fn snapshot(directory: &Path, end: i64, epoch: i32, voters: Option<&Voters>) {
 
 /// Node 1, which knows nobody but by its directory.
 fn started(directory: &Path) -> Driver<Around> {
+    started_with(directory, [].into())
+}
+
+/// Node 1, with these voters in its configuration.
+fn started_with(directory: &Path, voters: VoterSet) -> Driver<Around> {
     let options = DriverOptions {
         config: Config {
             local: key(1),
-            voters: [].into(),
+            voters,
             bootstrap: vec![NodeId(-2)],
             timeouts: Timeouts::default(),
         },
@@ -229,6 +234,20 @@ fn a_change_is_answered_when_it_is_committed_by_the_new_voters() {
     fetch(&mut driver, key(2), 6);
     assert_eq!(removed.try_recv().unwrap(), Ok(()));
     assert_eq!(driver.world().status.role, "Resigned");
+}
+
+#[test]
+fn an_upgrade_counts_when_it_is_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut driver = started_with(directory.path(), [NodeId(1)].into());
+    let names_voters = |driver: &mut Driver<Around>| driver.describe().unwrap().names_voters;
+    assert!(!names_voters(&mut driver), "only the configuration does");
+    let mut upgraded = change(&mut driver, ChangeVoters::Upgrade(vec![voter(1, 9001)]));
+    assert_eq!(driver.world().voters.kraft_version, 1);
+    assert!(!names_voters(&mut driver), "nothing is flushed");
+    driver.settle().unwrap();
+    assert!(names_voters(&mut driver));
+    assert_eq!(upgraded.try_recv().unwrap(), Ok(()));
 }
 
 #[test]
