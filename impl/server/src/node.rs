@@ -373,8 +373,8 @@ fn settings(config: &Config, ensemble: &Ensemble) -> Settings {
             .unwrap_or(i16::MAX),
         delete_topic_enable: config.broker.delete_topic_enable,
         static_config: config.originals().clone(),
-        // Voters whom the configuration does not name are named in the log.
-        kraft_version: i16::from(config.voters.is_empty()),
+        // The controller asks the log whenever it matters.
+        kraft_version: 0,
     }
 }
 

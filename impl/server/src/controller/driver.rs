@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kraftig_log::snapshot::SnapshotError;
 use kraftig_spec::controller::{
     self, ActivationError, ApiError, Decision, MAX_RECORDS_PER_BATCH, Metadata, MetadataVersion,
-    Now, Record, ReplayError, Sessions,
+    Now, Record, ReplayError, Sessions, Settings,
 };
 use kraftig_spec::quorum::VoterChangeError;
 use kraftig_spec::types::{Epoch, Offset};
@@ -363,12 +363,14 @@ impl Controller {
                 self.decided(Ok(decision), Some(reply));
             }
             Request::RegisterBroker(request, reply) => {
+                // The log may have come to name the voters since the node started.
+                let kraft_version = self.quorum.voters().kraft_version;
                 let decision = controller::register_broker(
                     image,
                     &mut active.sessions,
                     &request,
                     now,
-                    settings,
+                    &Settings { kraft_version, ..settings.clone() },
                 );
                 self.decided(decision, Some(reply));
             }
