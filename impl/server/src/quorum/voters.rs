@@ -90,8 +90,10 @@ pub enum VotersFault {
     /// The record is none that is known here.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// It names none, one twice, or a negative id.
-    #[error("a VotersRecord that names nobody, one node twice, or a negative id")]
+    /// It names none, one twice, a negative id, or no directory.
+    #[error(
+        "a VotersRecord that names nobody, one node twice, a negative id, or one without a directory"
+    )]
     Nonsense,
 }
 
@@ -140,7 +142,8 @@ impl Voters {
             ),
         };
         let voters = Self { kraft_version: 1, voters: record.voters.iter().map(voter).collect() };
-        let is_sound = voters.voters.iter().all(|voter| voter.replica.id.0 >= 0)
+        let is_sound = |key: ReplicaKey| key.id.0 >= 0 && key.directory != DirectoryId::ABSENT;
+        let is_sound = voters.voters.iter().all(|voter| is_sound(voter.replica))
             && voters.set().len() == voters.voters.len()
             && !voters.voters.is_empty();
         is_sound.then_some(voters)

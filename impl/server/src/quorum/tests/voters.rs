@@ -350,7 +350,10 @@ fn a_follower_takes_voters_from_its_leader_and_back_where_the_log_is_cut() {
 fn voters_that_are_none_are_refused() {
     let twice = Voters { voters: [voter(2, 1), voter(2, 2)].into(), ..voters([]) };
     let negative = Voters { voters: vec![voter(-1, 1)], ..voters([]) };
-    for wrong in [voters([]), twice, negative] {
+    let anywhere = ReplicaKey { directory: DirectoryId::ABSENT, ..key(2) };
+    let anywhere = Voter { replica: anywhere, ..voter(2, 1) };
+    let anywhere = Voters { voters: vec![voter(1, 1), anywhere], ..voters([]) };
+    for wrong in [voters([]), twice, negative, anywhere] {
         let directory = tempfile::tempdir().unwrap();
         let mut driver = started(directory.path());
         follow(&mut driver, 1);
