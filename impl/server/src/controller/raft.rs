@@ -138,20 +138,20 @@ impl Peers {
         let Some(asked) = asked else {
             return refused(ErrorCode::INVALID_REQUEST);
         };
-        // Where it listens is of use before it is known that it leads.
-        let itself = request.leader_endpoints.iter().find(|at| *at.name == *self.listener);
-        if let Some(at) = itself {
-            let id = NodeId(asked.leader_id);
-            self.quorum.located(Peer { id, host: at.host.to_string(), port: at.port });
-        }
-        let begin = BeginQuorumEpoch {
-            epoch: Epoch(asked.leader_epoch),
-            leader: NodeId(asked.leader_id),
-            voter: self.voter(request.voter_id, asked.voter_directory_id),
-        };
+        let (epoch, leader) = (Epoch(asked.leader_epoch), NodeId(asked.leader_id));
+        let voter = self.voter(request.voter_id, asked.voter_directory_id);
+        let begin = BeginQuorumEpoch { epoch, leader, voter };
         let Some(response) = self.ask(Request::BeginQuorumEpoch(begin)).await else {
             return refused(ErrorCode::BROKER_NOT_AVAILABLE);
         };
+        // It says where it listens itself, and it does lead.
+        let is_leader = response.error == Error::None
+            && (response.epoch, response.leader) == (epoch, Some(leader))
+            && leader != self.local;
+        let at = request.leader_endpoints.iter().find(|at| *at.name == *self.listener);
+        if let Some(at) = at.filter(|at| is_leader && at.port > 0 && !at.host.is_empty()) {
+            self.quorum.located(Peer { id: leader, host: at.host.to_string(), port: at.port });
+        }
         let node_endpoint = |id: NodeId| {
             let Endpoint { host, port, .. } = endpoint(id)?;
             Some(NodeEndpoint { node_id: id.0, host: Str::from(host), port })

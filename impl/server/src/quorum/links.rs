@@ -227,8 +227,14 @@ impl Links {
         let shared = self.shared.clone();
         let link = Link { peer, shared, asked, connection: None, proven: false, trouble: None };
         self.runtime.spawn(link.run());
-        // The one to another address ends.
-        self.asked.insert(id, to);
+        // The one to another address ends, and what it was asked last has no answer.
+        if let Some(before) = self.asked.insert(id, to) {
+            let asked = before.borrow().as_ref().map(|(correlation, _)| *correlation);
+            if let (Some(correlation), Some(commands)) = (asked, self.shared.commands.upgrade()) {
+                // If there is no room, it ends by its timeout.
+                let _ = commands.try_send(Command::Failed { to: id, correlation });
+            }
+        }
     }
 
     /// Finds out, once, who listens where the voters have this node.
@@ -594,10 +600,17 @@ mod tests {
             may_park: false,
         };
         links.send(NodeId(2), 7, Request::Fetch(fetch));
-        let told = tokio::task::spawn_blocking(move || told.recv().unwrap()).await.unwrap();
-        assert!(matches!(told, Command::Unreachable { node: NodeId(2) }));
+        let heard = tokio::task::spawn_blocking(move || {
+            let heard = (told.recv().unwrap(), told.recv().unwrap());
+            (told, heard)
+        });
+        let (told, heard) = heard.await.unwrap();
+        assert!(matches!(heard.0, Command::Unreachable { node: NodeId(2) }));
+        assert!(matches!(heard.1, Command::Failed { to: NodeId(2), correlation: 7 }));
         links.located(peer(9002), false);
         assert_eq!(at(), 9002);
+        let ended = told.try_recv().unwrap();
+        assert!(matches!(ended, Command::Failed { to: NodeId(2), correlation: 7 }));
         links.located(peer(9003), false);
         assert_eq!(at(), 9002, "it may be there");
         // Nor is it there: whoever says so may know less.
