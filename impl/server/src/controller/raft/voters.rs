@@ -9,7 +9,7 @@ use std::time::Duration;
 use kraftig_spec::controller::KRAFT_VERSION;
 use kraftig_spec::controller::record::Endpoint;
 use kraftig_spec::quorum::VoterChangeError;
-use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey};
+use kraftig_spec::types::{DirectoryId, Epoch, NodeId, ReplicaKey};
 use kraftig_wire::messages::add_raft_voter_request::{self, AddRaftVoterRequest};
 use kraftig_wire::messages::add_raft_voter_response::AddRaftVoterResponse;
 use kraftig_wire::messages::api_versions_request::ApiVersionsRequest;
@@ -53,8 +53,25 @@ pub struct VoterChanges {
     client: ClientOptions,
     /// One is added or removed at a time.
     turn: Semaphore,
-    /// What static voters told of themselves.
-    told: Mutex<BTreeMap<NodeId, Voter>>,
+    told: Mutex<Told>,
+}
+
+/// What static voters told of themselves. They tell every leader, so what they told an earlier one may be wrong by now.
+#[derive(Debug, Default)]
+struct Told {
+    /// The epoch in which they did.
+    epoch: Epoch,
+    voters: BTreeMap<NodeId, Voter>,
+}
+
+impl Told {
+    /// What was told in an epoch; `None` once there is a later one.
+    fn in_epoch(&mut self, epoch: Epoch) -> Option<&mut BTreeMap<NodeId, Voter>> {
+        if self.epoch < epoch {
+            *self = Self { epoch, voters: BTreeMap::new() };
+        }
+        (self.epoch == epoch).then_some(&mut self.voters)
+    }
 }
 
 impl VoterChanges {
@@ -205,7 +222,8 @@ impl VoterChanges {
                 return Err(ErrorCode::VOTER_NOT_FOUND);
             }
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.insert(voter.replica.id, voter);
+            let told = told.in_epoch(Epoch(request.current_leader_epoch));
+            told.ok_or(ErrorCode::FENCED_LEADER_EPOCH)?.insert(voter.replica.id, voter);
             return Ok(());
         }
         let change = ChangeVoters::Update(voter);
@@ -218,6 +236,8 @@ impl VoterChanges {
     pub(crate) async fn upgrade(&self, own: Voter, dry_run: bool) -> Result<(), ControllerError> {
         let all = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = told.in_epoch(self.quorum.status().epoch);
+            let told = told.ok_or_else(ControllerError::not_controller)?;
             told.insert(own.replica.id, own);
             told.values().filter(|voter| includes(voter.kraft_versions, 1)).cloned().collect()
         };
@@ -457,6 +477,20 @@ fn endpoints<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_voters_told_counts_in_their_epoch() {
+        let mut told = Told::default();
+        let voter = Voter {
+            replica: replica(1, Uuid([1; 16])),
+            endpoints: Vec::new(),
+            kraft_versions: KRAFT_VERSIONS,
+        };
+        told.in_epoch(Epoch(3)).unwrap().insert(NodeId(1), voter);
+        assert_eq!(told.in_epoch(Epoch(3)).unwrap().len(), 1);
+        assert_eq!(told.in_epoch(Epoch(4)).unwrap().len(), 0);
+        assert_eq!(told.in_epoch(Epoch(3)), None, "who says so was late");
+    }
 
     #[test]
     fn a_voter_says_no_more_than_the_log_is_to_hold() {
