@@ -259,7 +259,7 @@ impl VoterChanges {
                 ),
             ),
             ChangeError::TooLarge => ControllerError::new(ErrorCode::INVALID_REQUEST, TOO_LARGE),
-            error => ControllerError { code: code(error), message: None },
+            error @ ChangeError::Refused(_) => ControllerError { code: code(error), message: None },
         })
     }
 
