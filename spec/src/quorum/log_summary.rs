@@ -125,7 +125,7 @@ impl LogSummary {
 
     /// All records go, and the log goes on after `snapshot`, which names these voters.
     pub(crate) fn replace(&mut self, snapshot: SnapshotId, voters: Option<VoterSet>) {
-        let voters = mutant!(InstallForgetsVoters: None, else voters);
+        let loaded = mutant!(InstallForgetsVoters: None, else voters);
         let named = |voters| VotersAt { end: snapshot.end, voters };
         *self = Self {
             start: snapshot,
@@ -133,7 +133,7 @@ impl LogSummary {
             end: snapshot.end,
             flushed: snapshot.end,
             epochs: Vec::new(),
-            voters: voters.map(named).into_iter().collect(),
+            voters: loaded.map(named).into_iter().collect(),
         };
     }
 }
