@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         &[M::EmptyLogHasNoEpoch],
         (3, 2, 1),
         Some(0),
-        Killed(P::LeaderCompleteness, 19),
+        KilledFar(P::LeaderCompleteness, 19),
     )),
     with_snapshots(row(
         &[M::InstallKeepsLog],
