@@ -62,9 +62,7 @@ const ROWS: &[Row] = &[
     with_snapshots(row((2, 1, 1), Some(1), &[(Slots, true), (LateSlots, true), (Set, false)])),
     with_snapshots(row((3, 1, 0), Some(0), &[(Slots, false), (Set, false)])),
     with_voters(row((2, 1, 0), None, &[(Slots, true), (LateSlots, true)]), 1, (1, 1, 0)),
-    with_voters(row((2, 1, 0), Some(0), &[(Set, true)]), 1, (1, 1, 0)),
-    with_voters(row((2, 1, 0), Some(0), &[(Slots, true), (LateSlots, true)]), 2, (1, 1, 1)),
-    with_voters(row((2, 1, 1), Some(0), &[(Slots, true)]), 2, (0, 1, 1)),
+    with_voters(row((2, 1, 1), Some(0), &[(Slots, true), (LateSlots, true)]), 2, (1, 1, 0)),
 ];
 
 /// The node states that a search reached, each with the first state that has it.
