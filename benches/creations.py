@@ -78,6 +78,10 @@ class Creations:
             time.sleep(0.01)
 
 
+def topics_of(client):
+    return len([topic for topic in client.list_topics(timeout=60).topics if topic.startswith("c-")])
+
+
 def measure(kind, base):
     """One result in bench.py's form."""
     nodes = cluster(kind, base)
@@ -94,7 +98,10 @@ def measure(kind, base):
     time.sleep(MEASURED_S)
     cpu, ended = sum(p.cpu() for p in processes) - cpu, time.monotonic()
     creations.stop()
-    there = len([t for t in creations.clients[0].list_topics(timeout=60).topics if t.startswith("c-")])
+    # A controller acknowledges what is committed; the broker, which answers here, may be a moment behind it.
+    end = time.monotonic() + LIMIT_S
+    while (there := topics_of(creations.clients[0])) < len(creations.done) and time.monotonic() < end:
+        time.sleep(0.05)
     took = sorted(seconds for at, seconds in creations.done if began < at < ended)
     for node in nodes:
         node.kill()

@@ -31,6 +31,7 @@ fn config() -> Config {
         local: key(THIS),
         voters: [THIS, OTHER, NodeId(3)].into(),
         bootstrap: Vec::new(),
+        outside: Vec::new(),
         timeouts: Timeouts::default(),
     }
 }

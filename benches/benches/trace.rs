@@ -27,6 +27,7 @@ fn leader() -> State {
         local,
         voters: [local.id].into(),
         bootstrap: Vec::new(),
+        outside: Vec::new(),
         timeouts: Timeouts::default(),
     };
     let log = LogSummary::default();

@@ -2,55 +2,29 @@
 
 use std::fmt::Write as _;
 
-use kraftig_spec::model::quorum::{Packed, QuorumModel, World};
+use kraftig_spec::model::{Story, Told, brief};
 
-/// The path, step by step: what happened, and each node that it changed.
-///
-/// The states of a path are canonical: node 1 of one may be node 2 of the next. So the path is walked
-/// again from the start, each time to a world of which the next state is the canonical form.
-pub(crate) fn table(model: &QuorumModel, title: &str, path: &[Packed]) -> String {
-    let mut world = model.initial_world();
-    let nodes = world.nodes.len();
-    let mut rows = vec![heading(nodes), row("start".to_owned(), None, &world)];
-    for next in &path[1..] {
-        let successors = model.successors(&world).into_iter();
-        let step = successors
-            .map(|step| (Packed::canonical(&step.world, step.violations), step))
-            .find_map(|(canonical, step)| (canonical == *next).then_some(step))
-            .expect("a path is made of steps");
-        let action = step.action.to_string();
-        let action = action.replacen(", ", ",\n", 1).replacen("; ", ";\n", 1);
-        rows.push(row(action, Some(&world), &step.world));
-        world = step.world;
-    }
+/// The path, step by step: what happened, and each lane that it changed.
+pub(crate) fn table(title: &str, story: &Story) -> String {
+    let before = [None].into_iter().chain(story.steps.iter().map(Some));
+    let steps = before.zip(&story.steps).map(|(before, told)| row(before, told));
+    let rows: Vec<_> = [heading(&story.lanes)].into_iter().chain(steps).collect();
     format!("{title}:\n\n{}", render(&rows))
 }
 
-fn heading(nodes: usize) -> Vec<String> {
-    let lanes = (1..=nodes).map(|node| format!("node {node}"));
-    [String::new(), "what happens".to_owned()]
-        .into_iter()
-        .chain(lanes)
-        .chain(["committed".to_owned()])
-        .collect()
+fn heading(lanes: &[String]) -> Vec<String> {
+    let first = [String::new(), "what happens".to_owned()];
+    first.into_iter().chain(lanes.iter().cloned()).collect()
 }
 
-fn row(action: String, before: Option<&World>, after: &World) -> Vec<String> {
-    let lane = |node: usize| {
-        let same = before.is_some_and(|before| before.nodes[node] == after.nodes[node]);
-        if same {
-            String::new()
-        } else {
-            after.nodes[node].to_string().replacen(" log", "\nlog", 1)
-        }
+fn row(before: Option<&Told>, after: &Told) -> Vec<String> {
+    let lane = |lane: usize| {
+        let same = before.is_some_and(|before| before.lanes[lane] == after.lanes[lane]);
+        if same { String::new() } else { brief(&after.lanes[lane]).replacen(" log", "\nlog", 1) }
     };
-    let same = before.is_some_and(|before| before.committed == after.committed);
-    let committed = if same { String::new() } else { after.committed_text() };
-    [String::new(), action]
-        .into_iter()
-        .chain((0..after.nodes.len()).map(lane))
-        .chain([committed])
-        .collect()
+    let action = after.action.replacen(", ", ",\n", 1).replacen("; ", ";\n", 1);
+    let first = [String::new(), action];
+    first.into_iter().chain((0..after.lanes.len()).map(lane)).collect()
 }
 
 fn render(rows: &[Vec<String>]) -> String {
@@ -85,29 +59,60 @@ fn render(rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kraftig_spec::model::quorum::Bounds;
+    use kraftig_spec::model::Explorable;
+    use kraftig_spec::model::quorum::{Bounds, QuorumModel};
 
     use super::*;
-    use crate::search::search;
 
     #[test]
     fn every_path_can_be_walked_again() {
-        let bounds = Bounds {
-            nodes: 3,
-            voters: None,
-            epochs: 2,
-            values: 1,
-            crashes: Some(1),
-            resign: true,
-            snapshots: false,
-        };
-        let model = QuorumModel::new(bounds).unwrap();
-        let found = search(&model, 1, Some(12), |_| {});
-        let path = found.path(found.unique() - 1);
-        assert_eq!(path.len(), 13);
-        let table = table(&model, "twelve steps", &path);
+        let model = QuorumModel::new(Bounds::of((3, 2, 1), Some(1))).unwrap();
+        let mut path = vec![model.initial()];
+        for step in 0..12 {
+            let mut found = model.transitions(&path[step]);
+            path.push(found.swap_remove(step * 7 % found.len()).next);
+        }
+        let story = model.story(&path);
+
+        assert_eq!(story.lanes, ["node 1", "node 2", "node 3", "committed"]);
+        assert_eq!(story.steps.len(), 13);
+        for steps in story.steps.windows(2) {
+            assert_ne!(steps[0].lanes, steps[1].lanes, "{} changes nothing", steps[1].action);
+        }
+        let table = table("twelve steps", &story);
         // Every step changes something, and says what.
         assert!(table.lines().any(|line| line.starts_with("12 ")), "{table}");
         assert!(table.contains("times out") && table.contains("log ["), "{table}");
+    }
+
+    #[test]
+    fn what_did_not_change_is_left_out() {
+        let told = |action: &str, epoch: &str, log: &str| Told {
+            action: action.to_owned(),
+            message: None,
+            lanes: vec![
+                vec![("role", "Leader".into()), ("epoch", epoch.into()), ("log", log.into())],
+                vec![("", "[]".to_owned())],
+            ],
+        };
+        let steps = vec![
+            told("start", "1", "[|]"),
+            told("1 times out; 1 crashes", "2", "[|]"),
+            told("1 appends", "2", "[|2:v1]"),
+        ];
+        let story = Story { lanes: vec!["node 1".to_owned(), "committed".to_owned()], steps };
+        let wanted = "\
+two steps:
+
+     what happens  node 1       committed
+-----------------------------------------
+     start         Leader e1    []
+                   log [|]
+1    1 times out;  Leader e2
+     1 crashes     log [|]
+2    1 appends     Leader e2
+                   log [|2:v1]
+";
+        assert_eq!(table("two steps", &story), wanted);
     }
 }

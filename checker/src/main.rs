@@ -6,10 +6,14 @@ mod check;
 mod counterexample;
 mod crosscheck;
 mod explore;
+mod html;
+mod kraft_tla;
 mod list;
+mod live;
+mod merge;
 mod mutants;
 mod replay;
-mod search;
+mod report;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,6 +25,9 @@ use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use kraftig_spec::quorum::properties::Property;
 
 use bounds::BoundsArgs;
+use check::{RunArgs, Subject};
+use kraft_tla::KraftTlaArgs;
+use live::LiveArgs;
 
 /// Model checker of kraftig.
 ///
@@ -38,8 +45,12 @@ const EXAMPLES: &str = "Examples:
   kraftig-check list
   kraftig-check check quorum --nodes 3 --epochs 3 --values 1
   kraftig-check check quorum --nodes 3 --voters 2 --adds 1 --removes 1 --epochs 1 --values 1
-  kraftig-check check quorum --mutant grants-twice --epochs 1 --values 0
+  kraftig-check check quorum --mutant grants-twice --epochs 1 --values 0 --html report.html
+  kraftig-check check kraft-tla --servers 3 --elections 2 --symmetry
+  kraftig-check check quorum --nodes 5 --epochs 4 --values 3 --swarm 0..1000 --shard 1/4 --json >share-1.json
+  kraftig-check merge share-*.json
   kraftig-check mutants quorum
+  kraftig-check live quorum --mutant never-checks-quorum
   kraftig-check crosscheck quorum --rows quick
   kraftig-check explore quorum --nodes 2 --epochs 1 --values 1
   kraftig-check replay trace.jsonl --dir LOGDIR/__cluster_metadata-0
@@ -52,19 +63,14 @@ enum Command {
     /// List the models with their properties and witnesses.
     List,
     /// Explore everything that can happen within the bounds, and judge it.
-    Check {
-        model: ModelName,
-        #[command(flatten)]
-        bounds: BoundsArgs,
-        #[command(flatten)]
-        broken: BrokenArgs,
-        /// Threads that explore. Counts, depth and counterexample do not depend on it.
-        #[arg(long, value_name = "N", value_parser = threads,
-              default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
-        threads: usize,
-        /// Stop after this many steps from the start. The verdict is then partial, unless all was seen.
-        #[arg(long, value_name = "N")]
-        max_depth: Option<usize>,
+    #[command(subcommand)]
+    Check(CheckModel),
+    /// Join what the shares of one sample said (`check ... --swarm SEEDS --shard I/N --json`): it is what one run over all the
+    /// seeds would have said.
+    Merge {
+        /// What each of the N wrote; the last line of each is its report.
+        #[arg(required = true, value_name = "REPORT")]
+        files: Vec<PathBuf>,
         /// End with the verdict as one line of JSON.
         #[arg(long)]
         json: bool,
@@ -89,6 +95,12 @@ enum Command {
         /// End with the verdict as one line of JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Judge what comes about once nothing goes wrong any more, by all behaviours that are fair.
+    Live {
+        model: ModelName,
+        #[command(flatten)]
+        args: LiveArgs,
     },
     /// Run the literal networks too, and compare the node states that they reach with those of the form that
     /// `check` runs: row by row the same set.
@@ -136,6 +148,28 @@ enum Command {
     },
 }
 
+/// What `check` explores.
+#[derive(Subcommand)]
+enum CheckModel {
+    /// KIP-595, KIP-630, KIP-853: who leads the metadata log, and what is committed.
+    Quorum {
+        #[command(flatten)]
+        bounds: BoundsArgs,
+        #[command(flatten)]
+        broken: BrokenArgs,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// A second specification, with the semantics of the public TLA+ specification KRaft.tla, and TLC's numbers: it shows
+    /// that the engine counts right.
+    KraftTla {
+        #[command(flatten)]
+        bounds: KraftTlaArgs,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum ModelName {
     /// KIP-595: elections and replication of the metadata log.
@@ -172,6 +206,20 @@ impl BrokenArgs {
         let model = model.over(self.network).map_err(|error| error.to_string())?;
         let model = model.with_mutants(Mutants::of(&self.mutant));
         Ok(self.without.into_iter().fold(model, QuorumModel::without))
+    }
+}
+
+/// What is said of a check of the quorum.
+fn quorum(model: &QuorumModel) -> Subject {
+    let left_out = Property::ALL.into_iter().filter(|property| !model.judges(*property));
+    Subject {
+        name: "quorum",
+        model: "quorum (KIP-595, KIP-630, KIP-853)".to_owned(),
+        network: model.network().name().to_owned(),
+        bounds: bounds::sentence(model.bounds()),
+        bounds_machine: bounds::machine(model.bounds()),
+        mutants: model.mutants().iter().map(|mutant| mutant.name().to_owned()).collect(),
+        left_out: left_out.map(Property::name).collect(),
     }
 }
 
@@ -214,13 +262,18 @@ fn print(text: &str) -> Result<(), String> {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List => list::run(),
-        Command::Check { model: ModelName::Quorum, bounds, broken, threads, max_depth, json } => {
-            broken.model(bounds).and_then(|model| check::run(&model, threads, max_depth, json))
+        Command::Check(CheckModel::Quorum { bounds, broken, run }) => {
+            broken.model(bounds).and_then(|model| check::run(quorum(&model), model, &run))
         }
+        Command::Check(CheckModel::KraftTla { bounds, run }) => {
+            bounds.model().and_then(|(subject, model)| check::run(subject, model, &run))
+        }
+        Command::Merge { files, json } => merge::run(&files, json),
         Command::Mutants { model: ModelName::Quorum, list: true, .. } => mutants::list(),
         Command::Mutants { model: ModelName::Quorum, mutant, without, threads, json, .. } => {
             mutants::run(&mutant, without, threads, json)
         }
+        Command::Live { model: ModelName::Quorum, args } => live::run(&args),
         Command::Crosscheck { model: ModelName::Quorum, rows, mutant, threads, json } => {
             crosscheck::run(rows, &mutant, threads, json)
         }

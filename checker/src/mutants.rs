@@ -11,8 +11,8 @@ use kraftig_spec::quorum::properties::Property;
 use serde_json::{Value, json};
 
 use crate::bounds;
-use crate::check::grouped;
-use crate::search::{Found, search};
+use crate::report::grouped;
+use kraftig_checker::engine::{Found, Limits, Violation, search};
 
 mod rows;
 
@@ -29,9 +29,11 @@ enum Outcome {
 impl Outcome {
     /// Of several properties that break at the same depth, `expected` counts if it is among them.
     fn of(found: &Found, expected: Option<Property>) -> Self {
-        let wanted = found.violations.iter().find(|(property, _)| Some(*property) == expected);
-        match wanted.or(found.violations.first()) {
-            Some((property, state)) => Self::Killed(*property, found.path(*state).len() - 1),
+        let killed = |broken: &Violation| Some((Property::named(broken.property)?, broken.steps()));
+        let killed: Vec<_> = found.violations.iter().filter_map(killed).collect();
+        let wanted = killed.iter().find(|(property, _)| Some(*property) == expected);
+        match wanted.or(killed.first()) {
+            Some((property, steps)) => Self::Killed(*property, *steps),
             None => Self::Survived,
         }
     }
@@ -74,6 +76,9 @@ pub(crate) fn list() -> Result<ExitCode, String> {
                 mutants.join(" --mutant ")
             );
         }
+        for row in crate::live::ROWS.iter().filter(|row| row.mutant == mutant) {
+            let _ = writeln!(text, "    {}", row.command());
+        }
     }
     crate::print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -88,9 +93,10 @@ struct Run {
 }
 
 impl Run {
-    fn search(&self, model: &QuorumModel, max_depth: Option<usize>) -> Found {
+    fn search(&self, model: &QuorumModel, max_depth: Option<usize>) -> Result<Found, String> {
         let judged = self.without.iter().fold(model.clone(), |model, left| model.without(*left));
-        search(&judged, self.threads, max_depth, |_| {})
+        let limits = Limits { max_depth, ..Limits::of(self.threads) };
+        search(&judged, &limits, |_| {}).map_err(|error| error.to_string())
     }
 
     /// Told as soon as it is known: all of them take a while.
@@ -123,25 +129,25 @@ impl Run {
             KilledByTheSecond(property, _) => mutated.only(property),
             _ => mutated,
         };
-        let found = self.search(&mutated, None);
+        let found = self.search(&mutated, None)?;
         let outcome = Outcome::of(&found, property);
         let mut right = outcome == expected;
         let mut text = outcome.text();
-        let mut states = found.unique();
+        let mut states = found.unique;
         match row.expected {
             KilledByNothingElse(property, _) => {
-                let without = self.search(&mutated.without(property), None);
-                let survives = without.violations.is_empty() && without.complete;
+                let without = self.search(&mutated.without(property), None)?;
+                let survives = without.violations.is_empty() && without.complete();
                 right &= survives;
-                states = without.unique();
+                states = without.unique;
                 text.push_str(if survives { ", by nothing else" } else { ", and by another" });
             }
             KilledByTheSecond(property, _) => {
                 let first = Mutants::of(&row.mutants[..1]);
-                let alone = self.search(&model.with_mutants(first).only(property), None);
-                let survives = alone.violations.is_empty() && alone.complete;
+                let alone = self.search(&model.with_mutants(first).only(property), None)?;
+                let survives = alone.violations.is_empty() && alone.complete();
                 right &= survives;
-                states = alone.unique();
+                states = alone.unique;
                 text.push_str(if survives {
                     "; the first alone does not break it"
                 } else {
@@ -149,7 +155,7 @@ impl Run {
                 });
             }
             Exempt(why) => {
-                right &= found.complete;
+                right &= found.complete();
                 let _ = write!(text, ": {why}");
             }
             Killed(..) | KilledFar(..) => {}
@@ -162,19 +168,19 @@ impl Run {
             "outcome": outcome.text(),
             "as_expected": right,
         }));
-        self.line(&names, row.bounds, states as u64, &text, right)
+        self.line(&names, row.bounds, states, &text, right)
     }
 
     fn unmutated(&mut self, bounds: Bounds, max_depth: Option<usize>) -> Result<(), String> {
         let model = QuorumModel::new(bounds).map_err(|error| error.to_string())?;
-        let found = self.search(&model, max_depth);
-        let clean = (found.complete || max_depth.is_some()) && found.violations.is_empty();
+        let found = self.search(&model, max_depth)?;
+        let clean = (found.complete() || max_depth.is_some()) && found.violations.is_empty();
         let text = match max_depth {
             _ if !clean => "NOT CLEAN".to_owned(),
             None => "complete and clean".to_owned(),
             Some(steps) => format!("clean in the first {steps} steps"),
         };
-        self.line("no mutant", bounds, found.unique() as u64, &text, clean)
+        self.line("no mutant", bounds, found.unique, &text, clean)
     }
 }
 
@@ -242,7 +248,9 @@ mod tests {
     #[test]
     fn every_mutant_and_every_property_has_its_row() {
         for mutant in Mutant::ALL {
-            assert!(ROWS.iter().any(|row| row.mutants.contains(&mutant)), "{}", mutant.name());
+            let of_safety = ROWS.iter().any(|row| row.mutants.contains(&mutant));
+            let of_liveness = crate::live::ROWS.iter().any(|row| row.mutant == mutant);
+            assert!(of_safety || of_liveness, "{}", mutant.name());
         }
         for property in Property::ALL {
             let needs =

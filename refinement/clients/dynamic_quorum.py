@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """A quorum whose log names its voters (KIP-853), of controllers of ours, or of stock Kafka's and ours: whoever leads.
 
-    dynamic_quorum.py [--quorums VOTERS+JOINER+BROKER ...] [--upgrades VOTERS+BROKER ...]
+    dynamic_quorum.py [--quorums VOTERS+JOINER+BROKER ...] [--upgrades VOTERS+BROKER ...] [--break add|log|snapshot]
                                    (default: kkk+k+k skk+k+s ssk+s+k, and ssk+kraftig; s is stock Kafka, k is ours)
 
 Three voters are formatted with --initial-controllers, a fourth controller with --no-initial-controllers; nobody has
 controller.quorum.voters. Topics are created through the broker all the time. Leaders are killed and stopped, from one kind to the other
 and back where there are both; directories go from one kind to the other and back. The fourth controller is made a voter, the leader is
-removed, and comes back as a voter again; a voter and the leader are killed around these changes; a voter loses its disk, is removed and
+removed, and comes back as a voter again; a voter and the leader are killed around these changes; a voter that is down misses that all others are replaced; a voter loses its disk, is removed and
 added anew from a snapshot; one moves to another port; and one of ours adds itself, but not after it was removed. At the end every
 acknowledged topic is there, the metadata logs are the same bytes, and the snapshots of all name the same voters.
+
+With --break one quorum of ours runs for a moment, and something is wrong with it: nobody adds the controller that is to be a voter, a byte
+of a log is another one, or a snapshot is that of the format, which names other voters. The last check must fail, and the status be 1.
 
 A quorum of static voters comes to have its log name them (kraft.version 1) while a stock controller leads, and then one of ours leads.
 
@@ -71,6 +74,7 @@ class Dynamic(Quorum):
         for kind in ("stock" if was == "kraftig" else "kraftig", was):
             step(f"node 3's directory goes to {kind}", self.goes_to, one, kind)
             step(f"it leads as {kind}", self.lead, one, "stopped")
+        step("a voter that is down while all others are replaced finds who leads", self.all_replaced)
         step("the fourth controller becomes a voter", self.add, JOINER)
         step("a voter is killed, and another one is removed meanwhile", self.removed_while_one_is_down)
         step("it comes back as a voter", self.add, 1)
@@ -84,6 +88,48 @@ class Dynamic(Quorum):
         step("the metadata logs are the same", self.logs)
         step("the snapshots name the voters", self.snapshots)
         step("stock Kafka takes all that it is told", self.complaints)
+
+    def broken(self, how):
+        def step(text, function, *args):
+            return check(f"{self.name}: {text}", function, *args)
+
+        step("start", self.start)
+        step("the fourth controller observes", self.observes, JOINER)
+        if how != "add":
+            step("it becomes a voter", self.add, JOINER)
+        self.voters[JOINER] = self.all[JOINER]
+        if not step("four vote", self.votes):
+            return
+        step("a snapshot is taken", self.snapshot_taken, self.voters[1])
+        self.load.stop()
+        if not step("the metadata logs are the same", self.logs, self.spoil_log if how == "log" else None):
+            return
+        if how == "snapshot":
+            first, latest = self.voters[1].metadata_log.parent.glob("0*-0000000000.checkpoint"), self.latest_snapshot(self.voters[1])
+            latest.unlink()
+            shutil.copy(next(first), latest)
+        step("the snapshots name the voters", self.snapshots)
+
+    def spoil_log(self, committed):
+        node = self.voters[2]
+        (_, first), (_, second), *_ = batches(node.metadata_log, committed)
+        data = bytearray(node.metadata_log.read_bytes())
+        data[len(first) + len(second) - 1] ^= 1
+        node.metadata_log.write_bytes(data)
+
+    def latest_snapshot(self, node):
+        return max(node.metadata_log.parent.glob("*.checkpoint"), key=lambda file: file.name)
+
+    def snapshot_taken(self, node):
+        before, end = self.latest_snapshot(node), time.monotonic() + LIMIT_S
+        while self.latest_snapshot(node) == before:
+            assert time.monotonic() < end, f"the latest snapshot is {before.name}"
+            self.load.more()
+
+    def votes(self):
+        """Who votes, as the leader says at this moment."""
+        *_, voters = self.until("led", lambda _: True)
+        eq(sorted(voters), sorted(self.voters), "the voters")
 
     def start(self):
         ids = {i: self.broker.random_uuid() for i in self.voters}
@@ -143,17 +189,47 @@ class Dynamic(Quorum):
 
     def add(self, i):
         self.observes(i)
+        # A stock one fetches before it listens.
+        self.until(f"controller {i} serves", lambda _: asked(self.all[i]) is not None)
         said = self.ask("--command-config", self.all[i].file, "add-controller")
         has(said, f"Added controller {i} with directory id {self.directory(i)}")
         self.voters[i] = self.all[i]
         self.load.more()
         self.caught_up()
+        self.votes()
 
     def remove(self, i, directory=None):
         said = self.ask("remove-controller", "-i", i, "-d", directory or self.directory(i))
         has(said, f"Removed  KRaft controller {i} with directory id ")
         del self.voters[i]
         self.load.more()
+
+    def all_replaced(self):
+        """Those that it knows are gone, and the fourth, which alone votes, is known to it by controller.quorum.bootstrap.servers only."""
+        down = next(node for node in self.voters.values() if node.kind == "kraftig")
+        down.kill()
+        self.leader_other_than(down.node_id)
+        # What it acknowledges is committed in its epoch, before which it changes no voters.
+        self.load.more()
+        self.observes(JOINER)
+        self.ask("--command-config", self.all[JOINER].file, "add-controller")
+        was, self.voters = list(self.voters), {**self.voters, JOINER: self.all[JOINER]}
+        for i in sorted(was, key=lambda i: i != down.node_id):
+            self.remove(i)
+            self.leader_other_than(i)
+        for i in was:
+            if i != down.node_id:
+                self.all[i].kill()
+        self.load.more()
+        down.spawn()
+        self.observes(down.node_id)
+        for i in was:
+            if i != down.node_id:
+                self.all[i].spawn()
+            self.add(i)
+        self.remove(JOINER)
+        self.leader_other_than(JOINER)
+        self.caught_up()
 
     def removed_while_one_is_down(self):
         leader, _ = self.leader()
@@ -261,13 +337,15 @@ class Dynamic(Quorum):
         self.load.more()
         self.caught_up()
 
-    def logs(self):
+    def logs(self, spoil=None):
         """Up to the high watermark, from the latest start of a log on."""
         self.caught_up()
         committed = self.described()[2]
         self.broker.stop()
         for node in self.all.values():
             node.stop()
+        if spoil:
+            spoil(committed)
         logs = {}
         for i, node in (*self.voters.items(), (BROKER, self.broker)):
             files = sorted(node.metadata_log.parent.glob("*.log"))
@@ -352,7 +430,11 @@ def named(said):
 
 def main():
     a = arguments(__doc__, quorums={"nargs": "*", "default": ["kkk+k+k", "skk+k+s", "ssk+s+k"], "metavar": "VOTERS+JOINER+BROKER"},
-                  upgrades={"nargs": "*", "default": ["ssk+kraftig"], "metavar": "VOTERS+BROKER"})
+                  upgrades={"nargs": "*", "default": ["ssk+kraftig"], "metavar": "VOTERS+BROKER"},
+                  **{"break": {"choices": ["add", "log", "snapshot"], "help": "it must be seen, and the status 1"}})
+    if how := getattr(a, "break"):
+        Dynamic("kkk+k+k", a.dir).broken(how)
+        check.finish()
     for name in a.quorums:
         Dynamic(name, a.dir).check()
     for name in a.upgrades:

@@ -240,7 +240,7 @@ def breaks(check):
             found = re.findall(r"^FAILED (\w+)", r.stdout, re.M)
             if r.returncode != 1 or found != [name]:
                 raise AssertionError(f"status {r.returncode}, failed: {found}: {one_line(r.stdout + r.stderr)}")
-            print(one_line(next(line for line in r.stdout.splitlines() if line.startswith("FAILED")), 200))
+            print("as provoked:", one_line(next(line for line in r.stdout.splitlines() if line.startswith("FAILED"))[len("FAILED "):], 200))
         check(f"--break {how} fails {name}", fails)
 
 

@@ -15,7 +15,6 @@ Environment: KRAFTIG_CHECK (default target/release/kraftig-check), and KRAFTIG a
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -34,7 +33,7 @@ KINDS = {"s": "stock", "k": "kraftig"}
 SMALL = {
     "metadata_log_max_record_bytes_between_snapshots": 5000,
     "metadata_max_retention_bytes": 20000,
-    # Stock has this key for tests. All partitions change in one batch when a broker is fenced, and a batch lies in one segment.
+    # Stock has this key for tests. When a broker is fenced, all its partitions change in one batch of stock's, and a batch lies in one segment.
     "internal_metadata_log_segment_bytes": 32768,
 }
 # A stock controller says this while another node starts or stops, and of the segments' size.
@@ -82,17 +81,31 @@ def snapshot_file(node, end, epoch):
 
 
 def log(node):
-    """Base offset and bytes of each batch of all segments."""
-    found = {}
-    for file in sorted(directory(node).glob("*.log")):
-        data, at = file.read_bytes(), 0
-        while at + 12 <= len(data):
-            offset, size = struct.unpack_from(">qi", data, at)
-            if size <= 0 or at + 12 + size > len(data):
-                break
-            found[offset] = data[at:at + 12 + size]
-            at += 12 + size
-    return found
+    """Base offset and bytes of each batch of all segments. The first of them may go meanwhile: then they are read again."""
+    while True:
+        try:
+            return {offset: batch for file in sorted(directory(node).glob("*.log")) for offset, batch in batches(file.read_bytes())}
+        except FileNotFoundError:
+            pass
+
+
+def batches(data):
+    """Base offset and bytes of each whole batch of a segment."""
+    at = 0
+    while at + 12 <= len(data):
+        offset, size = struct.unpack_from(">qi", data, at)
+        if size <= 0 or at + 12 + size > len(data):
+            break
+        yield offset, data[at:at + 12 + size]
+        at += 12 + size
+
+
+def content(file):
+    """Its bytes; nothing once it is gone: an old snapshot goes at any time."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def until(what, test, limit=LIMIT_S):
@@ -220,7 +233,9 @@ class Quorum:
             if node.alive():
                 node.kill()
         if set(self.name) == {"k"}:
-            step("the traces replay", lambda: run(KRAFTIG_CHECK, "replay", *map(trace, self.all), limit=900))
+            # Who was never started, because a check before failed, has none.
+            traces = [trace(node) for node in self.all if trace(node).exists()]
+            step("the traces replay", lambda: run(KRAFTIG_CHECK, "replay", *traces, limit=900))
 
     def spawn(self, node):
         node.spawn(*(["--trace", trace(node)] if node.kind == "kraftig" else []))
@@ -287,9 +302,9 @@ class Quorum:
         kept = until("a snapshot there", lambda: snapshots(self.late))
         first = self.begins_later(self.late)
         # What was loaded is the leader's, byte for byte, if the leader has it still.
-        file = snapshot_file(leader, *kept[0])
-        if file.exists():
-            assert file.read_bytes() == snapshot_file(self.late, *kept[0]).read_bytes(), f"{file.name} differs"
+        theirs, own = (content(snapshot_file(node, *kept[0])) for node in (leader, self.late))
+        if theirs is not None and own is not None:
+            eq(own == theirs, True, f"the snapshot {kept[0]} is the leader's")
         print(f"   {self.late.kind}: its log ended at {self.end} and begins at {first}", flush=True)
         self.load(2)
 
@@ -313,9 +328,17 @@ class Quorum:
         """All logs hold the same bytes where they hold the same offsets. One may just begin anew, so that there is little in common."""
         until("anything in common", self.compared)
         for node in self.voters.values():
-            # A copy: once there are others it may go.
-            file = shutil.copy(snapshot_file(node, *snapshots(node)[-1]), node.base)
+            file = self.copied(node)
             has(kafka("dump-log", "--cluster-metadata-decoder", "--files", file).stdout, "SnapshotFooter")
+
+    def copied(self, node):
+        """A copy of the latest snapshot: once there are others it may go."""
+        def copy():
+            file = snapshot_file(node, *snapshots(node)[-1])
+            return (found := content(file)) and (node.base / file.name, found)
+        file, found = until("a snapshot", copy)
+        file.write_bytes(found)
+        return file
 
     def compared(self):
         self.load(3)

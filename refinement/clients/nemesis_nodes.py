@@ -6,8 +6,7 @@ import struct
 
 from node import LIMIT_S, Node
 
-# Small, so that snapshots are taken all the time and each cleaning, once a minute, takes something away. When the broker is fenced
-# all partitions change in one batch, and a batch lies in one segment.
+# Small, so that snapshots are taken all the time and each cleaning, once a minute, takes something away.
 SMALL = {
     "metadata.log.max.record.bytes.between.snapshots": 100_000,
     "metadata.max.retention.bytes": 100_000,

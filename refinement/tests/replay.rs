@@ -26,6 +26,7 @@ async fn run(directory: &Path, trace: &Path, batches: usize) {
             local,
             voters: [NodeId(1)].into(),
             bootstrap: Vec::new(),
+            outside: Vec::new(),
             timeouts: Timeouts::default(),
         },
         cluster_id: String::new(),

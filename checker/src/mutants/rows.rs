@@ -1,6 +1,6 @@
 //! The bugs, one row each: the bounds in which it is looked for, and what must come of it.
 
-use kraftig_spec::model::quorum::{Bounds, Changes};
+use kraftig_spec::model::quorum::{Bounds, Changes, Snapshots};
 use kraftig_spec::quorum::mutant::Mutant;
 use kraftig_spec::quorum::properties::Property;
 
@@ -29,23 +29,31 @@ pub(super) enum Expected {
 
 const fn row(
     mutants: &'static [Mutant],
-    (nodes, epochs, values): (u8, u8, u8),
+    bounds: (u8, u8, u8),
     crashes: Option<u8>,
     expected: Expected,
 ) -> Row {
-    let bounds =
-        Bounds { nodes, voters: None, epochs, values, crashes, resign: true, snapshots: false };
+    let bounds = Bounds::of(bounds, crashes);
     Row { mutants, bounds, expected }
 }
 
-/// The same with snapshots at any point.
+/// The same with snapshots at any point, each kept in the state: a mutant may break what the other form rests on.
 const fn with_snapshots(row: Row) -> Row {
-    Row { bounds: Bounds { snapshots: true, ..row.bounds }, ..row }
+    Row { bounds: Bounds { snapshots: Snapshots::Stored, ..row.bounds }, ..row }
 }
 
 /// The same where the log names the voters: the first so many nodes, with so many more, fewer and lost disks to come.
 const fn with_voters(row: Row, first: u8, (adds, removes, wipes): (u8, u8, u8)) -> Row {
-    let voters = Some((first, Changes { adds, removes, wipes, upgrade: false }));
+    let voters = Some((first, Changes { adds, removes, wipes, upgrade: false, recovers: false }));
+    Row { bounds: Bounds { voters, ..row.bounds }, ..row }
+}
+
+/// The same where an operator may let a directory go on alone.
+const fn recovering(row: Row) -> Row {
+    let Some((first, changes)) = row.bounds.voters else {
+        panic!("only a voter that the log names goes on alone")
+    };
+    let voters = Some((first, Changes { recovers: true, ..changes }));
     Row { bounds: Bounds { voters, ..row.bounds }, ..row }
 }
 
@@ -205,6 +213,26 @@ pub(super) const ROWS: &[Row] = &[
         row(&[M::InstallForgetsVoters], (2, 1, 0), None, Killed(P::VotersAreOfLog, 6)),
         1,
         (1, 1, 0),
+    )),
+    recovering(with_voters(
+        row(
+            &[M::RecoversLongest],
+            (3, 3, 0),
+            Some(0),
+            KilledByNothingElse(P::RecoveryKeepsCommitted, 14),
+        ),
+        3,
+        (0, 0, 0),
+    )),
+    recovering(with_voters(
+        row(&[M::ComparesHalf], (3, 3, 0), Some(0), KilledFar(P::RecoveryKeepsCommitted, 16)),
+        2,
+        (1, 0, 0),
+    )),
+    recovering(with_voters(
+        row(&[M::HearsLostVoters], (3, 3, 0), Some(1), KilledFar(P::Durability, 11)),
+        3,
+        (0, 0, 0),
     )),
     row(
         &[M::TruncationDoesNothing],

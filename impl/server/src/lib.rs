@@ -9,7 +9,7 @@ pub mod net;
 mod node;
 pub mod quorum;
 
-pub use node::{Node, NodeError, ServerOptions};
+pub use node::{Node, NodeError, ServerOptions, StoppedNode, check_unused};
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 mod announced;
 mod locks;
 mod membership;
+mod stopped;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -35,10 +36,14 @@ use crate::controller::{
     records,
 };
 use crate::net::{BindError, Bound, Limits};
-use crate::quorum::{Peer, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, Retention};
+use crate::quorum::{
+    LostVotersError, Peer, QuorumError, QuorumEvent, QuorumHandle, QuorumOptions, Retention,
+    lost_voters,
+};
 
 use announced::{endpoints, features, registration};
 use locks::Locks;
+pub use stopped::{StoppedNode, check_unused};
 
 /// What a node can be told beside its configuration.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +84,9 @@ pub enum NodeError {
     /// The metadata quorum cannot start.
     #[error(transparent)]
     Quorum(#[from] QuorumError),
+    /// It is not known whom the metadata quorum must not hear.
+    #[error(transparent)]
+    LostVoters(#[from] LostVotersError),
     /// The controller stopped.
     #[error(transparent)]
     Controller(#[from] ControllerFailure),
@@ -222,7 +230,7 @@ impl Running {
         let replicas =
             block_in_place(|| ReplicaManager::open(&config, settings.clone(), &log_dirs))?;
         let decisions = decisions(&config, &bound, settings.clone())?;
-        let options = quorum_options(&config, &ensemble, &bound, options);
+        let options = quorum_options(&config, &ensemble, &bound, options)?;
         let (quorum, events) = block_in_place(|| crate::quorum::start(options))?;
 
         let metadata = Arc::new(ArcSwap::from_pointee(Image::default()));
@@ -426,7 +434,7 @@ fn quorum_options(
     ensemble: &Ensemble,
     bound: &[Bound],
     options: ServerOptions,
-) -> QuorumOptions {
+) -> Result<QuorumOptions, LostVotersError> {
     let peer = |id: NodeId, at: &HostPort| Peer { id, host: at.host.clone(), port: at.port };
     let servers = &config.bootstrap_servers;
     // Who listens there is not known: they have ids of their own, as in Kafka.
@@ -437,7 +445,8 @@ fn quorum_options(
         .find(|(dir, _)| *dir == config.metadata_log_dir)
         .and_then(|(_, properties)| properties.directory_id);
     let ms = |ms: i32| u64::try_from(ms).unwrap_or_default();
-    QuorumOptions {
+    let metadata = config.metadata_log_dir.join(METADATA_DIR_NAME);
+    Ok(QuorumOptions {
         config: quorum::Config {
             local: ReplicaKey {
                 id: config.node_id,
@@ -445,6 +454,7 @@ fn quorum_options(
             },
             voters: config.voters.iter().map(|voter| voter.id).collect(),
             bootstrap: servers.iter().map(|(id, _)| *id).collect(),
+            outside: lost_voters::read(&metadata)?,
             timeouts: quorum::Timeouts {
                 election_ms: ms(config.quorum.election_timeout_ms),
                 fetch_ms: ms(config.quorum.fetch_timeout_ms),
@@ -455,7 +465,7 @@ fn quorum_options(
         peers: voters.chain(servers.iter().map(|(id, at)| peer(*id, at))).collect(),
         listener: config.listeners.controller_names.first().cloned().unwrap_or_default(),
         endpoints: endpoints(&config.listeners.advertised_controller, bound),
-        directory: config.metadata_log_dir.join(METADATA_DIR_NAME),
+        directory: metadata,
         log: kraftig_log::LogConfig::metadata(
             u32::try_from(config.metadata.segment_bytes).unwrap_or_default(),
             config.metadata.segment_ms,
@@ -467,7 +477,7 @@ fn quorum_options(
         request_timeout: Duration::from_millis(ms(config.quorum.request_timeout_ms)),
         retry_backoff: Duration::from_millis(ms(config.quorum.retry_backoff_ms)),
         trace: options.trace,
-    }
+    })
 }
 
 fn decisions(
@@ -488,7 +498,10 @@ fn decisions(
         session_timeout_ms: i64::from(config.broker.session_timeout_ms),
         max_idle_interval_ms: u64::try_from(config.metadata.max_idle_interval_ms)
             .unwrap_or_default(),
-        max_batch_bytes: usize::try_from(config.metadata.max_batch_bytes).unwrap_or_default(),
+        max_batch_bytes: usize::try_from(
+            config.metadata.max_batch_bytes.min(config.metadata.segment_bytes),
+        )
+        .unwrap_or_default(),
     })
 }
 

@@ -180,6 +180,7 @@ impl Node {
                 local: ReplicaKey { id: id(self.index), directory },
                 voters: (0..settings.nodes).map(id).collect(),
                 bootstrap: Vec::new(),
+                outside: Vec::new(),
                 timeouts: Timeouts::default(),
             },
             directory: self.directory(),

@@ -6,6 +6,7 @@ use super::event::{
     Answer, BeginQuorumEpoch, Effect, EndQuorumEpoch, Error, Payload, Refusal, Timer, Vote,
     VoteAnswer,
 };
+use super::lost_majority::is_lost_leader;
 #[cfg(feature = "mutants")]
 use super::mutant;
 use super::state::{Contact, ElectionState, Role, State};
@@ -79,7 +80,9 @@ impl<P> Step<'_, P> {
     /// Whether this node would vote for that log in an epoch to come. Whoever hears from its leader would not: a node
     /// that is cut off must not depose it.
     fn grants_pre_vote(&mut self, vote: &Vote) -> bool {
-        let granted = self.is_up_to_date(vote);
+        let up_to_date = self.is_up_to_date(vote);
+        let granted = mutant!(RefusesWithoutLeader:
+            up_to_date && !matches!(self.state.role, Role::Follower { .. }), else up_to_date);
         match self.state.role {
             Role::Leader { .. } | Role::Follower { contact: Contact::Fetched, .. } => return false,
             Role::Follower { contact: Contact::Lost, .. } => {
@@ -187,7 +190,9 @@ impl<P> Step<'_, P> {
     ) -> Option<Refusal> {
         let State { config, election, .. } = &*self.state;
         let voters = self.state.voters();
-        if epoch.next().is_none() {
+        if is_lost_leader(self.state, leader) {
+            Some(Refusal::LostVoter)
+        } else if epoch.next().is_none() {
             Some(Refusal::LastEpoch)
         } else if epoch == election.epoch && election.leader.is_some_and(|known| known != leader) {
             Some(Refusal::ContradictingLeader)
@@ -219,7 +224,7 @@ impl<P> Step<'_, P> {
             let against = |id: &NodeId| refused.contains(id) || election.leader == Some(*id);
             let possible = voters.ids().filter(|id| granted.contains(id) || !against(id));
             if !voters.is_majority(possible.count()) {
-                self.give_up();
+                mutant!(StuckInProspective: (), else self.give_up());
             }
             return;
         }

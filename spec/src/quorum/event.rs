@@ -89,7 +89,7 @@ pub enum VoterChange {
     Add {
         /// Which.
         key: ReplicaKey,
-        /// The end of its log, as it said in its last fetch.
+        /// The end of the leader's log when it had last all of it ([`super::Fetched::caught_up`]); 0 if it never had.
         end: Offset,
     },
     /// One less (`RemoveRaftVoter`, key 81).
@@ -502,6 +502,8 @@ pub enum Refusal {
     ImpossibleLeader,
     /// A candidate asks for a vote that is no voter, or has this node's own id.
     ImpossibleCandidate,
+    /// A voter that was given up when its majority was lost asks for something ([`super::recover`]).
+    LostVoter,
     /// An epoch was named after which there could be no other.
     LastEpoch,
     /// A fetched batch does not follow the log's end, is empty, or is of an impossible epoch.

@@ -25,6 +25,7 @@ pub mod mutant;
 mod election;
 mod event;
 mod log_summary;
+mod lost_majority;
 pub mod properties;
 mod replication;
 mod requests;
@@ -40,6 +41,11 @@ pub use event::{
     SnapshotAnswer, Timer, Vote, VoteAnswer, VoterChange,
 };
 pub use log_summary::{EpochStart, LogSummary, begins_after};
+pub use lost_majority::{
+    Answering, Recovery, RecoveryError, answering, count_compared, heard, holds_as_much,
+    is_interrupted, is_whole, lives_on, loses_nothing, recover, replaces_log,
+};
+pub use replication::{Fetched, fetched};
 #[cfg(feature = "model")]
 pub(crate) use requests::asked_the_same;
 pub use requests::requests;

@@ -29,14 +29,16 @@ macro_rules! mutant {
 #[cfg(feature = "mutants")]
 pub use switch::{Mutant, Mutants, within};
 #[cfg(feature = "mutants")]
-pub(crate) use switch::{forgetful, leader_again, leader_or_vote, next_if, pre_votes};
+pub(crate) use switch::{
+    but_check_quorum, forgetful, leader_again, leader_or_vote, next_if, pre_votes,
+};
 
 #[cfg(feature = "mutants")]
 mod switch {
     use std::cell::Cell;
     use std::collections::{BTreeMap, BTreeSet};
 
-    use crate::quorum::event::{Answer, VoteAnswer};
+    use crate::quorum::event::{Answer, Timer, VoteAnswer};
     use crate::quorum::log_summary::LogSummary;
     use crate::quorum::state::{ElectionState, Role};
     use crate::quorum::step::Step;
@@ -92,11 +94,18 @@ mod switch {
         AddReplacesDirectory,
         TruncationKeepsVoters,
         InstallForgetsVoters,
+        RecoversLongest,
+        ComparesHalf,
+        HearsLostVoters,
+        NeverChecksQuorum,
+        ChecksQuorumWithoutLeader,
+        RefusesWithoutLeader,
+        StuckInProspective,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 46] = [
+        pub const ALL: [Self; 53] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -143,6 +152,13 @@ mod switch {
             Self::AddReplacesDirectory,
             Self::TruncationKeepsVoters,
             Self::InstallForgetsVoters,
+            Self::RecoversLongest,
+            Self::ComparesHalf,
+            Self::HearsLostVoters,
+            Self::NeverChecksQuorum,
+            Self::ChecksQuorumWithoutLeader,
+            Self::RefusesWithoutLeader,
+            Self::StuckInProspective,
         ];
 
         /// The name by which a command line switches it on.
@@ -328,6 +344,33 @@ mod switch {
                     "install-forgets-voters",
                     "the voters that a snapshot names are not taken from it",
                 ),
+                Self::RecoversLongest => (
+                    "recovers-longest",
+                    "of the directories that are left the longest log is taken for the one that holds most",
+                ),
+                Self::ComparesHalf => (
+                    "compares-half",
+                    "half of the voters that a log names are taken to meet each majority, though another may have been added since",
+                ),
+                Self::HearsLostVoters => {
+                    ("hears-lost-voters", "a recovered node heeds voters that were given up")
+                }
+                Self::NeverChecksQuorum => (
+                    "never-checks-quorum",
+                    "a leader that hears from no majority leads on (KAFKA-15489)",
+                ),
+                Self::ChecksQuorumWithoutLeader => (
+                    "check-quorum-without-leader",
+                    "a leader that waits to hear from a majority does not count itself (KAFKA-16144)",
+                ),
+                Self::RefusesWithoutLeader => (
+                    "refuses-without-leader",
+                    "a follower refuses pre-votes though its leader is gone (KAFKA-20895)",
+                ),
+                Self::StuckInProspective => (
+                    "stuck-in-prospective",
+                    "a node that does not get its pre-votes goes on asking for them, and never follows again",
+                ),
             }
         }
 
@@ -380,6 +423,11 @@ mod switch {
     /// The epoch to come, for a pre-vote.
     pub(crate) fn next_if(pre_vote: bool, epoch: Epoch) -> Epoch {
         epoch.next().filter(|_| pre_vote).unwrap_or(epoch)
+    }
+
+    /// The timer, or in place of that of check-quorum one that no leader has.
+    pub(crate) fn but_check_quorum(timer: Timer) -> Timer {
+        if timer == Timer::CheckQuorum { Timer::Election } else { timer }
     }
 
     /// Who granted a pre-vote.

@@ -89,11 +89,14 @@ pub enum Property {
     VotersChangeByOne,
     /// The voters that a node goes by are those that its log names last, with the snapshot before it.
     VotersAreOfLog,
+    /// A directory that goes on alone has all that is committed in those that it was compared with; and all that is committed
+    /// where these are enough to be sure ([`super::loses_nothing`]).
+    RecoveryKeepsCommitted,
 }
 
 impl Property {
     /// All, in the order in which reports list them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ElectionSafety,
         Self::LogMatching,
         Self::LeaderCompleteness,
@@ -112,6 +115,7 @@ impl Property {
         Self::VotesAreOfVoters,
         Self::VotersChangeByOne,
         Self::VotersAreOfLog,
+        Self::RecoveryKeepsCommitted,
     ];
 
     /// Its name.
@@ -135,6 +139,7 @@ impl Property {
             Self::VotesAreOfVoters => "VotesAreOfVoters",
             Self::VotersChangeByOne => "VotersChangeByOne",
             Self::VotersAreOfLog => "VotersAreOfLog",
+            Self::RecoveryKeepsCommitted => "RecoveryKeepsCommitted",
         }
     }
 

@@ -11,7 +11,47 @@ use super::step::Step;
 use super::voters::{VoterSet, VotersAt};
 use crate::types::{Epoch, NodeId, Offset, ReplicaKey};
 
-const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
+/// How far the log of one that fetches has come, as its leader sees it (Kafka's `ReplicaState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The end of its log, which is the leader's up to there.
+    pub end: Offset,
+    /// The end of the leader's log when it was asked.
+    pub leader_end: Offset,
+    /// The end of the leader's log when the other had last all of it; `None` as long as it never had in this epoch.
+    pub caught_up: Option<Offset>,
+}
+
+/// What a fetch that this leader has taken tells of the log of whoever sent it; `before` is what was known in this epoch. `None`
+/// where it tells nothing: another leads, or the log is another one, or lies before what is left of this one.
+pub fn fetched(state: &State, before: Option<Fetched>, fetch: &Fetch) -> Option<Fetched> {
+    let (end, leader_end) = (fetch.offset, state.log.end);
+    let is_taken = state.is_leader() && fetch.epoch == state.election.epoch;
+    if !is_taken || state.needs_snapshot(fetch) || state.differs_from(fetch) {
+        return None;
+    }
+    let caught_up = match before {
+        _ if end >= leader_end => Some(leader_end),
+        // It has all that there was when it asked last.
+        Some(before) if end >= before.leader_end => Some(before.leader_end),
+        Some(before) => before.caught_up,
+        None => None,
+    };
+    Some(Fetched { end, leader_end, caught_up })
+}
+
+impl State {
+    /// Whether the log of one that fetches is another one than this at its end.
+    fn differs_from(&self, fetch: &Fetch) -> bool {
+        let agreed = self.log.end_of_epoch(fetch.last_fetched_epoch);
+        let differs = fetch.offset > Offset::ZERO
+            && (agreed.epoch != fetch.last_fetched_epoch
+                || mutant!(DivergenceByEpochOnly: false, else agreed.end < fetch.offset));
+        mutant!(NoDivergence: false, else differs)
+    }
+}
+
+pub(super) const NOTHING_FETCHED: FetchAnswer<ReadFrom> =
     FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None };
 
 impl<P> Step<'_, P> {
@@ -91,17 +131,14 @@ impl<P> Step<'_, P> {
         if let Some(error) = self.cannot_serve(fetch.epoch) {
             return self.respond_fetch(error, NOTHING_FETCHED);
         }
-        if self.needs_snapshot(fetch) {
+        if self.state.needs_snapshot(fetch) {
             let (high_watermark, snapshot) = (self.state.high_watermark, Some(log.latest));
             self.hear(fetch.replica);
             let answer = FetchAnswer { high_watermark, snapshot, ..NOTHING_FETCHED };
             return self.respond_fetch(Error::None, answer);
         }
         let agreed = log.end_of_epoch(fetch.last_fetched_epoch);
-        let differs = fetch.offset > Offset::ZERO
-            && (agreed.epoch != fetch.last_fetched_epoch
-                || mutant!(DivergenceByEpochOnly: false, else agreed.end < fetch.offset));
-        let diverges = mutant!(NoDivergence: false, else differs);
+        let diverges = self.state.differs_from(fetch);
         let end = log.end;
         self.hear(fetch.replica);
         if !diverges {
@@ -148,7 +185,8 @@ impl<P> Step<'_, P> {
         acknowledged.insert(replica.id);
         heard.insert(replica.id);
         let lives = voters.ids().filter(|id| heard.contains(id)).count();
-        if voters.is_majority(lives + usize::from(voters.contains(config.local))) {
+        let itself = usize::from(voters.contains(config.local));
+        if voters.is_majority(lives + mutant!(ChecksQuorumWithoutLeader: 0, else itself)) {
             heard.clear();
             self.set_timer(Timer::CheckQuorum);
         }

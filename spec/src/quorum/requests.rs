@@ -84,22 +84,23 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
                 // Until it has answered once, whether the leader is there at all is worth an answer at once.
                 may_park: matches!(role, Role::Follower { contact: Contact::Fetched, .. }),
             };
-            // Whoever leads answers an observer; the others name the leader. The voters that it knows may all be gone, and
-            // the leader that it was told of may be none of them.
-            let seeks = !state.is_voter()
-                && matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
-            let asked: Vec<NodeId> = match role {
-                _ if seeks => {
-                    let leader = election
-                        .leader
-                        .filter(|leader| *leader != config.local.id && !voters.has(*leader));
-                    let others = state.others().chain(leader);
-                    let known: Vec<NodeId> = others.collect();
-                    let told = config.bootstrap.iter().filter(|id| !known.contains(id)).copied();
-                    known.iter().copied().chain(told).collect()
-                }
-                Role::Follower { .. } => election.leader.into_iter().collect(),
-                _ => Vec::new(),
+            let leader = election.leader.filter(|leader| *leader != config.local.id);
+            let follows = matches!(role, Role::Follower { .. });
+            let seeks =
+                matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
+            let asked: Vec<NodeId> = if seeks {
+                // Whoever leads answers; the others name the leader. The voters that this node knows may all be gone, and the
+                // leader that it was told of may be none of them. A voter asks the others for their votes instead, but it too
+                // may have missed that all were replaced (Kafka's `pollUnattachedCommon` and `maybeSendFetchToBestNode`).
+                let stranger = leader.filter(|leader| !voters.has(*leader));
+                let known: Vec<NodeId> = state.others().chain(stranger).collect();
+                let asks = |id: &&NodeId| !state.is_voter() || follows && leader == Some(**id);
+                // Without the only voter nothing can have changed.
+                let bootstrap = if state.is_alone() { &[][..] } else { &config.bootstrap };
+                let told = bootstrap.iter().filter(|id| !known.contains(id));
+                known.iter().filter(asks).chain(told).copied().collect()
+            } else {
+                leader.into_iter().collect()
             };
             asked.into_iter().map(|id| (id, Request::Fetch(fetch.clone()))).collect()
         }

@@ -30,6 +30,18 @@ fn is_ahead(state: &State, snapshot: SnapshotId) -> bool {
         && !log.contains(snapshot)
 }
 
+impl State {
+    /// Whether this leader's log lacks what follows the follower's, or a snapshot spares it the whole log. Who has records
+    /// of an epoch that this log never had cuts them first, for a stock node takes no snapshot of an earlier epoch.
+    pub(super) fn needs_snapshot(&self, fetch: &Fetch) -> bool {
+        let log = &self.log;
+        let epoch = fetch.last_fetched_epoch;
+        let is_behind = fetch.offset < log.start.end || epoch < log.start.epoch;
+        let strays = epoch > log.start.epoch && log.end_of_epoch(epoch).epoch != epoch;
+        !log.latest.is_none() && !strays && (is_behind || fetch.offset == Offset::ZERO)
+    }
+}
+
 impl<P> Step<'_, P> {
     pub(super) fn snapshot_taken(&mut self, snapshot: SnapshotId) {
         if mutant!(SnapshotEndInclusive: false, else snapshot_id(self.state, snapshot.end) != Some(snapshot))
@@ -50,16 +62,6 @@ impl<P> Step<'_, P> {
         }
         log.clean(to);
         self.effects.push(Effect::CleanLog { to });
-    }
-
-    /// Whether this leader's log lacks what follows the follower's, or a snapshot spares it the whole log. Who has records
-    /// of an epoch that this log never had cuts them first, for a stock node takes no snapshot of an earlier epoch.
-    pub(super) fn needs_snapshot(&self, fetch: &Fetch) -> bool {
-        let log = &self.state.log;
-        let epoch = fetch.last_fetched_epoch;
-        let is_behind = fetch.offset < log.start.end || epoch < log.start.epoch;
-        let strays = epoch > log.start.epoch && log.end_of_epoch(epoch).epoch != epoch;
-        !log.latest.is_none() && !strays && (is_behind || fetch.offset == Offset::ZERO)
     }
 
     pub(super) fn snapshot_requested(&mut self, fetch: &FetchSnapshot) {

@@ -20,6 +20,9 @@ pub struct Config {
     /// Whom to ask for the leader as long as no voters are known (`controller.quorum.bootstrap.servers`). Their ids are
     /// negative: who listens there is not known.
     pub bootstrap: Vec<NodeId>,
+    /// Who voted before this directory went on alone (see [`super::recover`]); an absent directory stands for each of that id.
+    /// They are not heard any more.
+    pub outside: Vec<ReplicaKey>,
     /// The delays of timers.
     pub timeouts: Timeouts,
 }
@@ -234,6 +237,11 @@ impl State {
     /// those of the configuration.
     pub fn voters(&self) -> &VoterSet {
         self.log.voters.last().map_or(&self.config.voters, |last| &last.voters)
+    }
+
+    /// Whether it is committed that the log names the voters (`kraft.version` 1). Once it does it always does.
+    pub fn names_voters(&self) -> bool {
+        self.log.voters.first().is_some_and(|first| Some(first.end) <= self.high_watermark)
     }
 
     /// Whether this node votes; else it is an observer: it follows the leader, and never campaigns.

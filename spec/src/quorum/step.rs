@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::event::{
-    Answer, Effect, Error, Event, FetchAnswer, ReadFrom, Refusal, Request, Response, Timer,
+    Answer, Effect, Error, Event, FetchAnswer, FetchSnapshot, ReadFrom, Refusal, Request, Response,
+    SnapshotAnswer, Timer, VoteAnswer,
 };
+use super::lost_majority::is_from_outside;
 #[cfg(feature = "mutants")]
 use super::mutant;
+use super::replication::NOTHING_FETCHED;
 use super::requests::{asked_the_same, requests};
 use super::state::{Config, ConfigError, Contact, ElectionState, Restored, Role, State};
-use crate::types::NodeId;
+use crate::types::{Epoch, NodeId};
 
 /// Makes a node from what its disk holds.
 ///
@@ -83,6 +86,9 @@ pub fn step<P>(state: &mut State, event: Event<P>) -> Vec<Effect<P>> {
     let found = Some(state.election);
     let mut step = Step { state, found, effects: Vec::new() };
     match event {
+        Event::Requested { request } if is_from_outside(step.state, &request) => {
+            step.refuse_lost_voter(&request);
+        }
         Event::TimerFired { timer } => step.timer_fired(timer),
         Event::Requested { request: Request::Vote(vote) } => step.vote_requested(&vote),
         Event::Requested { request: Request::BeginQuorumEpoch(begin) } => {
@@ -127,9 +133,33 @@ impl<P> Step<'_, P> {
         self.effects
     }
 
+    /// Nothing that it says is believed, nor does it hear of anything but this.
+    fn refuse_lost_voter(&mut self, request: &Request) {
+        self.effects.push(Effect::Refuse { refusal: Refusal::LostVoter });
+        let answer = match request {
+            Request::Vote(_) => Answer::Vote(VoteAnswer { granted: false }),
+            Request::BeginQuorumEpoch(_) => Answer::BeginQuorumEpoch,
+            Request::EndQuorumEpoch(_) => Answer::EndQuorumEpoch,
+            Request::Fetch(_) => Answer::Fetch(NOTHING_FETCHED),
+            Request::FetchSnapshot(FetchSnapshot { snapshot, position, .. }) => {
+                let (snapshot, position) = (*snapshot, *position);
+                Answer::FetchSnapshot(SnapshotAnswer {
+                    snapshot,
+                    position,
+                    voters: None,
+                    chunk: None,
+                })
+            }
+        };
+        // Nor of the epoch: it would make the next one, and so would this history, which must have none in common with that.
+        let (epoch, leader, error) = (Epoch(0), None, Error::InvalidRequest);
+        self.effects.push(Effect::Respond { response: Response { epoch, leader, error, answer } });
+    }
+
     fn timer_fired(&mut self, timer: Timer) {
         let is_voter = self.state.is_voter();
         let campaigns = mutant!(ObserversCampaign: true, else is_voter);
+        let timer = mutant!(NeverChecksQuorum: mutant::but_check_quorum(timer), else timer);
         match (timer, &mut self.state.role) {
             (Timer::Fetch, Role::Follower { contact, download }) if !campaigns => {
                 (*contact, *download) = (Contact::Lost, None);
@@ -151,7 +181,7 @@ impl<P> Step<'_, P> {
                     self.become_candidate(), else self.become_prospective());
             }
             (Timer::Election, Role::Prospective { .. }) => {
-                self.give_up();
+                mutant!(StuckInProspective: self.become_prospective(), else self.give_up());
                 if self.state.role == Role::Unattached {
                     self.set_timer(Timer::Election);
                 }

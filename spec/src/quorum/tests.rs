@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey};
 
+mod lost_majority;
 mod snapshots;
 mod voters;
 
@@ -19,6 +20,7 @@ fn config(voters: i32) -> Config {
         local: key(1),
         voters: (1..=voters).map(NodeId).collect(),
         bootstrap: Vec::new(),
+        outside: Vec::new(),
         timeouts: Timeouts::default(),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Effect, Payload, Timer, VoterChange};
+use super::lost_majority::is_outside;
 use super::state::{Role, State};
 use super::step::Step;
 use crate::types::{DirectoryId, NodeId, Offset, ReplicaKey};
@@ -146,6 +147,8 @@ pub enum VoterChangeError {
     DuplicateVoter,
     /// 127: no such replica votes, or it is the last one.
     VoterNotFound,
+    /// 42: the directory was given up when its majority was lost, and holds another history.
+    LostVoter,
     /// 95: the directories of the static voters are not all known, so the log cannot name them.
     DirectoriesUnknown,
 }
@@ -153,7 +156,7 @@ pub enum VoterChangeError {
 /// The voters after a change, if it may be made now: one at a time, and only after an entry of the leader's own epoch is
 /// committed (Ongaro 2015; KAFKA-16535).
 pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, VoterChangeError> {
-    let voters = changeable(state)?;
+    let (voters, epoch_start) = changeable(state)?;
     if voters.is_fixed() {
         return Err(VoterChangeError::UnsupportedVersion);
     }
@@ -161,9 +164,9 @@ pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, Vo
         VoterChange::Add { key, .. } if mutant!(AddReplacesDirectory: voters.contains(key), else voters.has(key.id)) => {
             Err(VoterChangeError::DuplicateVoter)
         }
-        VoterChange::Add { end, .. } if Some(end) < state.high_watermark => {
-            Err(VoterChangeError::Lagging)
-        }
+        VoterChange::Add { key, .. } if is_outside(state, key) => Err(VoterChangeError::LostVoter),
+        // As in Kafka it must have had all at some time in this epoch, of which there is `LeaderChange` at least.
+        VoterChange::Add { end, .. } if end <= epoch_start => Err(VoterChangeError::Lagging),
         VoterChange::Add { key, .. } => Ok(voters.with(key)),
         VoterChange::Update(key) if voters.keys().any(|known| known == key) => Ok(voters.clone()),
         VoterChange::Update(_) => Err(VoterChangeError::VoterNotFound),
@@ -179,7 +182,7 @@ pub fn changed_voters(state: &State, change: VoterChange) -> Result<VoterSet, Vo
 /// Whether the log may name the voters from now on, where only the configuration did (`kraft.version` 0 to 1): these are the
 /// same nodes, each with its directory.
 pub fn may_upgrade(state: &State, named: &VoterSet) -> Result<(), VoterChangeError> {
-    let voters = changeable(state)?;
+    let (voters, _) = changeable(state)?;
     if !voters.is_fixed() {
         return Err(VoterChangeError::DuplicateVoter);
     }
@@ -191,9 +194,9 @@ pub fn may_upgrade(state: &State, named: &VoterSet) -> Result<(), VoterChangeErr
     }
 }
 
-/// The voters, if a leader may change them now.
-fn changeable(state: &State) -> Result<&VoterSet, VoterChangeError> {
-    let State { role: Role::Leader { .. }, log, high_watermark, .. } = state else {
+/// The voters, if a leader may change them now, and where its epoch began.
+fn changeable(state: &State) -> Result<(&VoterSet, Offset), VoterChangeError> {
+    let State { role: Role::Leader { epoch_start, .. }, log, high_watermark, .. } = state else {
         return Err(VoterChangeError::NotLeaderOrFollower);
     };
     if mutant!(ChangesBeforeCommit: false, else high_watermark.is_none()) {
@@ -204,7 +207,7 @@ fn changeable(state: &State) -> Result<&VoterSet, VoterChangeError> {
     if mutant!(ChangesTwice: false, else !high_watermark.as_ref().is_none_or(committed)) {
         return Err(VoterChangeError::ChangeUncommitted);
     }
-    Ok(state.voters())
+    Ok((state.voters(), *epoch_start))
 }
 
 impl<P> Step<'_, P> {

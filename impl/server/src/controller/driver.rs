@@ -1,5 +1,7 @@
 //! The task that owns the metadata.
 
+mod appends;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,25 +9,21 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use kraftig_log::snapshot::SnapshotError;
 use kraftig_spec::controller::{
-    self, ActivationError, ApiError, Decision, MAX_RECORDS_PER_BATCH, Metadata, MetadataVersion,
-    Now, Record, ReplayError, Sessions, Settings,
+    self, ActivationError, Decision, Metadata, Now, ReplayError, Sessions, Settings,
 };
 use kraftig_spec::quorum::VoterChangeError;
 use kraftig_spec::types::{Epoch, Offset};
-use kraftig_wire::{DecodeError, ErrorCode};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use kraftig_wire::DecodeError;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::loader::{Begins, Loader};
 use super::snapshots::Snapshots;
 use super::{
     ControllerError, ControllerHandle, ControllerOptions, DecisionOptions, QUEUE, Reply, Request,
-    records,
 };
-use crate::quorum::{
-    Acknowledge, ChangeError, ChangeVoters, CommittedBatch, NotLeader, QuorumError, QuorumEvent,
-    QuorumHandle,
-};
+use crate::quorum::{CommittedBatch, QuorumError, QuorumEvent, QuorumHandle};
+use appends::{InFlight, VotersChange, appended};
 
 /// How long a controller that is asked to stop waits for what it has decided to be committed.
 const MOST_STOP: Duration = Duration::from_secs(1);
@@ -119,24 +117,6 @@ struct Active {
     /// Answers and the last record that each waits for, in order.
     pending: VecDeque<(Offset, Answer)>,
     next_no_op: Option<Instant>,
-}
-
-/// A change of the voters, and who waits for it.
-type VotersChange = (ChangeVoters, Acknowledge, oneshot::Sender<Result<(), ChangeError>>);
-
-/// What is being appended.
-enum InFlight {
-    /// Records that are meant for this offset.
-    Records(Offset, oneshot::Receiver<Result<Offset, NotLeader>>),
-    /// A change of the voters: the log may end elsewhere after it.
-    Voters(oneshot::Receiver<Option<Offset>>),
-}
-
-/// What became of it.
-#[derive(Clone, Copy)]
-enum Appended {
-    Records { expected: Offset, base: Result<Offset, NotLeader> },
-    Voters { end: Option<Offset> },
 }
 
 type Answer = Box<dyn FnOnce(Result<(), ControllerError>) + Send>;
@@ -392,109 +372,6 @@ impl Controller {
             }
         }
     }
-
-    /// Gathers the records of a decision, counts them at once, and keeps its answer until they are committed.
-    fn decided<R: Send + 'static>(
-        &mut self,
-        decision: Result<Decision<R>, ApiError>,
-        reply: Option<Reply<R>>,
-    ) {
-        let gathered = decision.map_err(ControllerError::from).and_then(|decision| {
-            self.gather(&decision.records, decision.atomic).map(|()| decision.response)
-        });
-        let Some(reply) = reply else {
-            return;
-        };
-        // Whoever asked may be gone; the decision stands.
-        match gathered {
-            Err(error) => drop(reply.send(Err(error))),
-            // Without records the answer still tells of what was decided before.
-            Ok(response) => self.when_committed(|outcome| {
-                drop(reply.send(outcome.map(|()| response)));
-            }),
-        }
-    }
-
-    fn gather(&mut self, decided: &[Record], atomic: bool) -> Result<(), ControllerError> {
-        let Some(active) = &mut self.active else {
-            return Err(ControllerError::not_controller());
-        };
-        let too_large = || {
-            ControllerError::new(
-                ErrorCode::POLICY_VIOLATION,
-                "Unable to perform excessively large batch operation.",
-            )
-        };
-        if atomic && decided.len() > MAX_RECORDS_PER_BATCH {
-            return Err(too_large());
-        }
-        let mut metadata = active.metadata.clone();
-        let mut offset = active.next_offset;
-        let mut batches = Vec::new();
-        for records in decided.chunks(MAX_RECORDS_PER_BATCH) {
-            let mut batch = Vec::with_capacity(records.len());
-            for record in records {
-                // Which version a record has depends on no record of its own batch.
-                let version =
-                    metadata.image().metadata_version().unwrap_or(MetadataVersion::LATEST);
-                let impossible = |why: &dyn std::fmt::Display| {
-                    tracing::error!("a decision is dropped, it cannot be recorded: {why}");
-                    ControllerError { code: ErrorCode::UNKNOWN_SERVER_ERROR, message: None }
-                };
-                batch.push(records::encode(record, version).map_err(|error| impossible(&error))?);
-                metadata
-                    .replay(record, offset, active.epoch)
-                    .map_err(|error| impossible(&error))?;
-                offset = offset.plus(1);
-            }
-            if batch.iter().map(Bytes::len).sum::<usize>() > self.options.max_batch_bytes {
-                return Err(too_large());
-            }
-            batches.push(batch);
-        }
-        active.metadata = metadata;
-        active.next_offset = offset;
-        active.gathered.extend(batches);
-        Ok(())
-    }
-
-    fn append_gathered(&mut self) {
-        let Some(active) = &mut self.active else {
-            return;
-        };
-        if active.in_flight.is_some() {
-            return;
-        }
-        if !active.gathered.is_empty() {
-            let base = active.gathered_base;
-            active.gathered_base = active.next_offset;
-            let appended = self.quorum.append(active.epoch, std::mem::take(&mut active.gathered));
-            active.in_flight = Some(InFlight::Records(base, appended));
-        } else if let Some((change, when, reply)) = active.changes.pop_front() {
-            let end = self.quorum.change_voters(change, when, reply);
-            active.in_flight = Some(InFlight::Voters(end));
-        }
-    }
-
-    fn appended(&mut self, appended: &Appended) {
-        let Some(active) = &mut self.active else { return };
-        active.in_flight = None;
-        match *appended {
-            Appended::Voters { end: Some(end) } => {
-                (active.next_offset, active.gathered_base) = (end, end);
-            }
-            Appended::Voters { end: None } => {}
-            Appended::Records { expected, base: Ok(base) } if base == expected => {}
-            Appended::Records { expected, base: Ok(base) } => {
-                // The records name offsets (a broker's epoch is one), so they are wrong at any other place.
-                tracing::error!("records for offset {expected} were appended at {base}: resigning");
-                self.quorum.resign();
-                self.renounce();
-            }
-            // What the quorum says next is that leadership is lost.
-            Appended::Records { base: Err(NotLeader), .. } => self.renounce(),
-        }
-    }
 }
 
 fn refuse(request: Request) {
@@ -512,18 +389,6 @@ fn refuse(request: Request) {
         Request::ChangeVoters(_, _, reply) => {
             let _ = reply.send(Err(VoterChangeError::NotLeaderOrFollower.into()));
         }
-    }
-}
-
-/// The outcome of the append that is under way.
-async fn appended(active: &mut Option<Active>) -> Appended {
-    match active.as_mut().and_then(|active| active.in_flight.as_mut()) {
-        Some(InFlight::Records(expected, appended)) => {
-            let base = appended.await.unwrap_or(Err(NotLeader));
-            Appended::Records { expected: *expected, base }
-        }
-        Some(InFlight::Voters(end)) => Appended::Voters { end: end.await.ok().flatten() },
-        None => std::future::pending().await,
     }
 }
 

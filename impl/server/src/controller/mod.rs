@@ -78,7 +78,7 @@ pub struct DecisionOptions {
     pub session_timeout_ms: i64,
     /// `metadata.max.idle.interval.ms`; 0 for no `NoOpRecord`s.
     pub max_idle_interval_ms: u64,
-    /// `internal.metadata.max.batch.size.in.bytes`.
+    /// Most bytes of a batch (`internal.metadata.max.batch.size.in.bytes`): no more than a segment of the log holds.
     pub max_batch_bytes: usize,
 }
 
@@ -195,8 +195,9 @@ impl ControllerHandle {
         self.ask(|reply| Request::RegisterController(request, reply)).await
     }
 
-    /// Changes the voters of the quorum by one. What cannot be done just now, because nothing of this epoch is committed yet,
-    /// another change is under way or the new voter has not caught up, is tried again until the time `within` is over.
+    /// Changes the voters of the quorum by one. What cannot be done just now, because nothing of this epoch is committed yet or
+    /// another change is under way, is tried again until the time `within` is over. A new voter that has not caught up is not waited for:
+    /// others may want a change meanwhile.
     pub async fn change_voters(
         &self,
         change: ChangeVoters,
@@ -217,9 +218,7 @@ impl ControllerHandle {
             };
             match answer.unwrap_or(Err(VoterChangeError::NotLeaderOrFollower.into())) {
                 Err(ChangeError::Refused(
-                    VoterChangeError::HighWatermarkUnknown
-                    | VoterChangeError::ChangeUncommitted
-                    | VoterChangeError::Lagging,
+                    VoterChangeError::HighWatermarkUnknown | VoterChangeError::ChangeUncommitted,
                 )) if Instant::now() + LAST_TRY < end => {
                     sleep(CHANGE_RETRY).await;
                 }

@@ -14,16 +14,19 @@ use kraftig_spec::types::{DirectoryId, Offset, ReplicaKey, TopicId, Uuid};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::quorum::{self, QuorumEvent, QuorumHandle, QuorumOptions};
+use crate::quorum::{self, KRAFT_VERSIONS, QuorumEvent, QuorumHandle, QuorumOptions, Voter};
 
 const BROKER: NodeId = NodeId(1);
+/// Of a batch, and of a segment.
+const MOST_BYTES: usize = 10_000;
 
 fn quorum_options(dir: &Path, voters: &[NodeId]) -> QuorumOptions {
     QuorumOptions {
         config: Config {
-            local: ReplicaKey { id: BROKER, directory: DirectoryId::ABSENT },
+            local: ReplicaKey { id: BROKER, directory: DirectoryId(Uuid([4; 16])) },
             voters: voters.iter().copied().collect(),
             bootstrap: Vec::new(),
+            outside: Vec::new(),
             timeouts: Timeouts { election_ms: 1, ..Timeouts::default() },
         },
         cluster_id: String::new(),
@@ -31,7 +34,7 @@ fn quorum_options(dir: &Path, voters: &[NodeId]) -> QuorumOptions {
         peers: Vec::new(),
         endpoints: Vec::new(),
         directory: dir.join("__cluster_metadata-0"),
-        log: kraftig_log::LogConfig::metadata(1 << 30, i64::MAX),
+        log: kraftig_log::LogConfig::metadata(MOST_BYTES as u32, i64::MAX),
         retention: quorum::Retention::default(),
         request_timeout: Duration::from_secs(2),
         retry_backoff: Duration::from_millis(20),
@@ -86,7 +89,7 @@ impl Running {
             },
             session_timeout_ms,
             max_idle_interval_ms,
-            max_batch_bytes: 10_000,
+            max_batch_bytes: MOST_BYTES,
         };
         let options = ControllerOptions {
             decisions,
@@ -103,8 +106,8 @@ impl Running {
         Self { controller, task, quorum, published, applied }
     }
 
-    /// Registers a broker and lets it serve.
-    async fn serve(&self) {
+    /// Registers a broker and lets it serve; gives its epoch.
+    async fn serve(&self) -> i64 {
         let feature = |feature: &kraftig_spec::controller::Feature| SupportedFeature {
             name: feature.name.to_owned(),
             min_supported_version: feature.min,
@@ -122,25 +125,39 @@ impl Running {
             previous_broker_epoch: Some(-1),
         };
         let epoch = self.controller.register_broker(registration).await.unwrap();
+        let reply = self.heartbeat(epoch, false).await;
+        assert!(reply.is_caught_up && !reply.is_fenced, "{reply:?}");
+        epoch
+    }
+
+    async fn heartbeat(&self, broker_epoch: i64, want_fence: bool) -> HeartbeatReply {
         let heartbeat = Heartbeat {
             broker_id: BROKER,
-            broker_epoch: epoch,
+            broker_epoch,
             current_metadata_offset: Offset(self.published.load().end.0 - 1),
-            want_fence: false,
+            want_fence,
             want_shut_down: false,
             offline_log_dirs: Vec::new(),
         };
-        let reply = self.controller.heartbeat(heartbeat).await.unwrap();
-        assert!(reply.is_caught_up && !reply.is_fenced, "{reply:?}");
+        self.controller.heartbeat(heartbeat).await.unwrap()
     }
 
     async fn create(&self, name: &str, config: &str) -> Result<CreatedTopic, ControllerError> {
+        self.create_with(name, config, 1).await
+    }
+
+    async fn create_with(
+        &self,
+        name: &str,
+        config: &str,
+        num_partitions: i32,
+    ) -> Result<CreatedTopic, ControllerError> {
         let mut id = [0; 16];
         id[..name.len()].copy_from_slice(name.as_bytes());
         let topic = CreatableTopic {
             name: name.to_owned(),
             topic_id: TopicId(Uuid(id)),
-            num_partitions: 1,
+            num_partitions,
             replication_factor: 1,
             assignments: Vec::new(),
             configs: vec![(
@@ -216,6 +233,62 @@ async fn time_passes() {
     while node.published.load().end < fenced.plus(3) {
         tokio::task::yield_now().await;
     }
+    node.stop().await;
+}
+
+/// No batch is larger than a segment, for which there would be no place: what need not be one batch is cut, and the rest refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_fits_into_a_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Running::start(dir.path(), i64::MAX, 0).await;
+    let epoch = node.serve().await;
+    let (mut fit, mut refused) = (0, 0);
+    for length in MOST_BYTES - 300..MOST_BYTES {
+        let list = format!("1:{}", "1".repeat(length - 2));
+        match node.create(&length.to_string(), &list).await {
+            Ok(created) => {
+                assert_eq!((created.error, refused), (None, 0), "{length}");
+                fit += 1;
+            }
+            Err(error) => {
+                assert_eq!(error.code, ErrorCode::POLICY_VIOLATION);
+                refused += 1;
+            }
+        }
+    }
+    assert!(fit > 0 && refused > 0, "{fit} fit, {refused} were refused");
+
+    // All partitions of a broker that is fenced change at once.
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        assert_eq!(node.create_with(name, "", 90).await.unwrap().error, None);
+    }
+    let before = node.published.load().end;
+    assert!(node.heartbeat(epoch, true).await.is_fenced);
+    let image = node.published.load_full();
+    assert!(image.end > before.plus(8 * 90), "each has a record");
+    assert!(image.brokers[&BROKER].fenced);
+    node.stop().await;
+}
+
+/// Whoever would be a voter and lags keeps no other change waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lags_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Running::start(dir.path(), i64::MAX, 0).await;
+    let change = async |change| {
+        let day = Duration::from_hours(24);
+        let changed = node.controller.change_voters(change, Acknowledge::Committed, day);
+        let limit = Duration::from_mins(2);
+        tokio::time::timeout(limit, changed).await.expect("an answer, and not after a day")
+    };
+    let voter = |id, directory| Voter {
+        replica: ReplicaKey { id: NodeId(id), directory: DirectoryId(Uuid([directory; 16])) },
+        endpoints: Vec::new(),
+        kraft_versions: KRAFT_VERSIONS,
+    };
+    assert_eq!(change(ChangeVoters::Upgrade(vec![voter(1, 4)])).await, Ok(()));
+    let refused = change(ChangeVoters::Add(voter(2, 5))).await;
+    assert_eq!(refused, Err(VoterChangeError::Lagging.into()));
     node.stop().await;
 }
 

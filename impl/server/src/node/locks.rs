@@ -36,7 +36,7 @@ impl Locks {
 }
 
 /// `log.dirs` and `metadata.log.dir`, each once.
-fn directories(config: &Config) -> impl Iterator<Item = &Path> {
+pub(super) fn directories(config: &Config) -> impl Iterator<Item = &Path> {
     let metadata = Some(&config.metadata_log_dir).filter(|dir| !config.log_dirs.contains(dir));
     config.log_dirs.iter().chain(metadata).map(PathBuf::as_path)
 }

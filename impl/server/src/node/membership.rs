@@ -93,10 +93,7 @@ fn needed(voters: &Voters, me: Voter, is_told: bool, may_join: bool) -> Option<C
     }
     match voters.get(me.replica.id) {
         Some(known) if known.replica == me.replica => {
-            let is_known = known.kraft_versions == me.kraft_versions
-                && known.endpoints.len() == me.endpoints.len()
-                && me.endpoints.iter().all(|at| known.endpoints.contains(at));
-            (!is_known).then_some(ChangeVoters::Update(me))
+            (!known.is_as(&me)).then_some(ChangeVoters::Update(me))
         }
         // Its directory before this one, which is lost.
         Some(known) => may_join.then_some(ChangeVoters::Remove(known.replica)),

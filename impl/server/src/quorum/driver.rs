@@ -1,6 +1,7 @@
 //! The state machine with its log, its timers and what is under way: all but the thread.
 
 mod disk_space;
+mod requests;
 mod snapshots;
 mod told;
 mod voters;
@@ -23,14 +24,11 @@ use super::replicas::Replicas;
 use super::snapshots::{Retention, Snapshots};
 use super::storage::{Storage, data_batch};
 use super::tracer::Tracer;
-use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus, Voters};
+use super::{NotLeader, QuorumError, QuorumEvent, QuorumStatus, Voters, lost_voters};
 use disk_space::DiskSpace;
+use requests::Parked;
 use voters::Change;
 
-/// How long a fetch may wait for something to fetch. Whoever would wait longer asks again.
-const MOST_FETCH_WAIT: Duration = Duration::from_millis(500);
-/// Fetches that may wait at once; the next one is answered with what there is.
-const MOST_PARKED: usize = 1024;
 /// How often the log and its snapshots are looked at for what may go, as in Kafka.
 const CLEAN_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -116,12 +114,6 @@ pub struct Driver<W: World> {
     refused: u64,
 }
 
-struct Parked<R> {
-    fetch: Fetch,
-    until: Duration,
-    reply: R,
-}
-
 /// What became of a step.
 #[derive(Default)]
 struct Outcome {
@@ -145,6 +137,9 @@ impl<W: World> Driver<W> {
             tracer.start(&config, &restored);
         }
         let (state, first) = quorum::start(config, restored)?;
+        if quorum::is_interrupted(&state) {
+            return Err(QuorumError::Interrupted(directory));
+        }
         let clean_at = world.now() + CLEAN_INTERVAL;
         Ok(Self {
             world,
@@ -203,19 +198,6 @@ impl<W: World> Driver<W> {
         self.has_room_for(batches.iter().map(|batch| batch.payload.len()).sum())?;
         let event = Event::Append { epoch, batches };
         Ok(self.step(event)?.appended.ok_or(NotLeader))
-    }
-
-    /// Takes what another node asks. The answer may come later: a fetch may wait, for half a second at most.
-    pub fn request(
-        &mut self,
-        request: Request,
-        wait: Duration,
-        reply: W::Reply,
-    ) -> Result<(), QuorumError> {
-        match request {
-            Request::FetchSnapshot(fetch) => self.fetch_snapshot(fetch, usize::MAX, reply),
-            request => self.ask(request, wait.min(MOST_FETCH_WAIT), reply),
-        }
     }
 
     /// Takes the answer of another voter, with the bytes of a snapshot where it brings some. One to a request that is no longer under way is dropped.
@@ -349,51 +331,6 @@ impl<W: World> Driver<W> {
         self.storage.close(self.world.unix_ms())
     }
 
-    fn ask(
-        &mut self,
-        mut request: Request,
-        wait: Duration,
-        reply: W::Reply,
-    ) -> Result<(), QuorumError> {
-        if let Request::Fetch(fetch) = &mut request {
-            fetch.may_park &= self.parked.len() < MOST_PARKED;
-        }
-        let outcome = self.step_alone(Event::Requested { request: request.clone() })?;
-        if let Request::Fetch(fetch) = &request
-            && outcome.response.as_ref().is_none_or(|response| response.error == Error::None)
-        {
-            let (end, now_ms) = (self.state.log().end, self.world.unix_ms());
-            self.replicas.fetched(fetch.replica, fetch.offset, end, now_ms);
-        }
-        match (outcome.response, request) {
-            (Some(response), _) => {
-                let response = self.with_records(&response)?;
-                self.world.answer(reply, response, Bytes::new());
-            }
-            (None, Request::Fetch(fetch)) if outcome.parked => {
-                let until = self.world.now() + wait;
-                self.parked.push_back(Parked { fetch, until, reply });
-            }
-            // The core answers or parks every request; a dropped reply closes the connection.
-            (None, _) => {}
-        }
-        if outcome.wake { self.wake() } else { Ok(()) }
-    }
-
-    /// The answer with what it says is to be read.
-    fn with_records(
-        &mut self,
-        response: &Response<ReadFrom>,
-    ) -> Result<Response<Bytes>, QuorumError> {
-        let read = match &response.answer {
-            Answer::Fetch(FetchAnswer { records: Some(read), .. }) => {
-                self.storage.read(*read, self.fetch_bytes)?
-            }
-            _ => Bytes::new(),
-        };
-        Ok(response.map(|_| read))
-    }
-
     /// The answer with its batches told apart. `None` if they are none, or if it names a place to cut that would
     /// cut a batch in two.
     fn checked(
@@ -422,14 +359,6 @@ impl<W: World> Driver<W> {
             self.wake()?;
         }
         Ok(outcome)
-    }
-
-    fn wake(&mut self) -> Result<(), QuorumError> {
-        for parked in std::mem::take(&mut self.parked) {
-            let left = parked.until.saturating_sub(self.world.now());
-            self.ask(Request::Fetch(parked.fetch), left, parked.reply)?;
-        }
-        Ok(())
     }
 
     fn step_alone(&mut self, event: Event<Bytes>) -> Result<Outcome, QuorumError> {
@@ -504,7 +433,8 @@ impl<W: World> Driver<W> {
                     if self.refused.is_power_of_two() {
                         let count = self.refused;
                         tracing::warn!(
-                            "refused a message to the quorum: {refusal:?} ({count} so far)"
+                            "refused a message to the quorum: {} ({count} so far)",
+                            lost_voters::told(refusal)
                         );
                     }
                 }

@@ -1,35 +1,27 @@
-//! The way to the other controllers: one task and one connection for each. Who they are and where changes with the voters,
-//! and with what others say of the leader.
-//!
-//! A connection stays open while nothing is said, for its end is news: when one that was of use is closed the task
-//! connects anew, once and at once. If that is refused, or closed before it was of any use, the core is told that the node
-//! [cannot be reached](Command::Unreachable). After that it is tried again whenever there is something to say, which the
-//! driver paces.
+//! The way to the other controllers: who they are and where changes with the voters, and with what others say of the leader.
+//! Each has a [`link`]: one task and one connection, as long as anybody needs it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod link;
+
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, Weak, mpsc};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::time::Duration;
 
-use bytes::Bytes;
-use kraftig_spec::quorum::{Error, Request, Response};
-use kraftig_spec::types::{DirectoryId, NodeId, ReplicaKey};
-use kraftig_wire::ErrorCode;
+use kraftig_spec::quorum::Request;
+use kraftig_spec::types::{NodeId, ReplicaKey};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::messages::{self, AnswerError, Sender};
+use super::messages::Sender;
 use super::recovery::LARGEST_BATCH;
 use super::voters::{Voter, Voters};
-use super::{Command, QuorumError, identity};
-use crate::net::client::{ClientError, ClientOptions, Connection};
+use super::{Command, identity};
+use crate::net::client::ClientOptions;
+use link::{Asked, Link, Shared, lock};
 
 /// What an answer holds beside its records.
 const BESIDE_RECORDS: usize = 64 << 10;
-/// How long somebody else answers at the address of a voter before that voter counts as misplaced.
-const LASTING: Duration = Duration::from_secs(5);
-/// How old the last such answer may be: other voters are asked at elections only.
-const CURRENT: Duration = Duration::from_mins(1);
 
 /// Another controller, and where it listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,71 +67,12 @@ pub(super) struct Links {
     addresses: Addresses,
     shared: Arc<Shared>,
     asked: BTreeMap<NodeId, watch::Sender<Option<Asked>>>,
+    /// Whom this node takes for the leader, or took for it last.
+    leader: Option<NodeId>,
     /// The leader that is no voter, as far as this node knows, and that others have said where it is.
     stranger: Option<NodeId>,
     /// Whether it is found out who listens where the voters have this node.
     watches: bool,
-}
-
-/// A request and its correlation id.
-type Asked = (u32, Request);
-
-/// What all links share.
-struct Shared {
-    sender: Sender,
-    options: ClientOptions,
-    /// The way to the quorum's thread. The links do not keep it alive.
-    commands: Weak<mpsc::SyncSender<Command>>,
-    /// The voters.
-    voters: Mutex<Arc<Voters>>,
-    /// How many addresses there are of controllers whose ids are not known.
-    unnamed: usize,
-    /// The voters that said last that they belong to another cluster.
-    foreign: Mutex<BTreeSet<NodeId>>,
-    /// The voters at whose addresses somebody else is.
-    misplaced: Mutex<Misplaced>,
-    /// The controllers that were not found, and where they were looked for.
-    lost: Mutex<BTreeMap<NodeId, Peer>>,
-}
-
-/// The voters at whose addresses somebody else answers: since when, and when last. One answer may be that of a node that
-/// was there before, so that only those count at whose addresses it stays so.
-#[derive(Default)]
-struct Misplaced(BTreeMap<NodeId, (Instant, Instant)>);
-
-impl Misplaced {
-    /// Somebody else answered at the address of a voter. The voters that it is so with now, for [`LASTING`].
-    fn add(&mut self, id: NodeId, now: Instant) -> BTreeSet<NodeId> {
-        let (since, last) = self.0.entry(id).or_insert((now, now));
-        if now - *last > CURRENT {
-            *since = now;
-        }
-        *last = now;
-        let counts = |(since, last): &(Instant, Instant)| {
-            now - *last <= CURRENT && *last - *since >= LASTING
-        };
-        self.0.iter().filter(|(_, times)| counts(times)).map(|(id, _)| *id).collect()
-    }
-}
-
-struct Link {
-    peer: Peer,
-    shared: Arc<Shared>,
-    asked: watch::Receiver<Option<Asked>>,
-    connection: Option<Connection>,
-    /// There was an answer on the connection.
-    proven: bool,
-    /// What was logged last: the same trouble is told once.
-    trouble: Option<String>,
-}
-
-/// Why a request has no answer.
-#[derive(Debug, thiserror::Error)]
-enum LinkError {
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
 }
 
 impl Links {
@@ -162,6 +95,7 @@ impl Links {
             addresses,
             shared: Arc::new(shared),
             asked: BTreeMap::new(),
+            leader: None,
             stranger: None,
             watches: false,
         };
@@ -171,12 +105,54 @@ impl Links {
         links
     }
 
-    /// These vote now. Whoever does no more may still lead, until that is committed: it can still be reached.
+    /// These vote now.
     pub(super) fn voters(&mut self, voters: &Arc<Voters>) {
         *lock(&self.shared.voters) = voters.clone();
         let here = |voter: &Voter| voters.address(voter.replica.id, &self.listener);
         for peer in voters.voters.iter().filter_map(here).collect::<Vec<_>>() {
             self.reach(peer);
+        }
+        self.close_useless();
+    }
+
+    /// This node takes `leader` for the leader now. As long as it knows of none, the one before may be of use.
+    pub(super) fn leads(&mut self, leader: Option<NodeId>) {
+        if leader.is_none() || leader == self.leader {
+            return;
+        }
+        let before = std::mem::replace(&mut self.leader, leader);
+        if before == self.stranger {
+            self.stranger = None;
+        }
+        self.close_useless();
+    }
+
+    /// Whoever votes no more may still lead, until that is committed. Then nobody has anything to say to it.
+    fn close_useless(&mut self) {
+        let voters = lock(&self.shared.voters).clone();
+        let leads = [self.leader, self.stranger];
+        // Negative ids stand for whoever can be asked for the leader at any time.
+        let is_useless =
+            |id: &NodeId| id.0 >= 0 && voters.get(*id).is_none() && !leads.contains(&Some(*id));
+        for id in self.asked.keys().copied().filter(is_useless).collect::<Vec<_>>() {
+            self.close(id);
+        }
+    }
+
+    fn close(&mut self, id: NodeId) {
+        lock(&self.addresses).remove(&id);
+        self.shared.forget(id);
+        if let Some(asked) = self.asked.remove(&id) {
+            self.end(id, &asked);
+        }
+    }
+
+    /// What was asked last on a link that ends has no answer.
+    fn end(&self, id: NodeId, asked: &watch::Sender<Option<Asked>>) {
+        let asked = asked.borrow().as_ref().map(|(correlation, _)| *correlation);
+        if let (Some(correlation), Some(commands)) = (asked, self.shared.commands.upgrade()) {
+            // If there is no room, it ends by its timeout.
+            let _ = commands.try_send(Command::Failed { to: id, correlation });
         }
     }
 
@@ -203,8 +179,7 @@ impl Links {
             && voters.get(other).is_none()
         {
             // One is enough, whatever others say.
-            self.asked.remove(&other);
-            lock(&self.addresses).remove(&other);
+            self.close(other);
         }
         self.reach(leader);
     }
@@ -221,19 +196,12 @@ impl Links {
         let (to, asked) = watch::channel(None);
         let id = peer.id;
         // What was found at the other address says nothing of this one.
-        lock(&self.shared.foreign).remove(&id);
-        lock(&self.shared.misplaced).0.remove(&id);
-        lock(&self.shared.lost).remove(&id);
-        let shared = self.shared.clone();
-        let link = Link { peer, shared, asked, connection: None, proven: false, trouble: None };
+        self.shared.forget(id);
+        let link = Link::new(peer, self.shared.clone(), asked);
         self.runtime.spawn(link.run());
-        // The one to another address ends, and what it was asked last has no answer.
+        // The one to another address ends.
         if let Some(before) = self.asked.insert(id, to) {
-            let asked = before.borrow().as_ref().map(|(correlation, _)| *correlation);
-            if let (Some(correlation), Some(commands)) = (asked, self.shared.commands.upgrade()) {
-                // If there is no room, it ends by its timeout.
-                let _ = commands.try_send(Command::Failed { to: id, correlation });
-            }
+            self.end(id, &before);
         }
     }
 
@@ -259,291 +227,11 @@ impl Links {
     }
 }
 
-impl Shared {
-    /// Whether the voters without these are a majority; where none is known, whether there is anybody else to ask for them.
-    fn can_do_without(&self, nodes: &BTreeSet<NodeId>) -> bool {
-        let voters = lock(&self.voters).clone();
-        if voters.voters.is_empty() {
-            return nodes.iter().filter(|id| id.0 < 0).count() < self.unnamed;
-        }
-        let without = nodes.iter().filter(|id| voters.get(**id).is_some()).count();
-        (voters.voters.len() - without) * 2 > voters.voters.len()
-    }
-}
-
-impl Link {
-    /// Until the quorum's thread is gone.
-    async fn run(mut self) {
-        while let Ok((correlation, request)) = self.next().await {
-            if self.connection.is_none() && !self.connect().await {
-                self.tell(Command::Failed { to: self.peer.id, correlation });
-                continue;
-            }
-            let Some(connection) = &self.connection else { continue };
-            let answer = tokio::select! {
-                answer = exchange(connection, &self.shared, &request) => answer,
-                // Given up, for another request or with the thread. What comes late could be in the way of all others.
-                changed = self.asked.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    self.asked.mark_changed();
-                    self.connection = None;
-                    continue;
-                }
-            };
-            match answer {
-                Ok(Answered { response, chunk, leader }) => {
-                    self.proven = true;
-                    if let Some(peer) = leader {
-                        self.tell(Command::Located { peer, itself: false, place: None });
-                    }
-                    // Whoever is there takes itself for the one that was asked: the voter that a vote or the beginning of an
-                    // epoch is for, or the leader. Any other answer could be anybody's.
-                    if response.error == Error::None
-                        && !matches!(request, Request::EndQuorumEpoch(_))
-                    {
-                        self.forget_misplaced();
-                        lock(&self.shared.lost).remove(&self.peer.id);
-                    }
-                    if response.error == Error::InvalidVoterKey {
-                        self.is_lost();
-                        self.misplaced().await;
-                    } else if !self.is_misplaced() {
-                        self.well();
-                    }
-                    let from = self.peer.id;
-                    self.tell(Command::Answered { from, correlation, response, chunk });
-                }
-                Err(error) => {
-                    self.failed(error).await;
-                    self.tell(Command::Failed { to: self.peer.id, correlation });
-                }
-            }
-        }
-    }
-
-    /// The next request. Meanwhile the connection is watched.
-    async fn next(&mut self) -> Result<Asked, watch::error::RecvError> {
-        loop {
-            let Self { asked, connection, .. } = self;
-            tokio::select! {
-                changed = asked.changed() => {
-                    changed?;
-                    if let Some(next) = asked.borrow_and_update().clone() {
-                        return Ok(next);
-                    }
-                }
-                error = closed(connection.as_ref()) => self.failed(error.into()).await,
-            }
-        }
-    }
-
-    /// Whether there is a connection now. If not, the core hears of it.
-    async fn connect(&mut self) -> bool {
-        let Peer { id, host, port } = &self.peer;
-        self.proven = false;
-        match Connection::open(host, *port, &self.shared.options).await {
-            Ok(connection) => {
-                self.connection = Some(connection);
-                true
-            }
-            Err(error) => {
-                self.forget_misplaced();
-                self.is_lost();
-                self.tell(Command::Unreachable { node: *id });
-                self.complain(&LinkError::from(error).to_string());
-                false
-            }
-        }
-    }
-
-    async fn failed(&mut self, error: LinkError) {
-        self.complain(&error.to_string());
-        match error {
-            LinkError::Answer(AnswerError::Code(ErrorCode::INCONSISTENT_CLUSTER_ID)) => {
-                self.foreign().await;
-            }
-            LinkError::Answer(_)
-            | LinkError::Client(ClientError::Encode(_) | ClientError::NotServed(_)) => {}
-            LinkError::Client(_) => {
-                self.connection = None;
-                // At the next connection somebody else may be there.
-                self.forget_misplaced();
-                if self.proven {
-                    self.connect().await;
-                } else {
-                    self.tell(Command::Unreachable { node: self.peer.id });
-                }
-            }
-        }
-    }
-
-    /// The peer says that it belongs to another cluster. One that does is that one's fault; but a node that finds no
-    /// majority that could be of its own cluster is wrong itself, or will never do anything: it stops.
-    async fn foreign(&self) {
-        let foreign = {
-            let mut foreign = lock(&self.shared.foreign);
-            foreign.insert(self.peer.id);
-            foreign.clone()
-        };
-        if self.shared.can_do_without(&foreign) {
-            return;
-        }
-        let theirs = match &self.connection {
-            Some(connection) => identity::cluster(connection, self.limit()).await,
-            None => None,
-        };
-        self.tell(Command::Fail(QuorumError::ForeignCluster {
-            cluster_id: self.shared.sender.cluster_id.to_string(),
-            other: theirs.map_or_else(|| "another one".to_owned(), |id| id.to_string()),
-            peer: self.peer.to_string(),
-        }));
-    }
-
-    /// Whoever is there says that it is not the voter that was asked. As with another cluster, a node that has too many
-    /// addresses wrong stops; but only if that lasts, for a name may stand for another address by and by. So the connection
-    /// is dropped, and the name looked up anew for the next one. Where the log names the voters none stops: a voter may have
-    /// lost its disk, and be removed and added again.
-    async fn misplaced(&mut self) {
-        let found = match &self.connection {
-            Some(connection) => identity::node(connection, self.limit()).await,
-            None => None,
-        };
-        let found = found.map_or_else(
-            || "another node".to_owned(),
-            |found| format!("node {} with directory.id {}", found.id, found.directory),
-        );
-        let Peer { id, host, port } = &self.peer;
-        let (node, address) = (*id, format!("{host}:{port}"));
-        let voters = lock(&self.shared.voters).clone();
-        if voters.kraft_version > 0 {
-            let directory = voters.get(node).map(|voter| voter.replica.directory);
-            let directory = directory.unwrap_or(DirectoryId::ABSENT);
-            self.complain(&format!(
-                "{found} answers there, and the voter is node {node} with directory.id {directory}: remove that voter and add the one that is there (kraftig metadata-quorum remove-controller, add-controller)"
-            ));
-        } else {
-            self.complain(&format!(
-                "{found} answers there: correct controller.quorum.voters, or node.id of that node"
-            ));
-            let misplaced = lock(&self.shared.misplaced).add(node, Instant::now());
-            if !self.shared.can_do_without(&misplaced) {
-                self.tell(Command::Fail(QuorumError::OtherVoter { node, address, found }));
-            }
-        }
-        self.connection = None;
-    }
-
-    fn is_misplaced(&self) -> bool {
-        lock(&self.shared.misplaced).0.contains_key(&self.peer.id)
-    }
-
-    fn is_lost(&self) {
-        lock(&self.shared.lost).insert(self.peer.id, self.peer.clone());
-    }
-
-    fn forget_misplaced(&self) {
-        lock(&self.shared.misplaced).0.remove(&self.peer.id);
-    }
-
-    /// How long a question may take.
-    fn limit(&self) -> Duration {
-        self.shared.options.connect_timeout
-    }
-
-    fn well(&mut self) {
-        if self.trouble.take().is_some() {
-            tracing::info!("quorum: {} answers again", self.peer);
-            lock(&self.shared.foreign).remove(&self.peer.id);
-        }
-    }
-
-    fn complain(&mut self, text: &str) {
-        if self.trouble.as_deref() != Some(text) {
-            tracing::warn!("quorum: {}: {text}", self.peer);
-            self.trouble = Some(text.to_owned());
-        }
-    }
-
-    /// There is room: see [`QUEUE`](super::QUEUE).
-    fn tell(&self, command: Command) {
-        if let Some(commands) = self.shared.commands.upgrade() {
-            let _ = commands.send(command);
-        }
-    }
-}
-
-fn lock<T>(voters: &Mutex<T>) -> MutexGuard<'_, T> {
-    voters.lock().expect("nobody panics while holding it")
-}
-
-/// Returns when the connection has ended; never if there is none.
-async fn closed(connection: Option<&Connection>) -> ClientError {
-    match connection {
-        Some(connection) => connection.closed().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What an answer says.
-struct Answered {
-    response: Response<Bytes>,
-    /// The bytes of a snapshot, if it brings some.
-    chunk: Bytes,
-    /// Where the leader is that it names.
-    leader: Option<Peer>,
-}
-
-/// Asks, and reads the answer.
-async fn exchange(
-    connection: &Connection,
-    shared: &Shared,
-    request: &Request,
-) -> Result<Answered, LinkError> {
-    let sender = &shared.sender;
-    // Answers of all kinds have the same field.
-    macro_rules! asked {
-        ($request:expr, $read:expr) => {{
-            let answer = connection.send(&$request).await?;
-            let mut at = answer.node_endpoints.iter().map(|at| {
-                let (id, host, port) = (NodeId(at.node_id), at.host.to_string(), at.port.into());
-                (id, host, port)
-            });
-            let first: Option<(NodeId, String, i64)> = at.next();
-            ($read(answer)?, first)
-        }};
-    }
-    let without_chunk = |response: Response<Bytes>| (response, Bytes::new());
-    let ((response, chunk), at) = match request {
-        Request::Vote(vote) => {
-            asked!(sender.vote(vote), |it| messages::vote_answer(it).map(without_chunk))
-        }
-        Request::BeginQuorumEpoch(begin) => {
-            asked!(sender.begin(begin), |it| messages::begin_answer(it).map(without_chunk))
-        }
-        Request::EndQuorumEpoch(end) => {
-            let voters = lock(&shared.voters).clone();
-            asked!(sender.end(end, &voters), |it| messages::end_answer(it).map(without_chunk))
-        }
-        Request::Fetch(fetch) => {
-            asked!(sender.fetch(fetch), |it| messages::fetch_answer(it).map(without_chunk))
-        }
-        Request::FetchSnapshot(fetch) => {
-            asked!(sender.fetch_snapshot(fetch), |it| messages::snapshot_answer(fetch, it))
-        }
-    };
-    let leader = at.filter(|(id, ..)| response.leader == Some(*id)).and_then(|(id, host, port)| {
-        Some(Peer { id, host, port: u16::try_from(port).ok().filter(|port| *port > 0)? })
-    });
-    Ok(Answered { response, chunk, leader })
-}
-
 #[cfg(test)]
 mod tests {
     use kraftig_spec::controller::record::Endpoint;
     use kraftig_spec::quorum::Fetch;
-    use kraftig_spec::types::{Epoch, Offset};
+    use kraftig_spec::types::{DirectoryId, Epoch, Offset};
 
     use super::*;
     use crate::quorum::KRAFT_VERSIONS;
@@ -557,49 +245,60 @@ mod tests {
     /// A port where nobody listens.
     const CLOSED: u16 = 1;
 
-    /// What the log says: node 2 votes, and listens there.
-    fn logged(port: u16) -> Arc<Voters> {
-        let endpoint = Endpoint {
-            name: LISTENER.to_owned(),
-            host: "127.0.0.1".to_owned(),
-            port,
-            security_protocol: 0,
+    const LOCAL: ReplicaKey = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
+
+    /// What the log says: these nodes vote, and listen there.
+    fn logged<const N: usize>(nodes: [(i32, u16); N]) -> Arc<Voters> {
+        let voter = |(id, port)| {
+            let endpoint = Endpoint {
+                name: LISTENER.to_owned(),
+                host: "127.0.0.1".to_owned(),
+                port,
+                security_protocol: 0,
+            };
+            let directory = DirectoryId(kraftig_wire::Uuid([2; 16]));
+            let replica = ReplicaKey { id: NodeId(id), directory };
+            Voter { replica, endpoints: vec![endpoint], kraft_versions: KRAFT_VERSIONS }
         };
-        let replica =
-            ReplicaKey { id: NodeId(2), directory: DirectoryId(kraftig_wire::Uuid([2; 16])) };
-        let voter = Voter { replica, endpoints: vec![endpoint], kraft_versions: KRAFT_VERSIONS };
-        Arc::new(Voters { kraft_version: 1, voters: vec![voter] })
+        Arc::new(Voters { kraft_version: 1, voters: nodes.map(voter).into() })
+    }
+
+    /// Links of node 1 to nobody yet.
+    fn links(commands: &Arc<mpsc::SyncSender<Command>>) -> Links {
+        let options = LinksOptions {
+            local: LOCAL,
+            listener: LISTENER.to_owned(),
+            sender: Sender { cluster_id: "cluster".into(), endpoints: Vec::new() },
+            timeout: Duration::from_secs(2),
+            commands: Arc::downgrade(commands),
+            addresses: Addresses::default(),
+        };
+        Links::start(options, Vec::new())
+    }
+
+    fn fetch() -> Fetch {
+        Fetch {
+            epoch: Epoch(1),
+            replica: LOCAL,
+            offset: Offset(0),
+            last_fetched_epoch: Epoch(0),
+            high_watermark: Offset(0),
+            may_park: false,
+        }
     }
 
     #[tokio::test]
     async fn a_leader_that_is_not_where_the_log_has_it_is_looked_for_where_others_say() {
         let (commands, told) = mpsc::sync_channel(16);
         let commands = Arc::new(commands);
-        let local = ReplicaKey { id: NodeId(1), directory: DirectoryId::ABSENT };
-        let addresses = Addresses::default();
-        let options = LinksOptions {
-            local,
-            listener: LISTENER.to_owned(),
-            sender: Sender { cluster_id: "cluster".into(), endpoints: Vec::new() },
-            timeout: Duration::from_secs(2),
-            commands: Arc::downgrade(&commands),
-            addresses: addresses.clone(),
-        };
-        let mut links = Links::start(options, Vec::new());
-        links.voters(&logged(CLOSED));
+        let mut links = links(&commands);
+        links.voters(&logged([(2, CLOSED)]));
+        let addresses = links.addresses.clone();
         let at = || lock(&addresses)[&NodeId(2)].port;
         links.located(peer(9002), false);
         assert_eq!(at(), CLOSED, "it may be there");
 
-        let fetch = Fetch {
-            epoch: Epoch(1),
-            replica: local,
-            offset: Offset(0),
-            last_fetched_epoch: Epoch(0),
-            high_watermark: Offset(0),
-            may_park: false,
-        };
-        links.send(NodeId(2), 7, Request::Fetch(fetch));
+        links.send(NodeId(2), 7, Request::Fetch(fetch()));
         let heard = tokio::task::spawn_blocking(move || {
             let heard = (told.recv().unwrap(), told.recv().unwrap());
             (told, heard)
@@ -620,26 +319,40 @@ mod tests {
         // It knows best, and the next record that names the voters counts.
         links.located(peer(9004), true);
         assert_eq!(at(), 9004);
-        links.voters(&logged(9005));
+        links.voters(&logged([(2, 9005)]));
         assert_eq!(at(), 9005);
     }
 
-    #[test]
-    fn only_what_lasts_and_is_still_so_counts() {
-        let begin = Instant::now();
-        let at = |seconds| begin + Duration::from_secs(seconds);
-        let mut misplaced = Misplaced::default();
-        let [one, other] = [NodeId(2), NodeId(3)];
-        assert_eq!(misplaced.add(one, at(0)).len(), 0, "an answer is not enough");
-        assert_eq!(misplaced.add(one, at(4)).len(), 0);
-        assert_eq!(misplaced.add(one, at(5)).len(), 1);
-        assert_eq!(misplaced.add(other, at(6)).len(), 1, "only one of them lasts");
-        assert_eq!(misplaced.add(other, at(11)).len(), 2);
-        // Of the one nothing was heard any more.
-        assert_eq!(misplaced.add(other, at(60)).len(), 2);
-        assert_eq!(misplaced.add(other, at(66)).len(), 1);
-        // And what was long ago does not count with what is now.
-        assert_eq!(misplaced.add(one, at(100)).len(), 1);
-        assert_eq!(misplaced.add(one, at(105)).len(), 2);
+    #[tokio::test]
+    async fn who_neither_votes_nor_leads_is_left_alone() {
+        let (commands, told) = mpsc::sync_channel(16);
+        let commands = Arc::new(commands);
+        let mut links = links(&commands);
+        links.reach(Peer { id: NodeId(-2), ..peer(9000) });
+        let known = |links: &Links| links.asked.keys().map(|id| id.0).collect::<Vec<_>>();
+        links.voters(&logged([(2, 9002), (3, 9003), (4, 9004)]));
+        links.leads(Some(NodeId(3)));
+        links.voters(&logged([(2, 9002)]));
+        assert_eq!(known(&links), [-2, 2, 3], "node 3 leads until it hears that it is removed");
+        links.leads(None);
+        assert_eq!(known(&links), [-2, 2, 3], "nobody else leads");
+        links.leads(Some(NodeId(2)));
+        assert_eq!(known(&links), [-2, 2]);
+        assert_eq!(lock(&links.addresses).keys().map(|id| id.0).collect::<Vec<_>>(), [-2, 2]);
+
+        // One of whom the log knows nothing leads, and then another.
+        links.located(Peer { id: NodeId(5), ..peer(9005) }, false);
+        links.leads(Some(NodeId(4)));
+        assert_eq!(known(&links), [-2, 2, 5], "it may not be known yet that it leads");
+        links.leads(Some(NodeId(5)));
+        links.send(NodeId(5), 7, Request::Fetch(fetch()));
+        links.leads(Some(NodeId(2)));
+        assert_eq!(known(&links), [-2, 2]);
+        let ended = told.try_recv().unwrap();
+        assert!(matches!(ended, Command::Failed { to: NodeId(5), correlation: 7 }));
+        // A task for each that is left.
+        while Arc::strong_count(&links.shared) > 3 {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kraftig_spec::quorum::VoterSet;
+use kraftig_spec::quorum::{Fetched, VoterSet};
 use kraftig_spec::types::{Epoch, NodeId, Offset, ReplicaKey};
 
 /// An observer that was not heard of for this long is told of no more, as in Kafka.
@@ -43,51 +43,41 @@ pub struct ReplicaDescription {
 /// Who fetched in the epoch that this node leads.
 #[derive(Default)]
 pub(super) struct Replicas {
-    fetched: BTreeMap<ReplicaKey, Fetched>,
+    known: BTreeMap<ReplicaKey, Known>,
 }
 
 #[derive(Clone, Copy)]
-struct Fetched {
+struct Known {
     at_ms: i64,
-    offset: Offset,
-    /// Where the leader's log ended then.
-    leader_end: Offset,
+    told: Fetched,
     caught_up_ms: Option<i64>,
 }
 
 impl Replicas {
     /// Forgets all: another epoch begins.
     pub(super) fn clear(&mut self) {
-        self.fetched.clear();
+        self.known.clear();
     }
 
-    /// Notes a fetch that the core took.
-    pub(super) fn fetched(
-        &mut self,
-        replica: ReplicaKey,
-        offset: Offset,
-        leader_end: Offset,
-        now_ms: i64,
-    ) {
-        let before = self.fetched.get(&replica).copied();
-        if before.is_none() && self.fetched.len() >= MOST_REPLICAS {
+    /// What is known of a replica's log.
+    pub(super) fn get(&self, replica: ReplicaKey) -> Option<Fetched> {
+        self.known.get(&replica).map(|known| known.told)
+    }
+
+    /// Notes what a fetch told of a replica's log.
+    pub(super) fn fetched(&mut self, replica: ReplicaKey, told: Fetched, now_ms: i64) {
+        let before = self.known.get(&replica).copied();
+        if before.is_none() && self.known.len() >= MOST_REPLICAS {
             return;
         }
         let caught_up_ms = match before {
-            _ if offset >= leader_end => Some(now_ms),
+            _ if told.caught_up == Some(told.leader_end) => Some(now_ms),
             // It has all that there was when it asked last.
-            Some(before) if offset >= before.leader_end => {
-                before.caught_up_ms.max(Some(before.at_ms))
-            }
+            Some(before) if told.caught_up != before.told.caught_up => Some(before.at_ms),
             Some(before) => before.caught_up_ms,
             None => None,
         };
-        self.fetched.insert(replica, Fetched { at_ms: now_ms, offset, leader_end, caught_up_ms });
-    }
-
-    /// The end of a replica's log, as it said in its last fetch.
-    pub(super) fn end(&self, replica: ReplicaKey) -> Option<Offset> {
-        self.fetched.get(&replica).map(|fetched| fetched.offset)
+        self.known.insert(replica, Known { at_ms: now_ms, told, caught_up_ms });
     }
 
     /// All voters, and the observers that are not silent. `leader` is what this node says of itself.
@@ -97,11 +87,11 @@ impl Replicas {
         voters: &VoterSet,
         now_ms: i64,
     ) -> (Vec<ReplicaDescription>, Vec<ReplicaDescription>) {
-        let describe = |replica, fetched: Option<&Fetched>| ReplicaDescription {
+        let describe = |replica, known: Option<&Known>| ReplicaDescription {
             replica,
-            end: fetched.map(|fetched| fetched.offset),
-            last_fetch_ms: fetched.map(|fetched| fetched.at_ms),
-            last_caught_up_ms: fetched.and_then(|fetched| fetched.caught_up_ms),
+            end: known.map(|known| known.told.end),
+            last_fetch_ms: known.map(|known| known.at_ms),
+            last_caught_up_ms: known.and_then(|known| known.caught_up_ms),
         };
         let local = leader.replica;
         let voter = |key: ReplicaKey| {
@@ -109,19 +99,18 @@ impl Replicas {
                 return ReplicaDescription { replica: key, ..leader.clone() };
             }
             let is_its = |replica: &ReplicaKey| replica.id == key.id && voters.contains(*replica);
-            let its = self.fetched.iter().filter(|(replica, _)| is_its(replica));
-            let latest = its.map(|(_, fetched)| fetched).max_by_key(|fetched| fetched.at_ms);
+            let its = self.known.iter().filter(|(replica, _)| is_its(replica));
+            let latest = its.map(|(_, known)| known).max_by_key(|known| known.at_ms);
             describe(key, latest)
         };
         let described = voters.keys().map(voter).collect();
-        self.fetched.retain(|replica, fetched| {
-            voters.contains(*replica) || now_ms - fetched.at_ms < OBSERVER_SILENCE_MS
+        self.known.retain(|replica, known| {
+            voters.contains(*replica) || now_ms - known.at_ms < OBSERVER_SILENCE_MS
         });
-        let observers = self.fetched.iter();
+        let observers = self.known.iter();
         let observers =
             observers.filter(|(replica, _)| !voters.contains(**replica) && **replica != local);
-        let observers =
-            observers.map(|(replica, fetched)| describe(*replica, Some(fetched))).collect();
+        let observers = observers.map(|(replica, known)| describe(*replica, Some(known))).collect();
         (described, observers)
     }
 }
@@ -155,16 +144,21 @@ mod tests {
                 .map(|it| (it.replica.id.0, it.end, it.last_fetch_ms, it.last_caught_up_ms))
                 .collect::<Vec<_>>()
         };
-        replicas.fetched(replica(2), Offset(10), Offset(10), 1000);
-        replicas.fetched(replica(7), Offset(0), Offset(10), 1000);
+        let fetched = |end, leader_end, caught_up: Option<i64>| Fetched {
+            end: Offset(end),
+            leader_end: Offset(leader_end),
+            caught_up: caught_up.map(Offset),
+        };
+        replicas.fetched(replica(2), fetched(10, 10, Some(10)), 1000);
+        replicas.fetched(replica(7), fetched(0, 10, None), 1000);
         let two = (2, Some(Offset(10)), Some(1000), Some(1000));
         let three = (3, None, None, None);
         assert_eq!(told(&mut replicas, 1001), [two, three, (7, Some(Offset(0)), Some(1000), None)]);
         // It has what there was, and then not.
-        replicas.fetched(replica(7), Offset(10), Offset(12), 1100);
+        replicas.fetched(replica(7), fetched(10, 12, Some(10)), 1100);
         let seven = (7, Some(Offset(10)), Some(1100), Some(1000));
         assert_eq!(told(&mut replicas, 1101), [two, three, seven]);
-        replicas.fetched(replica(7), Offset(11), Offset(13), 1200);
+        replicas.fetched(replica(7), fetched(11, 13, Some(10)), 1200);
         let seven = (7, Some(Offset(11)), Some(1200), Some(1000));
         assert_eq!(told(&mut replicas, 1200 + OBSERVER_SILENCE_MS - 1), [two, three, seven]);
         assert_eq!(told(&mut replicas, 1200 + OBSERVER_SILENCE_MS), [two, three]);
@@ -174,8 +168,9 @@ mod tests {
     fn strangers_take_no_more_than_their_room() {
         let mut replicas = Replicas::default();
         for id in 0..2 * MOST_REPLICAS as i32 {
-            replicas.fetched(replica(id), Offset(0), Offset(1), 0);
+            let told = Fetched { end: Offset(0), leader_end: Offset(1), caught_up: None };
+            replicas.fetched(replica(id), told, 0);
         }
-        assert_eq!(replicas.fetched.len(), MOST_REPLICAS);
+        assert_eq!(replicas.known.len(), MOST_REPLICAS);
     }
 }

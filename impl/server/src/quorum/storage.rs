@@ -33,6 +33,7 @@ pub(super) struct Storage {
     once_voter: (bool, ReplicaKey),
     config: Arc<LogConfig>,
     log: Log,
+    bytes_lost: u64,
 }
 
 impl Storage {
@@ -47,14 +48,15 @@ impl Storage {
         let config = Arc::new(config);
         let is_log = |name: &String| Path::new(name).extension().is_some_and(|kind| kind == "log");
         let has_log = disk::exists(directory)? && disk::list(directory)?.iter().any(is_log);
+        let mut bytes_lost = 0;
         let mut log = if has_log {
             recovery::check(directory)?;
             let known = Known { contiguous: true, ..Known::default() };
             let (mut log, recovery) = Log::open(directory, known, config.clone(), now)?;
             log.assign_topic_id(TopicId::METADATA)?;
+            bytes_lost = recovery.bytes_lost;
             if let Some(damage) = recovery.damage {
-                let lost = recovery.bytes_lost;
-                tracing::warn!("cut {lost} bytes off the end of the metadata log: {damage}");
+                tracing::warn!("cut {bytes_lost} bytes off the end of the metadata log: {damage}");
             }
             log
         } else {
@@ -98,8 +100,14 @@ impl Storage {
         };
         let once_voter = (once_voter::is_remembered(directory, local)?, local);
         let directory = directory.to_owned();
-        let storage = Self { directory, named, changed: Vec::new(), once_voter, config, log };
+        let changed = Vec::new();
+        let storage = Self { directory, named, changed, once_voter, config, log, bytes_lost };
         Ok((storage, Restored { election, snapshot_voters, log: summary }))
+    }
+
+    /// How many bytes were cut off the log's end as damaged when it was opened.
+    pub(super) fn bytes_lost(&self) -> u64 {
+        self.bytes_lost
     }
 
     /// Those that vote now: the last that the log names, or those of the configuration.

@@ -145,6 +145,7 @@ impl World for Node {
     }
 
     fn status(&mut self, status: QuorumStatus) {
+        self.links.leads(status.leader);
         self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
     }
 

@@ -35,6 +35,16 @@ pub struct Voter {
     pub kraft_versions: (i16, i16),
 }
 
+impl Voter {
+    /// Whether the same is said of the same replica; in which order its endpoints stand is of no interest.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        let Self { replica, endpoints, kraft_versions } = self;
+        (replica, kraft_versions) == (&other.replica, &other.kraft_versions)
+            && endpoints.len() == other.endpoints.len()
+            && endpoints.iter().all(|at| other.endpoints.contains(at))
+    }
+}
+
 /// Those that vote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Voters {
@@ -169,7 +179,7 @@ impl Voters {
     }
 
     /// Their keys.
-    pub(super) fn set(&self) -> VoterSet {
+    pub fn set(&self) -> VoterSet {
         VoterSet::of(self.voters.iter().map(|voter| voter.replica))
     }
 

@@ -95,12 +95,17 @@ async fn visit(at: HostPort) -> Place {
     let deadline = Instant::now() + TIMEOUT;
     let lookup = timeout_at(deadline, tokio::net::lookup_host((at.host.as_str(), at.port))).await;
     let resolved = lookup.into_iter().flatten().flatten().collect();
-    let heard = match timeout_at(deadline, ask(&at)).await {
+    let heard = one(&at, deadline).await;
+    Place { at, resolved, heard }
+}
+
+/// Asks one controller, until the deadline.
+pub(super) async fn one(at: &HostPort, deadline: Instant) -> Heard {
+    match timeout_at(deadline, ask(at, deadline)).await {
         Ok(Ok(answer)) => Heard::Answer(Box::new(answer)),
         Ok(Err(heard)) => heard,
         Err(_) => Heard::Silent,
-    };
-    Place { at, resolved, heard }
+    }
 }
 
 /// The cluster that is asked about: that of the first that answers. Those that were named come first.
@@ -177,10 +182,10 @@ fn survey(places: Vec<Place>) -> Survey {
     Survey { cluster_id, told, controllers }
 }
 
-async fn ask(at: &HostPort) -> Result<Answer, Heard> {
+async fn ask(at: &HostPort, deadline: Instant) -> Result<Answer, Heard> {
     let options = ClientOptions {
-        client_id: "kraftig-quorum-explain".to_owned(),
-        connect_timeout: TIMEOUT,
+        client_id: "kraftig-quorum".to_owned(),
+        connect_timeout: deadline - Instant::now(),
         max_response_bytes: LONGEST_ANSWER,
     };
     let connection = Connection::open(&at.host, at.port, &options).await.map_err(heard)?;
@@ -236,6 +241,10 @@ fn heard(error: ClientError) -> Heard {
             Heard::Refused
         }
         ClientError::ConnectTimeout(_) => Heard::Silent,
+        error
+        @ (ClientError::Connect { .. } | ClientError::Resolve(_) | ClientError::NoAddress) => {
+            Heard::Unreachable(error.to_string())
+        }
         error => Heard::Broken(error.to_string()),
     }
 }

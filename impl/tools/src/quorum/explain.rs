@@ -46,6 +46,7 @@ fn reachable(heard: &Heard) -> &'static str {
     match heard {
         Heard::Refused => "refuses",
         Heard::Silent => "silent",
+        Heard::Unreachable(_) => "unreachable",
         Heard::Broken(_) => "broken",
         Heard::Answer(_) => "answers",
     }
@@ -64,7 +65,10 @@ fn object(controllers: &[Controller], finding: &Finding) -> Value {
             "address": one.address,
             "voter": one.is_voter,
             "reachable": reachable(&one.heard),
-            "error": match &one.heard { Heard::Broken(why) => Some(why), _ => None },
+            "error": match &one.heard {
+                Heard::Unreachable(why) | Heard::Broken(why) => Some(why),
+                _ => None,
+            },
             "clusterId": one.answer().map(|it| &it.cluster_id),
             "role": it.role,
             "epoch": it.epoch,
@@ -120,7 +124,7 @@ fn table(controllers: &[Controller]) -> Vec<String> {
 }
 
 /// Text that other nodes sent must not steer a terminal: its control characters are written as JSON writes them.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         if char.is_control() {

@@ -52,6 +52,8 @@ pub(super) enum Heard {
     Refused,
     /// Nothing in time.
     Silent,
+    /// No way leads there: the name is not known, or the network says so.
+    Unreachable(String),
     /// Something else than an answer.
     Broken(String),
     Answer(Box<Answer>),
@@ -139,6 +141,7 @@ impl Controller {
         let answer = match &self.heard {
             Heard::Refused => return Some("refuses connections".to_owned()),
             Heard::Silent => return Some("does not answer".to_owned()),
+            Heard::Unreachable(why) => return Some(format!("cannot be reached: {why}")),
             Heard::Broken(why) => return Some(format!("cannot be asked: {why}")),
             Heard::Answer(answer) => answer,
         };

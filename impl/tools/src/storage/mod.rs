@@ -52,7 +52,7 @@ impl Storage {
 }
 
 /// Reads a configuration and says what is strange in it.
-fn load(path: &Path, out: &Output) -> Result<Config, Failure> {
+pub(crate) fn load(path: &Path, out: &Output) -> Result<Config, Failure> {
     let config = Config::load(path, &[])?;
     for warning in &config.warnings {
         out.warn(format!("Warning: {warning}"));

@@ -71,8 +71,13 @@ pub enum Action {
     UpgradeVoters(NodeId, Option<Cut>),
     /// A node loses its disk, and comes back with an empty one.
     Wipe(NodeId),
+    /// An operator gives the other voters up, and makes this one the only one.
+    Recover(NodeId),
     /// The power goes and comes back; the log keeps that many entries.
-    Crash(NodeId, u8),
+    /// Where that is open, it had a snapshot up to the offset.
+    Crash(NodeId, u8, Offset),
+    /// A node loads the snapshot up to the offset from another, its leader.
+    Load(NodeId, NodeId, Offset, Option<Cut>),
     /// A leader gives up, by its own will or as no majority fetched from it.
     Resign(NodeId),
     /// A request acts, and its answer arrives or is lost.
@@ -130,7 +135,17 @@ impl fmt::Display for Action {
                 crash(f, node, cut)
             }
             Self::Wipe(node) => write!(f, "{node} loses its disk, comes back with another"),
-            Self::Crash(node, keeps) => write!(f, "{node} crashes, keeps {keeps}, restarts"),
+            Self::Recover(node) => write!(f, "{node} goes on alone, the others are given up"),
+            Self::Crash(node, keeps, Offset::ZERO) => {
+                write!(f, "{node} crashes, keeps {keeps}, restarts")
+            }
+            Self::Crash(node, keeps, snapshot) => {
+                write!(f, "{node} crashes, keeps {keeps} and a snapshot up to {snapshot}, restarts")
+            }
+            Self::Load(node, leader, end, cut) => {
+                write!(f, "{node} loads the snapshot up to {end} from {leader}")?;
+                crash(f, node, cut)
+            }
             Self::Resign(node) => write!(f, "{node} resigns"),
             Self::Send(leg) => write!(f, "{leg} is sent"),
             Self::Receive(leg, receiver, brings) => {

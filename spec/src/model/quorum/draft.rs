@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::action::Cut;
+use super::snapshots::Snapshots;
 use super::world::{Node, Value, World, summary};
 use crate::quorum::properties::{self, Property, Violations};
 use crate::quorum::{
@@ -38,6 +39,7 @@ impl Draft {
 
     /// Does the first `done` effects of a step of `node`, and judges them.
     fn carry_out(&mut self, node: usize, after: &State, effects: &[Effect<Value>], done: usize) {
+        let (is_lost, found) = (self.world.is_lost(node), self.violations);
         if !self.commits_by_majority(node, after, &effects[..done]) {
             self.violations |= Property::Durability.bit();
         }
@@ -54,7 +56,7 @@ impl Draft {
                         self.violations |= Property::LeaderAppendOnly.bit();
                     }
                 }
-                Effect::AdvanceHighWatermark { to } => {
+                Effect::AdvanceHighWatermark { to } if !is_lost => {
                     let agrees = properties::commit(committed, &actor.log, *to);
                     if !agrees {
                         self.violations |= Property::CommittedImmutable.bit();
@@ -90,6 +92,9 @@ impl Draft {
         if same_role && done == effects.len() && after.high_watermark < actor.state.high_watermark {
             self.violations |= Property::HighWatermarkMonotonic.bit();
         }
+        if is_lost {
+            self.violations = found;
+        }
     }
 
     /// Whether what a leader takes for committed is on the flushed logs of a majority of the voters that it knows. Another set
@@ -122,14 +127,11 @@ impl Draft {
 
     /// The power goes at `node` and comes back. The log keeps `keeps` entries.
     pub(super) fn crash(&mut self, node: usize, election: ElectionState, keeps: usize) {
+        let restored = self.disk(node, election, keeps);
         let actor = &self.world.nodes[node];
         self.lost |= keeps < actor.log.len();
         let kept = &actor.log[..keeps];
-        let LogSummary { start, latest, .. } = actor.state.log;
-        let log = summary(kept, start, latest, Offset(keeps as i64));
         let config = Arc::clone(&actor.state.config);
-        let snapshot_voters = World::voters_before(&self.world.committed, latest.end);
-        let restored = Restored { election, snapshot_voters, log };
         let restarted = Node::restart(config, restored, kept, &self.world.committed);
         let id = restarted.id();
         self.world.nodes[node] = Rc::new(restarted);
@@ -137,6 +139,15 @@ impl Draft {
         if let Some(left) = &mut self.world.crashes_left {
             *left -= 1;
         }
+    }
+
+    /// What the disk of `node` holds when its log keeps `keeps` entries.
+    pub(super) fn disk(&self, node: usize, election: ElectionState, keeps: usize) -> Restored {
+        let actor = &self.world.nodes[node];
+        let LogSummary { start, latest, .. } = actor.state.log;
+        let log = summary(&actor.log[..keeps], start, latest, Offset(keeps as i64));
+        let snapshot_voters = World::voters_before(&self.world.committed, latest.end);
+        Restored { election, snapshot_voters, log }
     }
 
     /// Every way in which a step of `node` can go: to its end, or to a crash after any effect.
@@ -180,11 +191,8 @@ impl Draft {
                 };
                 let start = cut.world.nodes[node].state.log.start.end;
                 let flushed = (flushed.max(start).0 as usize).min(length);
-                for keeps in flushed..=length {
-                    let mut crashed = cut.clone();
-                    crashed.crash(node, election, keeps);
-                    let cut = Cut { effects: done as u8, keeps: keeps as u8 };
-                    outcomes.push((crashed, Some(cut)));
+                for (crashed, keeps, _) in cut.crashes(node, election, flushed..=length) {
+                    outcomes.push((crashed, Some(Cut { effects: done as u8, keeps })));
                 }
             }
         }
@@ -197,6 +205,9 @@ impl Draft {
             whole.violations |= Property::VotersAreOfLog.bit();
         }
         actor.promised &= keeps_asking(&actor.state, &after);
+        if whole.world.snapshots == Snapshots::Deferred {
+            actor.remember(&after);
+        }
         actor.state = after;
         actor.forget_idle();
         outcomes.push((whole, None));

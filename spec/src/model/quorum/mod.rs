@@ -16,16 +16,26 @@
 mod action;
 mod checked;
 mod draft;
+mod liveness;
+mod lost_majority;
+mod memo;
 mod message;
 mod network;
 mod pack;
+mod snapshots;
+mod story;
+mod symmetry;
+mod witness;
 mod world;
 
 pub use action::{Action, Cut, Leg, Rpc};
-pub use checked::{QuorumModel, Transition, Witness, Witnesses};
+pub use checked::{QuorumModel, Transition};
+pub use liveness::{LiveAction, LiveBounds, LiveModel, LivePromise, LiveWorld};
 pub use message::{Brought, Message};
 pub use network::Network;
 pub use pack::Packed;
+pub use snapshots::Snapshots;
+pub use witness::Witness;
 pub use world::{Bounds, BoundsError, Changes, Node, Successor, Value, World};
 
 #[cfg(test)]

@@ -172,11 +172,15 @@ impl World {
 }
 
 impl Next<'_> {
-    /// What can be done about that which `from` has to say now.
-    pub(super) fn requests(&mut self, from: usize) {
+    /// What can be done about that which `from` has to say to another node now.
+    pub(super) fn requests(&mut self, from: usize, other: usize) {
         let id = self.world.nodes[from].id();
         let state = &self.world.nodes[from].state;
-        for (to, request) in requests(state) {
+        let said = requests(state).into_iter().filter(|(to, _)| index(*to) == other);
+        for (to, request) in said {
+            if self.world.are_parted(from, index(to)) {
+                continue;
+            }
             if !properties::epoch_is_not_invented(state, &request) {
                 let mut draft = Draft::of(self.world);
                 draft.violations |= Property::EpochNotInvented.bit();
@@ -278,7 +282,12 @@ impl Next<'_> {
         let asked = Event::Requested { request: request.clone() };
         for (mut draft, receiver) in Draft::of(self.world).outcomes(to, &asked) {
             for (take, partial, response) in self.answers(&mut draft, to, receiver) {
-                if promises(&draft, from, request, &response) {
+                let pre_votes = pre_votes(&draft, from, request, &response);
+                if pre_votes.is_some() && self.bounds.assumes_pre_votes {
+                    continue;
+                }
+                let state = &draft.world.nodes[from].state;
+                if pre_votes.is_some_and(|count| state.voters().is_majority(count)) {
                     let mut draft = draft.clone();
                     Rc::make_mut(&mut draft.world.nodes[from]).promise();
                     self.keep(draft, rpc(receiver, None, None));
@@ -327,7 +336,7 @@ impl Next<'_> {
 
     /// The answers that can leave when node `to` has acted as in `draft`: how many entries each brings,
     /// and whether it could bring more.
-    fn answers(
+    pub(super) fn answers(
         &self,
         draft: &mut Draft,
         to: usize,
@@ -361,21 +370,21 @@ impl Next<'_> {
     }
 }
 
-fn leg(message: &Message) -> Leg {
+pub(super) fn leg(message: &Message) -> Leg {
     let Message { from, to, request, answer } = message;
     Leg { from: *from, to: *to, kind: kind(request), answer: answer.is_some() }
 }
 
-/// Whether an answer is the last pre-vote that `from` needs.
-fn promises(draft: &Draft, from: usize, request: &Request, answer: &Brought) -> bool {
+/// How many pre-votes `from` has with this answer, if it is one.
+fn pre_votes(draft: &Draft, from: usize, request: &Request, answer: &Brought) -> Option<usize> {
     let state = &draft.world.nodes[from].state;
     let State { election, role: Role::Prospective { granted, .. }, .. } = state else {
-        return false;
+        return None;
     };
     let counts = answer.epoch == election.epoch
         && (answer.leader.is_none() || answer.leader == election.leader);
-    counts
+    let is_one = counts
         && matches!(request, Request::Vote(Vote { pre_vote: true, .. }))
-        && matches!(answer.answer, Answer::Vote(VoteAnswer { granted: true }))
-        && state.voters().is_majority(granted.len() + 1)
+        && matches!(answer.answer, Answer::Vote(VoteAnswer { granted: true }));
+    is_one.then_some(granted.len() + 1)
 }

@@ -6,42 +6,45 @@ use std::rc::Rc;
 
 use super::message::{ENTRY_BITS, MOST_BITS, MOST_ENTRIES, Message, NAMED, NAMING};
 use super::network::Network;
+use super::snapshots::Snapshots;
+use super::symmetry::permute_ties;
 use super::world::{
     Bounds, BoundsError, Changes, MOST_NODES, Node, VOTERS, Value, World, configuration,
-    generation, named_by, replica, summary,
+    generation, replica, summary,
 };
 use crate::quorum::properties::{Entry, Violations};
 use crate::quorum::{Contact, Download, ElectionState, LogSummary, Progress, Role, State};
 use crate::types::{Epoch, NodeId, Offset, SnapshotId};
 
-const WORDS: usize = 10;
+pub(super) const WORDS: usize = 10;
 
 /// A canonical world. Two worlds are equal here exactly if one becomes the other by renaming nodes and
 /// values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Packed {
-    bits: [u64; WORDS],
+    pub(super) bits: [u64; WORDS],
     /// What is under way, ascending.
-    messages: Box<[u128]>,
+    pub(super) messages: Box<[u128]>,
     /// The properties that the step into this world broke. A world with any is not explored further.
     pub violations: Violations,
 }
 
 // Widths of fields in bits.
-const ROLE: u32 = 3;
-const ID: u32 = 3;
-const NETWORK: u32 = 3;
-const EPOCH: u32 = 4;
-const OFFSET: u32 = 4;
-const CRASHES: u32 = 4;
+pub(super) const ROLE: u32 = 3;
+pub(super) const ID: u32 = 3;
+pub(super) const NETWORK: u32 = 3;
+pub(super) const SNAPSHOTS: u32 = 2;
+pub(super) const EPOCH: u32 = 4;
+pub(super) const OFFSET: u32 = 4;
+pub(super) const CRASHES: u32 = 4;
 const VALUE: u32 = 3;
 /// Which directory of a node.
 const GENERATION: u32 = 2;
 /// Changes of voters that are left, of a kind.
 const COUNT: u32 = 2;
-const ENTRY: u32 = EPOCH + 1 + VALUE;
+pub(super) const ENTRY: u32 = EPOCH + 1 + VALUE;
 /// Crashes that are not counted.
-const ANY: u64 = 15;
+pub(super) const ANY: u64 = 15;
 
 impl Bounds {
     /// Whether a state has room for such worlds.
@@ -51,18 +54,21 @@ impl Bounds {
             return Err(BoundsError::Nodes(nodes));
         }
         let n = u32::from(nodes);
-        let snapshots = if snapshots { 3 * OFFSET + 2 } else { 0 };
-        let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1) + 1 + snapshots;
+        let held = if snapshots == Snapshots::None { 0 } else { 4 * OFFSET + 2 };
+        let node = ROLE + EPOCH + 2 * ID + 3 * OFFSET + OFFSET * (n - 1) + 1 + held;
         // Where voters change: two directories' numbers for each node, its own and that of whom it voted for; and in each log
         // the records that name voters.
-        let records = voters.map_or(0, |(_, Changes { adds, removes, .. })| {
-            u32::from(adds) + u32::from(removes) + 1
+        let records = voters.map_or(0, |(_, Changes { adds, removes, recovers, .. })| {
+            u32::from(adds) + u32::from(removes) + u32::from(recovers) + 1
         });
         let (node, entry, named) = match voters {
             None => (node, ENTRY, 0),
-            Some(_) => (node + 2 * GENERATION, ENTRY + 1, records * (EPOCH + 1 + 2 * n) * (n + 1)),
+            Some(_) => {
+                (node + 2 * GENERATION + 1, ENTRY + 1, records * (EPOCH + 1 + 2 * n) * (n + 1))
+            }
         };
-        let fixed = ID + NETWORK + CRASHES + OFFSET + OFFSET + 2 + 3 * COUNT + n * node + named;
+        let fixed =
+            ID + NETWORK + SNAPSHOTS + CRASHES + OFFSET + OFFSET + 3 + 3 * COUNT + n * node + named;
         let room =
             ((WORDS as u32 * 64).saturating_sub(fixed) / (entry * (n + 1))).min(15 - records);
         let carried = match voters {
@@ -78,6 +84,12 @@ impl Bounds {
         // A log holds at most one record that opens an epoch for each, and each value once.
         if u32::from(epochs) + u32::from(values) > room || values > 7 || epochs > 14 {
             return Err(BoundsError::Logs { nodes, epochs, values, room });
+        }
+        if snapshots == Snapshots::Deferred && network != Network::Rpc {
+            return Err(BoundsError::DeferredSnapshots);
+        }
+        if self.assumes_pre_votes && network != Network::Rpc {
+            return Err(BoundsError::AssumedPreVotes);
         }
         match crashes {
             Some(count) if u64::from(count) >= ANY => Err(BoundsError::Crashes(count)),
@@ -108,6 +120,29 @@ impl<const N: usize> Bits<N> {
         self.words
     }
 
+    /// How far it has come.
+    pub(super) fn at(&self) -> u32 {
+        self.at
+    }
+
+    pub(super) fn skip(&mut self, width: u32) {
+        self.at += width;
+    }
+
+    /// The bits from `start` to where it has come, at most three words of them.
+    pub(super) fn between(&self, start: u32) -> [u64; 3] {
+        let (first, shift) = ((start / 64) as usize, start % 64);
+        let word = |index: usize| self.words.get(index).copied().unwrap_or(0);
+        std::array::from_fn(|index| {
+            let from = index as u32 * 64;
+            let left = (self.at - start).saturating_sub(from).min(64);
+            let low = word(first + index) >> shift;
+            let high = if shift == 0 { 0 } else { word(first + index + 1) << (64 - shift) };
+            let all = low | high;
+            if left == 64 { all } else { all & ((1 << left) - 1) }
+        })
+    }
+
     pub(super) fn put(&mut self, value: u64, width: u32) {
         debug_assert!(value < 1 << width, "{value} does not fit in {width} bits");
         let (word, shift) = ((self.at / 64) as usize, self.at % 64);
@@ -132,9 +167,9 @@ impl<const N: usize> Bits<N> {
 /// New names: `nodes[old]` is the place of a node, `values[old]` the name of a value once it has one.
 #[derive(Clone)]
 pub(super) struct Renaming<'a> {
-    nodes: &'a [u8],
-    values: [Value; 16],
-    named: Value,
+    pub(super) nodes: &'a [u8],
+    pub(super) values: [Value; 16],
+    pub(super) named: Value,
 }
 
 impl Renaming<'_> {
@@ -159,7 +194,12 @@ impl Renaming<'_> {
         })
     }
 
-    fn entries(&mut self, to: &mut Bits<WORDS>, log: &[Entry<Value>], nodes: Option<usize>) {
+    pub(super) fn entries<const N: usize>(
+        &mut self,
+        to: &mut Bits<N>,
+        log: &[Entry<Value>],
+        nodes: Option<usize>,
+    ) {
         to.put(log.len() as u64, OFFSET);
         for entry in log {
             to.put(entry.epoch.0 as u64, EPOCH);
@@ -182,20 +222,43 @@ impl Renaming<'_> {
 }
 
 impl Packed {
-    /// The one of all equivalent forms of `world` whose bits are smallest.
-    pub fn canonical(world: &World, violations: Violations) -> Self {
-        let signatures: Vec<u64> = world.nodes.iter().map(|node| signature(node)).collect();
-        let mut order: Vec<u8> = (0..world.nodes.len() as u8).collect();
-        order.sort_by_key(|node| signatures[usize::from(*node)]);
-        let mut smallest = None;
-        permute_ties(&mut order, &signatures, 0, &mut |order| {
-            let packed = pack(world, order);
-            if smallest.as_ref().is_none_or(|known| packed < *known) {
-                smallest = Some(packed);
+    /// Puts its bytes at the end of `to`: how many bytes of bits there are, the bits without the zeros at their end, and only where
+    /// there are any the violations and the messages.
+    pub(super) fn encode(&self, to: &mut Vec<u8>) {
+        let start = to.len();
+        to.push(0);
+        for word in self.bits {
+            to.extend_from_slice(&word.to_le_bytes());
+        }
+        while to.len() > start + 1 && to.last() == Some(&0) {
+            to.pop();
+        }
+        to[start] = (to.len() - start - 1) as u8;
+        if self.violations != 0 || !self.messages.is_empty() {
+            to.extend_from_slice(&self.violations.to_le_bytes());
+            for message in &self.messages {
+                to.extend_from_slice(&message.to_le_bytes());
             }
-        });
-        let (bits, messages) = smallest.expect("nodes have an order");
-        Self { bits, messages: messages.into(), violations }
+        }
+    }
+
+    /// The world with these bytes, as [`Self::encode`] gave them.
+    pub(super) fn decode(bytes: &[u8]) -> Self {
+        let (bits, rest) = bytes[1..].split_at(usize::from(bytes[0]));
+        let word = |index: usize| {
+            let mut word = [0; 8];
+            let from = bits.get(index * 8..).unwrap_or_default();
+            let from = &from[..from.len().min(8)];
+            word[..from.len()].copy_from_slice(from);
+            u64::from_le_bytes(word)
+        };
+        let (violations, messages) = rest.split_first_chunk().unwrap_or((&[0; 4], &[]));
+        let (messages, _) = messages.as_chunks();
+        Self {
+            bits: std::array::from_fn(word),
+            messages: messages.iter().map(|message| u128::from_le_bytes(*message)).collect(),
+            violations: Violations::from_le_bytes(*violations),
+        }
     }
 
     /// The same world with nothing under way: what the forms of a network are compared by.
@@ -204,11 +267,18 @@ impl Packed {
         Self::canonical(&self.world().without_messages(), 0)
     }
 
+    /// The same world without all that is open where snapshots are: what the forms of snapshots are compared by.
+    #[must_use]
+    pub fn without_snapshots(&self) -> Self {
+        Self::canonical(&self.world().without_snapshots(), 0)
+    }
+
     /// The world that these bits stand for. Its step's violations are not part of it.
     pub fn world(&self) -> World {
         let mut from = Bits::of(self.bits);
         let count = from.get(ID) as u8;
         let network = Network::ALL[from.get(NETWORK) as usize];
+        let snapshots = Snapshots::ALL[from.get(SNAPSHOTS) as usize];
         let crashes = from.get(CRASHES);
         let used = from.get(OFFSET) as u8;
         let changes = (from.get(1) == 1).then(|| Changes {
@@ -216,6 +286,7 @@ impl Packed {
             removes: from.get(COUNT) as u8,
             wipes: from.get(COUNT) as u8,
             upgrade: from.get(1) == 1,
+            recovers: from.get(1) == 1,
         });
         let fixed = changes.is_none_or(|changes| changes.upgrade);
         let dynamic = changes.map(|_| usize::from(count));
@@ -225,68 +296,11 @@ impl Packed {
         let nodes = (0..count).map(node).collect();
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
         let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
-        World { nodes, committed, used, crashes_left, changes, network, messages }
+        World { nodes, committed, used, crashes_left, changes, network, snapshots, messages }
     }
 }
 
-/// Calls `visit` with every order that keeps signatures ascending: only nodes with equal signatures
-/// change places, for only they can be each other's image.
-fn permute_ties(order: &mut [u8], signatures: &[u64], from: usize, visit: &mut impl FnMut(&[u8])) {
-    if from == order.len() {
-        return visit(order);
-    }
-    for other in from..order.len() {
-        if signatures[usize::from(order[other])] != signatures[usize::from(order[from])] {
-            break;
-        }
-        order.swap(from, other);
-        permute_ties(order, signatures, from + 1, visit);
-        order.swap(from, other);
-    }
-}
-
-/// Mixes all of a node that does not depend on names. Nodes that renaming can exchange have equal
-/// signatures; that others might have them too costs time and no more.
-fn signature(node: &Node) -> u64 {
-    let Node { state, log, promised } = node;
-    let State { config, election, role, log: summary, high_watermark, .. } = state;
-    let mut mix = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |value: u64| mix = (mix ^ value).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
-    let whom = |id: Option<NodeId>| id.map_or(0, |id| if id == config.local.id { 1 } else { 2 });
-    add(role_number(role));
-    add(election.epoch.0 as u64);
-    add(whom(election.leader) << 2 | whom(election.voted.map(|key| key.id)));
-    add(summary.flushed.0 as u64);
-    add((summary.start.end.0 << 8 | summary.latest.end.0) as u64);
-    if let Role::Follower { download: Some(Download { snapshot, position }), .. } = role {
-        add((snapshot.end.0 << 8 | position) as u64 + 1);
-    }
-    add(high_watermark.map_or(0, |to| to.0 as u64));
-    match role {
-        Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
-            add((granted.len() as u64) << 1 | u64::from(*promised));
-        }
-        Role::Leader { progress, .. } => {
-            let mut ends: Vec<i64> = progress.values().map(|known| known.end.0).collect();
-            ends.sort_unstable();
-            for end in ends {
-                add(end as u64);
-            }
-        }
-        _ => {}
-    }
-    add(u64::from(generation(config.local)) << 4
-        | election.voted.map_or(0, |key| u64::from(generation(key))));
-    for entry in log {
-        add((entry.epoch.0 as u64) << 2 | whom(entry.leader));
-        if let Some(voters) = named_by(entry.value) {
-            add((voters.len() as u64) << 1 | u64::from(voters.contains(config.local)));
-        }
-    }
-    mix
-}
-
-fn role_number(role: &Role) -> u64 {
+pub(super) fn role_number(role: &Role) -> u64 {
     match role {
         Role::Unattached => 0,
         Role::Follower { contact: Contact::Fetched, .. } => 1,
@@ -298,7 +312,8 @@ fn role_number(role: &Role) -> u64 {
     }
 }
 
-fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
+/// The world, its nodes in this order and its values named as they come.
+pub(super) fn pack(world: &World, order: &[u8], violations: Violations) -> Packed {
     let mut places = [0; 8];
     for (place, node) in order.iter().enumerate() {
         places[usize::from(*node)] = place as u8;
@@ -307,50 +322,67 @@ fn pack(world: &World, order: &[u8]) -> ([u64; WORDS], Vec<u128>) {
     let mut to = Bits::default();
     to.put(world.nodes.len() as u64, ID);
     to.put(world.network as u64, NETWORK);
+    to.put(world.snapshots as u64, SNAPSHOTS);
     to.put(world.crashes_left.map_or(ANY, u64::from), CRASHES);
     to.put(u64::from(world.used), OFFSET);
     to.put(u64::from(world.changes.is_some()), 1);
-    if let Some(Changes { adds, removes, wipes, upgrade }) = world.changes {
+    if let Some(Changes { adds, removes, wipes, upgrade, recovers }) = world.changes {
         for left in [adds, removes, wipes] {
             to.put(u64::from(left), COUNT);
         }
         to.put(u64::from(upgrade), 1);
+        to.put(u64::from(recovers), 1);
     }
     let dynamic = world.changes.map(|_| world.nodes.len());
     names.entries(&mut to, &world.committed, dynamic);
     for node in order {
-        let Node { state, log, promised } = &*world.nodes[usize::from(*node)];
-        to.put(role_number(&state.role), ROLE);
-        to.put(state.election.epoch.0 as u64, EPOCH);
-        to.put(names.node(state.election.leader), ID);
-        to.put(names.node(state.election.voted.map(|key| key.id)), ID);
-        to.put(state.log.flushed.0 as u64, OFFSET);
-        to.put(state.high_watermark.map_or(0, |end| end.0 as u64), OFFSET);
-        if dynamic.is_some() {
-            let voted = state.election.voted.map_or(0, generation);
-            to.put(u64::from(generation(state.config.local)), GENERATION);
-            to.put(u64::from(voted), GENERATION);
-        }
-        put_snapshots(&mut to, state);
-        names.entries(&mut to, &log[held(state.log.start, &world.committed)..], dynamic);
-        let id = |place: &u8| NodeId(i32::from(*place) + 1);
-        match &state.role {
-            Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
-                to.put(u64::from(*promised), 1);
-                for other in order {
-                    to.put(u64::from(granted.contains(&id(other))), 1);
-                }
-            }
-            Role::Leader { progress, .. } => {
-                for other in order.iter().filter(|other| *other != node) {
-                    let end = progress.get(&id(other)).map_or(0, |known| known.end.0 as u64);
-                    to.put(end, OFFSET);
-                }
-            }
-            _ => {}
-        }
+        let node = &world.nodes[usize::from(*node)];
+        put_node(&mut to, &mut names, order, node, &world.committed, dynamic);
     }
-    (to.words(), pack_messages(world, &names))
+    let messages = pack_messages(world, &names).into();
+    Packed { bits: to.words(), messages, violations }
+}
+
+/// One node, by new names, in a world in which the nodes stand in that order.
+pub(super) fn put_node<const N: usize>(
+    to: &mut Bits<N>,
+    names: &mut Renaming<'_>,
+    order: &[u8],
+    node: &Node,
+    committed: &[Entry<Value>],
+    dynamic: Option<usize>,
+) {
+    let Node { state, log, promised, known } = node;
+    to.put(role_number(&state.role), ROLE);
+    to.put(state.election.epoch.0 as u64, EPOCH);
+    to.put(names.node(state.election.leader), ID);
+    to.put(names.node(state.election.voted.map(|key| key.id)), ID);
+    to.put(state.log.flushed.0 as u64, OFFSET);
+    to.put(state.high_watermark.map_or(0, |end| end.0 as u64), OFFSET);
+    if dynamic.is_some() {
+        let voted = state.election.voted.map_or(0, generation);
+        to.put(u64::from(generation(state.config.local)), GENERATION);
+        to.put(u64::from(voted), GENERATION);
+        to.put(u64::from(!state.config.outside.is_empty()), 1);
+    }
+    put_snapshots(to, state, *known);
+    names.entries(to, &log[held(state.log.start, committed)..], dynamic);
+    let id = |place: &u8| NodeId(i32::from(*place) + 1);
+    match &state.role {
+        Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
+            to.put(u64::from(*promised), 1);
+            for other in order {
+                to.put(u64::from(granted.contains(&id(other))), 1);
+            }
+        }
+        Role::Leader { progress, .. } => {
+            for other in order.iter().filter(|other| id(other) != state.config.local.id) {
+                let end = progress.get(&id(other)).map_or(0, |known| known.end.0 as u64);
+                to.put(end, OFFSET);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// How many entries need not be told, as they are in a snapshot. All of them are committed, unless a mutant is at work.
@@ -359,17 +391,19 @@ fn held(start: SnapshotId, committed: &[Entry<Value>]) -> usize {
 }
 
 /// A snapshot's epoch is that of the last committed entry in it.
-fn put_snapshots(to: &mut Bits<WORDS>, state: &State) {
+fn put_snapshots<const N: usize>(to: &mut Bits<N>, state: &State, known: Offset) {
     let LogSummary { start, latest, .. } = state.log;
     let download = match state.role {
         Role::Follower { download, .. } => download,
         _ => None,
     };
-    let is_any = !latest.is_none() || download.is_some() || !start.is_none();
+    let is_any =
+        !latest.is_none() || download.is_some() || !start.is_none() || known > Offset::ZERO;
     to.put(u64::from(is_any), 1);
     if is_any {
         to.put(start.end.0 as u64, OFFSET);
         to.put(latest.end.0 as u64, OFFSET);
+        to.put(known.0 as u64, OFFSET);
         to.put(u64::from(download.is_some()), 1);
         if let Some(Download { snapshot, position }) = download {
             to.put(snapshot.end.0 as u64, OFFSET);
@@ -378,22 +412,23 @@ fn put_snapshots(to: &mut Bits<WORDS>, state: &State) {
     }
 }
 
-fn read_snapshots(
-    from: &mut Bits<WORDS>,
+fn read_snapshots<const N: usize>(
+    from: &mut Bits<N>,
     committed: &[Entry<Value>],
-) -> (SnapshotId, SnapshotId, Option<Download>) {
-    let id = |from: &mut Bits<WORDS>| {
+) -> (SnapshotId, SnapshotId, Offset, Option<Download>) {
+    let id = |from: &mut Bits<N>| {
         let end = Offset(from.get(OFFSET) as i64);
         let last = committed.iter().find(|entry| entry.end == end);
         SnapshotId { end, epoch: last.map_or(Epoch(0), |entry| entry.epoch) }
     };
     if from.get(1) == 0 {
-        return (SnapshotId::NONE, SnapshotId::NONE, None);
+        return (SnapshotId::NONE, SnapshotId::NONE, Offset::ZERO, None);
     }
     let (start, latest) = (id(from), id(from));
+    let known = Offset(from.get(OFFSET) as i64);
     let download =
         (from.get(1) == 1).then(|| Download { snapshot: id(from), position: from.get(1) as i64 });
-    (start, latest, download)
+    (start, latest, known, download)
 }
 
 /// The messages in ascending order. Values that are in no log any more are named in each possible way, and
@@ -420,12 +455,16 @@ fn pack_messages(world: &World, names: &Renaming<'_>) -> Vec<u128> {
     smallest.expect("values have an order")
 }
 
-fn read_id(from: &mut Bits<WORDS>) -> Option<NodeId> {
+fn read_id<const N: usize>(from: &mut Bits<N>) -> Option<NodeId> {
     let place = from.get(ID) as i32;
     (place > 0).then_some(NodeId(place))
 }
 
-fn read_log(from: &mut Bits<WORDS>, start: i64, dynamic: Option<usize>) -> Vec<Entry<Value>> {
+pub(super) fn read_log<const N: usize>(
+    from: &mut Bits<N>,
+    start: i64,
+    dynamic: Option<usize>,
+) -> Vec<Entry<Value>> {
     (start + 1..=start + from.get(OFFSET) as i64)
         .map(|end| {
             let epoch = Epoch(from.get(EPOCH) as i32);
@@ -443,8 +482,8 @@ fn read_log(from: &mut Bits<WORDS>, start: i64, dynamic: Option<usize>) -> Vec<E
         .collect()
 }
 
-fn read_node(
-    from: &mut Bits<WORDS>,
+pub(super) fn read_node<const N: usize>(
+    from: &mut Bits<N>,
     (count, index, fixed): (u8, u8, bool),
     committed: &[Entry<Value>],
     dynamic: Option<usize>,
@@ -455,13 +494,13 @@ fn read_node(
     let voted = read_id(from);
     let flushed = Offset(from.get(OFFSET) as i64);
     let high_watermark = Offset(from.get(OFFSET) as i64);
-    let (own, whose) = match dynamic {
-        None => (0, 0),
-        Some(_) => (from.get(GENERATION) as u8, from.get(GENERATION) as u8),
+    let (own, whose, recovered) = match dynamic {
+        None => (0, 0, false),
+        Some(_) => (from.get(GENERATION) as u8, from.get(GENERATION) as u8, from.get(1) == 1),
     };
-    let config = configuration(count, index, own, fixed);
+    let config = configuration(count, index, own, fixed, recovered);
     let voted = voted.map(|id| replica(id.0 as u8 - 1, whose));
-    let (start, latest, download) = read_snapshots(from, committed);
+    let (start, latest, known, download) = read_snapshots(from, committed);
     let mut log = committed[..held(start, committed)].to_vec();
     log.extend(read_log(from, log.len() as i64, dynamic));
     let ids = || (1..=i32::from(count)).map(NodeId);
@@ -510,96 +549,11 @@ fn read_node(
         high_watermark: (high_watermark > Offset::ZERO).then_some(high_watermark),
         disk_full: false,
     };
-    Node { state, log, promised }
+    Node { state, log, promised, known }
 }
 
 impl fmt::Debug for Packed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.world(), f)
-    }
-}
-
-impl fmt::Display for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for node in &self.nodes {
-            writeln!(f, "{}: {node}", node.state.config.local.id)?;
-        }
-        write!(f, "committed: {}", self.committed_text())
-    }
-}
-
-impl World {
-    /// What is committed: entries as epoch and content.
-    pub fn committed_text(&self) -> String {
-        Log(&self.committed).to_string()
-    }
-}
-
-struct Log<'a>(&'a [Entry<Value>]);
-
-impl fmt::Display for Log<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        for (index, entry) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            match entry.leader {
-                Some(leader) => write!(f, "{}:L{leader}", entry.epoch)?,
-                None => match named_by(entry.value) {
-                    Some(voters) => {
-                        let ids: Vec<_> = voters.ids().map(|id| id.to_string()).collect();
-                        write!(f, "{}:V{}", entry.epoch, ids.join("+"))?;
-                    }
-                    None => write!(f, "{}:v{}", entry.epoch, entry.value)?,
-                },
-            }
-        }
-        f.write_str("]")
-    }
-}
-
-impl fmt::Display for Node {
-    /// `Leader e2 log [1:L1 2:L2|2:v1] hw 1`: entries as epoch and content, a bar where the flushed part ends.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let State { election, role, log, high_watermark, .. } = &self.state;
-        let name = match role {
-            Role::Unattached => "Unattached",
-            Role::Follower { .. } => "Follower",
-            Role::Prospective { .. } => "Prospective",
-            Role::Candidate { .. } => "Candidate",
-            Role::Leader { .. } => "Leader",
-            Role::Resigned { .. } => "Resigned",
-        };
-        write!(f, "{name} e{}", election.epoch)?;
-        if let (Role::Follower { .. } | Role::Prospective { .. }, Some(leader)) =
-            (role, election.leader)
-        {
-            write!(f, " of {leader}")?;
-        }
-        if let Some(voted) = election.voted {
-            write!(f, " voted {}", voted.id)?;
-        }
-        let (safe, rest) = self.log.split_at((log.flushed.0 as usize).min(self.log.len()));
-        let (safe, rest) = (Log(safe).to_string(), Log(rest).to_string());
-        write!(f, " log {}|{}", safe.trim_end_matches(']'), rest.trim_start_matches('['))?;
-        if let Some(high_watermark) = high_watermark {
-            write!(f, " hw {high_watermark}")?;
-        }
-        if !log.latest.is_none() {
-            write!(f, " from {} snapshot {}", log.start.end, log.latest.end)?;
-        }
-        if let Role::Follower { download: Some(download), .. } = role {
-            write!(f, " loads {}@{}", download.snapshot.end, download.position)?;
-        }
-        match role {
-            Role::Prospective { granted, .. } | Role::Candidate { granted, .. } => {
-                write!(f, " votes {}", granted.len())
-            }
-            Role::Leader { progress, .. } => {
-                progress.iter().try_for_each(|(id, known)| write!(f, " {id}@{}", known.end))
-            }
-            _ => Ok(()),
-        }
     }
 }

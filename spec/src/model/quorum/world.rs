@@ -5,12 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use super::action::{Action, Cut};
 use super::draft::Draft;
+use super::lost_majority::is_recovery;
 use super::message::Message;
 use super::network::Network;
+use super::snapshots::Snapshots;
 use crate::quorum::properties::{self, Entry, NodeView, Property, Violations};
 use crate::quorum::{
     Batch, Config, Contact, Effect, ElectionState, Event, LogSummary, NewBatch, Payload, ReadFrom,
-    Restored, Role, State, Timeouts, Timer, VoterChange, VoterSet, VotersAt, snapshot_id, start,
+    Restored, Role, State, Timeouts, Timer, VoterChange, VoterSet, VotersAt, start,
 };
 use crate::types::{DirectoryId, Epoch, NodeId, Offset, ReplicaKey, SnapshotId, Uuid};
 
@@ -32,6 +34,8 @@ pub struct Changes {
     /// Whether the voters are first those that the configurations name (`kraft.version` 0), all nodes, until a leader
     /// upgrades.
     pub upgrade: bool,
+    /// Whether one directory of a voter may go on alone, as its operator takes the others for lost.
+    pub recovers: bool,
 }
 
 /// How far the world goes. Within them everything is possible.
@@ -51,7 +55,19 @@ pub struct Bounds {
     /// Whether leaders may resign at any time.
     pub resign: bool,
     /// Whether nodes may take snapshots of what is committed, at any point, and drop what they hold from their logs.
-    pub snapshots: bool,
+    pub snapshots: Snapshots,
+    /// Whether any node that asks for pre-votes may get enough of them at any time, whoever would give one. Nodes can do all that
+    /// they can otherwise, and more; and a state does not say who has given one.
+    pub assumes_pre_votes: bool,
+}
+
+impl Bounds {
+    /// All nodes vote, for ever, leaders may resign at any time, and there are no snapshots.
+    pub const fn of((nodes, epochs, values): (u8, u8, u8), crashes: Option<u8>) -> Self {
+        let snapshots = Snapshots::None;
+        let (voters, resign, assumes_pre_votes) = (None, true, false);
+        Self { nodes, voters, epochs, values, crashes, resign, snapshots, assumes_pre_votes }
+    }
 }
 
 /// Why a model cannot be built with these bounds.
@@ -83,6 +99,14 @@ pub enum BoundsError {
     /// More crashes than can be counted.
     #[error("--crashes {0}: at most 14 can be counted; `any` needs no count")]
     Crashes(u8),
+    /// A load is one action where snapshots are left open.
+    #[error(
+        "--network: only rpc leaves open which snapshots there are; others take --snapshots stored"
+    )]
+    DeferredSnapshots,
+    /// Who has given a pre-vote is left out only where requests are whole RPCs.
+    #[error("--network: only rpc assumes pre-votes")]
+    AssumedPreVotes,
 }
 
 /// One node: the protocol's own state, and the log that the state is a summary of. What its disk
@@ -97,6 +121,9 @@ pub struct Node {
     /// The pre-vote that completes a majority is on its way, where requests are whole RPCs. Nobody records a pre-vote: when
     /// it arrives, whoever gave it may long have given it to another, or campaign itself.
     pub promised: bool,
+    /// Where a state does not say which snapshots there are: up to where the node may have one, if that is beyond its high
+    /// watermark. Else 0.
+    pub known: Offset,
 }
 
 /// All nodes, and what was seen of them from outside.
@@ -114,6 +141,8 @@ pub struct World {
     pub changes: Option<Changes>,
     /// How messages travel.
     pub network: Network,
+    /// Whether there are snapshots, and whether a state says which.
+    pub snapshots: Snapshots,
     /// What is under way.
     pub messages: Vec<Rc<Message>>,
 }
@@ -125,7 +154,7 @@ pub struct Successor {
     pub action: Action,
     /// What it looks like.
     pub world: World,
-    /// The properties that the step or the world breaks.
+    /// The properties that the step breaks.
     pub violations: Violations,
     /// Entries of a log that a truncation removed.
     pub truncated: bool,
@@ -156,7 +185,7 @@ impl World {
             let election = ElectionState { epoch, ..ElectionState::default() };
             let restored = Restored { election, snapshot_voters: None, log: summary };
             let generation = if dynamic { FIRST } else { 0 };
-            let config = configuration(bounds.nodes, id, generation, fixed);
+            let config = configuration(bounds.nodes, id, generation, fixed, false);
             Node::restart(config, restored, log, &committed)
         };
         Self {
@@ -166,6 +195,7 @@ impl World {
             used: 0,
             crashes_left: bounds.crashes,
             network: Network::Rpc,
+            snapshots: bounds.snapshots,
             messages: Vec::new(),
         }
     }
@@ -174,26 +204,48 @@ impl World {
     pub fn successors(&self, bounds: Bounds) -> Vec<Successor> {
         let mut next = Next { world: self, bounds, found: Vec::new() };
         for node in 0..self.nodes.len() {
-            next.local_actions(node);
-            next.crashes(node);
-            if bounds.snapshots {
-                next.snapshots(node);
-            }
+            next.alone(node);
             next.voters(node);
-            next.requests(node);
+            next.recover(node);
+            for other in 0..self.nodes.len() {
+                next.with(node, other);
+            }
         }
         next.messages();
         next.found
     }
 
+    /// What can happen next to a node, alone or with one other.
+    pub(super) fn concerning(
+        &self,
+        bounds: Bounds,
+        node: usize,
+        other: Option<usize>,
+    ) -> Vec<Successor> {
+        let mut next = Next { world: self, bounds, found: Vec::new() };
+        match other {
+            None => next.alone(node),
+            Some(other) => next.with(node, other),
+        }
+        next.found
+    }
+
     /// The properties of a state that this one breaks.
     pub fn violations(&self) -> Violations {
-        let views: Vec<_> = self.nodes.iter().map(|node| node.view()).collect();
-        let named: Vec<VoterSet> =
-            self.committed.iter().filter_map(|entry| named_by(entry.value)).collect();
-        let linear = named.windows(2).all(|sets| properties::changes_by_one(&sets[0], &sets[1]));
+        let judged = (0..self.nodes.len()).filter(|node| !self.is_lost(*node));
+        let views: Vec<_> = judged.map(|node| self.nodes[node].view()).collect();
+        let named = |(at, entry): (usize, &Entry<Value>)| {
+            named_by(entry.value).map(|voters| (voters, is_recovery(&self.committed, at)))
+        };
+        let named: Vec<(VoterSet, bool)> =
+            self.committed.iter().enumerate().filter_map(named).collect();
+        let linear = named.windows(2).all(|sets| {
+            let [(before, _), (after, recovered)] = sets else { return true };
+            *recovered || properties::changes_by_one(before, after)
+        });
         let broken = if linear { 0 } else { Property::VotersChangeByOne.bit() };
-        broken | properties::violations(&self.committing(named.last()), &views, &self.committed)
+        let committing = self.committing(named.last().map(|(voters, _)| voters));
+        broken | properties::violations(&committing, &views, &self.committed)
     }
 
     /// The sets of voters that may have committed the last entry.
@@ -202,7 +254,7 @@ impl World {
             return vec![self.nodes.iter().map(|node| node.id()).collect()];
         };
         let mut sets = vec![last.clone()];
-        for node in &self.nodes {
+        for (_, node) in self.nodes.iter().enumerate().filter(|(node, _)| !self.is_lost(*node)) {
             let following = node.log.iter().skip(self.committed.len());
             sets.extend(following.filter_map(|entry| named_by(entry.value)).take(1));
         }
@@ -257,31 +309,41 @@ pub(super) fn named_by(value: Value) -> Option<VoterSet> {
     (value & VOTERS != 0).then(|| VoterSet::of((0..MOST_NODES).filter_map(key)))
 }
 
-/// The configuration of node `node` of `nodes` on a directory, and whether it names the voters. Made once: every state of every
-/// search shares it.
-pub(super) fn configuration(nodes: u8, node: u8, generation: u8, fixed: bool) -> Arc<Config> {
-    /// Of one node, one for each of its directories.
-    type Directories = Vec<Arc<Config>>;
-    static ALL: OnceLock<[Vec<Vec<Directories>>; 2]> = OnceLock::new();
-    let of = |nodes: u8, node: u8, generation: u8, fixed: bool| {
+/// The configuration of node `node` of `nodes` on a directory, whether it names the voters, and whether the directory was made
+/// the only voter. Made once: every state of every search shares it.
+pub(super) fn configuration(
+    nodes: u8,
+    node: u8,
+    generation: u8,
+    fixed: bool,
+    recovered: bool,
+) -> Arc<Config> {
+    /// Of one node, for each of its directories that where voters are not fixed, fixed, and where it was recovered.
+    type Directories = Vec<[Arc<Config>; 3]>;
+    static ALL: OnceLock<Vec<Vec<Directories>>> = OnceLock::new();
+    let of = |nodes: u8, node: u8, generation: u8, fixed: bool, recovered: bool| {
         let ids = (1..=i32::from(nodes)).map(NodeId);
         let (voters, bootstrap) = if fixed {
             (ids.collect(), Vec::new())
         } else {
             (VoterSet::default(), ids.filter(|id| id.0 != i32::from(node) + 1).collect())
         };
+        let others = (0..nodes).filter(|other| recovered && *other != node);
+        let outside = others.map(|other| replica(other, FIRST)).collect();
         let local = replica(node, generation);
-        Arc::new(Config { local, voters, bootstrap, timeouts: Timeouts::default() })
+        Arc::new(Config { local, voters, bootstrap, outside, timeouts: Timeouts::default() })
     };
     let all = ALL.get_or_init(|| {
-        let directories =
-            |nodes, node, fixed| (0..=LAST).map(|it| of(nodes, node, it, fixed)).collect();
-        let cluster =
-            |nodes, fixed| (0..nodes).map(|node| directories(nodes, node, fixed)).collect();
-        [false, true].map(|fixed| (0..=MOST_NODES).map(|nodes| cluster(nodes, fixed)).collect())
+        let forms = |nodes, node, it| {
+            [(false, false), (true, false), (false, true)]
+                .map(|(fixed, recovered)| of(nodes, node, it, fixed, recovered))
+        };
+        let directories = |nodes, node| (0..=LAST).map(|it| forms(nodes, node, it)).collect();
+        let cluster = |nodes| (0..nodes).map(|node| directories(nodes, node)).collect();
+        (0..=MOST_NODES).map(cluster).collect()
     });
-    let directories = &all[usize::from(fixed)][usize::from(nodes)][usize::from(node)];
-    Arc::clone(&directories[usize::from(generation)])
+    let form = usize::from(fixed) + 2 * usize::from(recovered);
+    Arc::clone(&all[usize::from(nodes)][usize::from(node)][usize::from(generation)][form])
 }
 
 pub(super) fn summary(
@@ -323,7 +385,7 @@ impl Node {
             )
         };
         assert!(!effects.iter().any(seen), "a start is seen from outside");
-        let mut node = Self { state, log: log.to_vec(), promised: false };
+        let mut node = Self { state, log: log.to_vec(), promised: false, known: Offset::ZERO };
         if effects.iter().any(|effect| matches!(effect, Effect::ReplaceLog { .. })) {
             node.log = committed[..node.state.log.start.end.0 as usize].to_vec();
         }
@@ -345,7 +407,7 @@ impl Node {
         self.state.config.local.id
     }
 
-    fn view(&self) -> NodeView<'_, Value> {
+    pub(super) fn view(&self) -> NodeView<'_, Value> {
         let State { role, election, log, high_watermark, .. } = &self.state;
         NodeView {
             id: self.id(),
@@ -437,8 +499,8 @@ pub(super) fn batches(log: &[Entry<Value>], read: ReadFrom, take: usize) -> Vec<
 
 pub(super) struct Next<'a> {
     pub(super) world: &'a World,
-    bounds: Bounds,
-    found: Vec<Successor>,
+    pub(super) bounds: Bounds,
+    pub(super) found: Vec<Successor>,
 }
 
 impl Next<'_> {
@@ -452,7 +514,6 @@ impl Next<'_> {
         if world == *self.world && violations == 0 || world.nodes.iter().any(|node| beyond(node)) {
             return;
         }
-        let violations = violations | world.violations();
         self.found.push(Successor {
             action,
             world,
@@ -464,10 +525,28 @@ impl Next<'_> {
         });
     }
 
-    fn act(&mut self, node: usize, event: &Event<Value>, action: impl Fn(Option<Cut>) -> Action) {
+    pub(super) fn act(
+        &mut self,
+        node: usize,
+        event: &Event<Value>,
+        action: impl Fn(Option<Cut>) -> Action,
+    ) {
         for (draft, cut) in Draft::of(self.world).outcomes(node, event) {
             self.keep(draft, action(cut));
         }
+    }
+
+    /// What a node can do, or what can happen to it, that concerns no other node.
+    pub(super) fn alone(&mut self, node: usize) {
+        self.local_actions(node);
+        self.crashes(node);
+        self.snapshots(node);
+    }
+
+    /// What a node can ask of another.
+    pub(super) fn with(&mut self, node: usize, other: usize) {
+        self.load(node, other);
+        self.requests(node, other);
     }
 
     fn local_actions(&mut self, node: usize) {
@@ -485,7 +564,7 @@ impl Next<'_> {
         } else if self.bounds.resign {
             self.act(node, &Event::Resign, |_| Action::Resign(id));
         }
-        if *promised {
+        if *promised || self.bounds.assumes_pre_votes && matches!(role, Role::Prospective { .. }) {
             self.promise(node);
         }
         // Whether it leads is for the core to say.
@@ -521,7 +600,10 @@ impl Next<'_> {
         if changes.adds > 0 {
             // How far a node must have come before it votes is for its own good: whoever is added may lack everything.
             let end = Offset(i64::MAX);
-            let keys = self.world.nodes.iter().map(|other| other.state.config.local);
+            // What was given up is not added: whom its operator asks knows it, or has never heard of it.
+            let all = 0..self.world.nodes.len();
+            let known = all.filter(|other| !self.world.are_parted(node, *other));
+            let keys = known.map(|other| self.world.nodes[other].state.config.local);
             tries.extend(keys.map(|key| VoterChange::Add { key, end }));
         }
         if changes.removes > 0 {
@@ -541,9 +623,10 @@ impl Next<'_> {
             }
         }
         let generation = generation(state.config.local);
-        if changes.wipes > 0 && generation < LAST {
+        // The only voter there is is not given up too.
+        if changes.wipes > 0 && generation < LAST && state.config.outside.is_empty() {
             let mut draft = Draft::of(self.world);
-            let config = configuration(self.bounds.nodes, node as u8, generation + 1, false);
+            let config = configuration(self.bounds.nodes, node as u8, generation + 1, false, false);
             let blank = Node::restart(config, Restored::default(), &[], &[]);
             draft.world.nodes[node] = Rc::new(blank);
             draft.world.disconnect(id);
@@ -554,33 +637,9 @@ impl Next<'_> {
         }
     }
 
-    /// A snapshot of any committed part of the log, and a log that begins after any snapshot.
-    fn snapshots(&mut self, node: usize) {
-        let Node { state, log, .. } = &*self.world.nodes[node];
-        let id = state.config.local.id;
-        for end in 1..=log.len() {
-            let Some(snapshot) = snapshot_id(state, Offset(end as i64)) else { continue };
-            let event = Event::SnapshotTaken { snapshot };
-            let first = self.found.len();
-            self.act(node, &event, |_| Action::Snapshot(id, snapshot.end));
-            let committed = &self.world.committed;
-            if !properties::snapshot_equals_prefix(snapshot, &log[..end], committed) {
-                for successor in &mut self.found[first..] {
-                    successor.violations |= Property::SnapshotEqualsPrefix.bit();
-                }
-            }
-        }
-        // Of the snapshots before the latest one the core does not know whether they are there.
-        for end in state.log.latest.end.0.max(1)..=log.len() as i64 {
-            let to = SnapshotId { end: Offset(end), epoch: log[end as usize - 1].epoch };
-            let event = Event::Clean { to };
-            self.act(node, &event, |cut| Action::Clean(id, to.end, cut));
-        }
-    }
-
     /// The smallest value that is in no log and not under way. A value that is lost everywhere is forgotten, so its name
     /// is free again.
-    fn unused_value(&self) -> Value {
+    pub(super) fn unused_value(&self) -> Value {
         let World { nodes, committed, messages, .. } = self.world;
         let known = nodes.iter().flat_map(|node| node.log.iter()).chain(committed);
         let sent = messages.iter().flat_map(|message| message.values());
@@ -599,10 +658,9 @@ impl Next<'_> {
             return;
         }
         let Node { state, log, .. } = &*self.world.nodes[node];
-        for keeps in state.log.flushed.0 as usize..=log.len() {
-            let mut draft = Draft::of(self.world);
-            draft.crash(node, state.election, keeps);
-            self.keep(draft, Action::Crash(state.config.local.id, keeps as u8));
+        let keeps = state.log.flushed.0 as usize..=log.len();
+        for (draft, keeps, snapshot) in Draft::of(self.world).crashes(node, state.election, keeps) {
+            self.keep(draft, Action::Crash(state.config.local.id, keeps, snapshot));
         }
     }
 }

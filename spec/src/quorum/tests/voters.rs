@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::quorum::{
-    VoterChange, VoterChangeError, VoterSet, VotersAt, changed_voters, may_upgrade,
+    Fetched, VoterChange, VoterChangeError, VoterSet, VotersAt, changed_voters, fetched,
+    may_upgrade,
 };
 use crate::types::{SnapshotId, Uuid};
 
@@ -21,6 +22,7 @@ fn started(voters: &[i32], election: ElectionState) -> (State, Effects) {
         local: on(1, 1),
         voters: VoterSet::default(),
         bootstrap: vec![NodeId(-2), NodeId(-3)],
+        outside: Vec::new(),
         timeouts: Timeouts::default(),
     };
     let first = VotersAt { end: Offset::ZERO, voters: named(voters) };
@@ -93,7 +95,7 @@ fn voters_change_one_at_a_time_after_a_commit_of_this_epoch() {
     for (change, refused) in [
         (add(on(2, 1)), E::DuplicateVoter),
         (add(on(2, 2)), E::DuplicateVoter),
-        (VoterChange::Add { key: on(3, 1), end: Offset(2) }, E::Lagging),
+        (VoterChange::Add { key: on(3, 1), end: Offset::ZERO }, E::Lagging),
         (VoterChange::Remove(on(3, 1)), E::VoterNotFound),
         (VoterChange::Remove(on(2, 2)), E::VoterNotFound),
         (VoterChange::Update(on(2, 2)), E::VoterNotFound),
@@ -275,4 +277,71 @@ fn static_voters_are_named_once_all_directories_are_known() {
     flushed(&mut state);
     let effects: Effects = step(&mut state, Event::UpgradeVoters { voters: named(&[1]) });
     assert_eq!(effects, [Effect::RefuseVoters { error: E::DuplicateVoter }]);
+}
+
+#[test]
+fn who_has_caught_up_is_told_by_fetches_that_fit() {
+    let mut state = leading(&[1]);
+    let fetch = |epoch, offset, last| Fetch { replica: on(3, 1), ..fetch(epoch, 0, offset, last) };
+    let none = fetched(&state, None, &fetch(1, 0, 0)).unwrap();
+    assert_eq!(none, Fetched { end: Offset(0), leader_end: Offset(3), caught_up: None });
+    // A log that is not the leader's tells nothing, however long it is, nor does one that follows another leader.
+    for strange in [fetch(1, i64::MAX, 1), fetch(1, 4, 1), fetch(2, 3, 1), fetch(1, 2, 0)] {
+        assert_eq!(fetched(&state, Some(none), &strange), None, "{strange:?}");
+    }
+    let adds = |state: &State, known: Fetched| {
+        let end = known.caught_up.unwrap_or_default();
+        changed_voters(state, VoterChange::Add { key: on(3, 1), end }).is_ok()
+    };
+    let behind = fetched(&state, Some(none), &fetch(1, 2, 1)).unwrap();
+    assert!(!adds(&state, behind));
+    step(
+        &mut state,
+        Event::Append { epoch: Epoch(1), batches: vec![NewBatch { records: 2, payload: 1 }] },
+    );
+    flushed(&mut state);
+    // It has all that there was when it asked before, though there is more now.
+    let lately = fetched(&state, Some(behind), &fetch(1, 3, 1)).unwrap();
+    let known = Fetched { end: Offset(3), leader_end: Offset(5), caught_up: Some(Offset(3)) };
+    assert_eq!(lately, known);
+    assert!(adds(&state, lately));
+    let all = fetched(&state, None, &fetch(1, 5, 1)).unwrap();
+    assert_eq!(all.caught_up, Some(Offset(5)));
+    // A later fetch that is behind takes nothing back.
+    assert_eq!(fetched(&state, Some(all), &fetch(1, 4, 1)).unwrap().caught_up, Some(Offset(5)));
+    step::<u8>(&mut state, Event::Resign);
+    assert_eq!(fetched(&state, Some(all), &fetch(1, 5, 1)), None);
+}
+
+#[test]
+fn a_voter_whose_voters_may_all_be_gone_asks_where_it_was_told_to() {
+    let asked = |state: &State| {
+        let to =
+            |(to, request): (NodeId, Request)| matches!(request, Request::Fetch(_)).then_some(to.0);
+        requests(state).into_iter().filter_map(to).collect::<Vec<_>>()
+    };
+    let (mut state, _) = started(&[1, 2, 3], elected(1, None, None));
+    assert_eq!(state.role(), &Role::Unattached);
+    assert_eq!(asked(&state), [-2, -3]);
+    step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
+    assert!(matches!(state.role(), Role::Prospective { .. }));
+    assert!(asked(&state).is_empty(), "it asks for votes");
+    step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
+    assert_eq!(asked(&state), [-2, -3], "in vain");
+    // One of those that came after them names the leader.
+    let (from, request) = requests(&state).swap_remove(0);
+    let (error, answer) = (
+        Error::NotLeaderOrFollower,
+        FetchAnswer { high_watermark: None, diverging: None, snapshot: None, records: None },
+    );
+    let response =
+        Response { epoch: Epoch(7), leader: Some(NodeId(5)), error, answer: Answer::Fetch(answer) };
+    step::<u8>(&mut state, Event::Answered { from, request, response });
+    assert_eq!((state.election().epoch, asked(&state)), (Epoch(7), vec![5]));
+
+    // So it is where the leader is gone that it followed.
+    let (mut state, _) = started(&[1, 2, 3], elected(1, Some(2), None));
+    assert_eq!(asked(&state), [2]);
+    step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
+    assert_eq!(asked(&state), [2, -2, -3]);
 }

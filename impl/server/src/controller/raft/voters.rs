@@ -19,12 +19,12 @@ use kraftig_wire::messages::update_raft_voter_request::{self, UpdateRaftVoterReq
 use kraftig_wire::messages::update_raft_voter_response::{CurrentLeader, UpdateRaftVoterResponse};
 use kraftig_wire::{ErrorCode, Str, Uuid};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{is_cluster, replica};
 use crate::config::Config;
 use crate::controller::describe_quorum::NOT_LEADER;
-use crate::controller::{ControllerError, ControllerHandle};
+use crate::controller::{CHANGE_RETRY, ControllerError, ControllerHandle, LAST_TRY};
 use crate::net::client::{ClientError, ClientOptions, Connection};
 use crate::quorum::{
     Acknowledge, ChangeError, ChangeVoters, KRAFT_VERSIONS, QuorumHandle, QuorumStatus, Voter,
@@ -154,7 +154,7 @@ impl VoterChanges {
             ));
         };
         let end = Instant::now() + self.within();
-        let Ok(_turn) = self.turn.try_acquire() else { return Err(Refused::under_way()) };
+        let Ok(mut turn) = self.turn.try_acquire() else { return Err(Refused::under_way()) };
         let mut voter = Voter { replica: key, endpoints, kraft_versions: KRAFT_VERSIONS };
         let change = ChangeVoters::Add(voter.clone());
         if let Err(error) = self.quorum.may_change_voters(&change).await {
@@ -164,12 +164,25 @@ impl VoterChanges {
         let change = ChangeVoters::Add(voter);
         let acknowledge =
             if request.ack_when_committed { Acknowledge::Committed } else { Acknowledge::Appended };
-        match self.controller.change_voters(change, acknowledge, until(end)).await {
-            Ok(()) => Ok(()),
-            Err(ChangeError::Refused(VoterChangeError::RequestTimedOut)) => {
-                Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT))
+        loop {
+            let change = self.controller.change_voters(change.clone(), acknowledge, until(end));
+            match change.await {
+                Ok(()) => return Ok(()),
+                // Stock Kafka gives up at once (KAFKA-17147). But who has all may not have asked this leader yet, if it was just
+                // elected: there is a moment for it, in which others may have their turn.
+                Err(ChangeError::Refused(VoterChangeError::Lagging))
+                    if Instant::now() + LAST_TRY < end =>
+                {
+                    drop(turn);
+                    sleep(CHANGE_RETRY).await;
+                    let next = timeout_at(end, self.turn.acquire()).await;
+                    turn = next.ok().and_then(Result::ok).ok_or_else(Refused::under_way)?;
+                }
+                Err(ChangeError::Refused(VoterChangeError::RequestTimedOut)) => {
+                    return Err(Refused::new(ErrorCode::REQUEST_TIMED_OUT, TIMED_OUT));
+                }
+                Err(error) => return Err(self.refused(error, "adding", key).await),
             }
-            Err(error) => Err(self.refused(error, "adding", key).await),
         }
     }
 
@@ -383,6 +396,10 @@ impl VoterChanges {
                 shown(key),
                 voters()
             ),
+            VoterChangeError::LostVoter => format!(
+                "{} was given up when the majority was lost (quorum recover): format its directory anew",
+                shown(key)
+            ),
             VoterChangeError::VoterNotFound => {
                 format!("Cannot remove voter {} from the set of voters [{}]", shown(key), voters())
             }
@@ -437,6 +454,7 @@ fn code(error: ChangeError) -> ErrorCode {
         VoterChangeError::DirectoriesUnknown => ErrorCode::INVALID_UPDATE_VERSION,
         VoterChangeError::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
         VoterChangeError::DuplicateVoter => ErrorCode::DUPLICATE_VOTER,
+        VoterChangeError::LostVoter => ErrorCode::INVALID_REQUEST,
         VoterChangeError::VoterNotFound => ErrorCode::VOTER_NOT_FOUND,
     }
 }

@@ -26,15 +26,12 @@ impl<W: World> Driver<W> {
             last_fetch_ms: Some(now_ms),
             last_caught_up_ms: Some(now_ms),
         };
-        let high_watermark = self.state.high_watermark();
-        // Once the log names them it always does.
-        let first = self.state.log().voters.first();
         let (voters, observers) = self.replicas.describe(&itself, self.state.voters(), now_ms);
         Some(QuorumDescription {
             leader: local.id,
             epoch: self.state.election().epoch,
-            high_watermark,
-            names_voters: first.is_some_and(|first| Some(first.end) <= high_watermark),
+            high_watermark: self.state.high_watermark(),
+            names_voters: self.state.names_voters(),
             voters,
             observers,
         })

@@ -29,16 +29,24 @@ impl<W: World> Driver<W> {
         reply: ChangeReply,
     ) -> Result<Option<Offset>, QuorumError> {
         self.has_room_for(MOST_VOTERS_BYTES)?;
-        if let Err(error @ ChangeError::TooLarge) = self.may_change_voters(&change) {
-            // Whoever asked may be gone.
-            let _ = reply.send(Err(error));
-            return Ok(None);
+        // Whoever asked may be gone.
+        match self.may_change_voters(&change) {
+            Err(error @ ChangeError::TooLarge) => {
+                let _ = reply.send(Err(error));
+                return Ok(None);
+            }
+            Ok(()) if self.is_said(&change) => {
+                let _ = reply.send(Ok(()));
+                return Ok(None);
+            }
+            _ => {}
         }
         let by = |change| Event::ChangeVoters { change };
         let (event, voters) = match change {
             ChangeVoters::Add(voter) => {
                 let key = voter.replica;
-                let end = self.replicas.end(key).unwrap_or(Offset::ZERO);
+                let told = self.replicas.get(key);
+                let end = told.and_then(|told| told.caught_up).unwrap_or_default();
                 (by(VoterChange::Add { key, end }), vec![voter])
             }
             ChangeVoters::Remove(key) => (by(VoterChange::Remove(key)), Vec::new()),
@@ -85,6 +93,13 @@ impl<W: World> Driver<W> {
             }
         };
         if self.storage.can_name(&keys, said) { Ok(()) } else { Err(ChangeError::TooLarge) }
+    }
+
+    /// Whether the log says it already. A follower whose answer was lost asks again; stock Kafka appends the same once more, and
+    /// lets no other change be until that is committed.
+    fn is_said(&self, change: &ChangeVoters) -> bool {
+        let ChangeVoters::Update(voter) = change else { return false };
+        self.storage.voters().get(voter.replica.id).is_some_and(|known| known.is_as(voter))
     }
 
     /// Everything before `to` is committed.

@@ -64,6 +64,7 @@ fn follower(directory: &Path) -> (Driver<Test>, u32) {
         local: replica(1),
         voters: [1, 2, 3].map(NodeId).into(),
         bootstrap: Vec::new(),
+        outside: Vec::new(),
         timeouts: Timeouts::default(),
     };
     let mut driver = start(directory, config);
@@ -373,6 +374,7 @@ fn a_leader_without_room_resigns_before_it_writes_and_leads_again_by_itself() {
         local: replica(1),
         voters: [NodeId(1)].into(),
         bootstrap: Vec::new(),
+        outside: Vec::new(),
         timeouts: Timeouts::default(),
     };
     let mut driver = start(disk.path(), alone);

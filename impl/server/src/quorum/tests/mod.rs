@@ -26,6 +26,7 @@ fn options(directory: &Path) -> QuorumOptions {
             local,
             voters: [NodeId(1)].into(),
             bootstrap: Vec::new(),
+            outside: Vec::new(),
             timeouts: Timeouts::default(),
         },
         cluster_id: "4L6g3nShT-eMCtK--X86sw".to_owned(),

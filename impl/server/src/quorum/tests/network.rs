@@ -72,7 +72,7 @@ impl Quorum {
             port: *port,
         };
         let options = QuorumOptions {
-            config: Config { local, voters, bootstrap: Vec::new(), timeouts },
+            config: Config { local, voters, bootstrap: Vec::new(), outside: Vec::new(), timeouts },
             cluster_id: cluster_id.to_owned(),
             peers: self.ports.iter().map(peer).collect(),
             ..options(&directory)

@@ -107,6 +107,7 @@ impl Node {
                 local: ReplicaKey { id, directory: DirectoryId::ABSENT },
                 voters: [LEADER].into(),
                 bootstrap: Vec::new(),
+                outside: Vec::new(),
                 timeouts: Timeouts::default(),
             },
             directory: directory.clone(),

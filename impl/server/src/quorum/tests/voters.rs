@@ -114,6 +114,7 @@ fn started_with(directory: &Path, voters: VoterSet) -> Driver<Around> {
             local: key(1),
             voters,
             bootstrap: vec![NodeId(-2)],
+            outside: Vec::new(),
             timeouts: Timeouts::default(),
         },
         directory: log_directory(directory),
@@ -207,6 +208,10 @@ fn a_change_is_answered_when_it_is_committed_by_the_new_voters() {
     let refused = change(&mut driver, add()).try_recv().unwrap();
     assert_eq!(refused, Err(VoterChangeError::Lagging.into()));
     assert_eq!(driver.may_change_voters(&add()), Ok(()), "but for that it may");
+    // What it claims beyond what there is counts for nothing.
+    fetch(&mut driver, key(2), 1000);
+    let refused = change(&mut driver, add()).try_recv().unwrap();
+    assert_eq!(refused, Err(VoterChangeError::Lagging.into()));
     fetch(&mut driver, key(2), 3);
     let mut added = change(&mut driver, add());
     driver.settle().unwrap();
@@ -219,7 +224,8 @@ fn a_change_is_answered_when_it_is_committed_by_the_new_voters() {
     assert_eq!(written[1], [ControlRecord::Voters(voters([1, 2]).to_record())]);
 
     // One moves: the other stays as it was.
-    let moved = voter(2, 9999);
+    let mut moved = voter(2, 9999);
+    moved.endpoints.push(Endpoint { name: "OTHER".to_owned(), ..moved.endpoints[0].clone() });
     let mut updated = change(&mut driver, ChangeVoters::Update(moved.clone()));
     driver.settle().unwrap();
     fetch(&mut driver, key(2), 5);
@@ -227,11 +233,27 @@ fn a_change_is_answered_when_it_is_committed_by_the_new_voters() {
     let now = Voters { kraft_version: 1, voters: vec![voter(1, 9001), moved] };
     assert_eq!(*driver.world().voters, now);
 
+    // What the log says already is not said again.
+    let end = driver.world().status.end;
+    let mut same = now.voters[1].clone();
+    same.endpoints.reverse();
+    assert_eq!(change(&mut driver, ChangeVoters::Update(same)).try_recv().unwrap(), Ok(()));
+    assert_eq!(driver.world().status.end, end);
+    let mut other = Voter { kraft_versions: (0, 2), ..now.voters[1].clone() };
+    let mut updated = change(&mut driver, ChangeVoters::Update(other.clone()));
+    driver.settle().unwrap();
+    fetch(&mut driver, key(2), 6);
+    assert_eq!(updated.try_recv().unwrap(), Ok(()));
+    assert_eq!(driver.world().status.end, end.plus(1));
+    other.replica = key(3);
+    let unknown = change(&mut driver, ChangeVoters::Update(other)).try_recv().unwrap();
+    assert_eq!(unknown, Err(VoterChangeError::VoterNotFound.into()));
+
     // A leader that is removed knows of it when it leads no more.
     let mut removed = change(&mut driver, ChangeVoters::Remove(key(1)));
     driver.settle().unwrap();
     assert!(removed.try_recv().is_err(), "it does not count itself");
-    fetch(&mut driver, key(2), 6);
+    fetch(&mut driver, key(2), 7);
     assert_eq!(removed.try_recv().unwrap(), Ok(()));
     assert_eq!(driver.world().status.role, "Resigned");
 }

@@ -1,0 +1,3 @@
+//! The engine of `kraftig-check`, for its benchmarks.
+
+pub mod engine;

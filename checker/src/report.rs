@@ -1,0 +1,229 @@
+//! What a check says, whichever way it is written down.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use kraftig_spec::model::Story;
+use serde_json::{Value, json};
+
+use crate::counterexample;
+
+/// A check: what was explored, and what came of it.
+pub(crate) struct Report {
+    /// The model's name, as the command line takes it.
+    pub(crate) name: &'static str,
+    /// The model in words.
+    pub(crate) model: String,
+    /// How messages travel.
+    pub(crate) network: String,
+    /// How far the search goes, in words.
+    pub(crate) bounds: String,
+    /// The same for machines.
+    pub(crate) bounds_machine: Value,
+    /// The bugs that the nodes run with.
+    pub(crate) mutants: Vec<String>,
+    /// Who searched: `kraftig`, `swarm` or `stateright`.
+    pub(crate) engine: &'static str,
+    /// `clean`, `violated`, `partial`, `sampled` or `vacuous`.
+    pub(crate) verdict: String,
+    /// What that means.
+    pub(crate) sentence: String,
+    /// Whether nothing was left to explore.
+    pub(crate) complete: bool,
+    /// Different states. 0 where nobody compared them.
+    pub(crate) unique: u64,
+    /// How sure that is.
+    pub(crate) compared: String,
+    /// Transitions that were computed, and the initial state.
+    pub(crate) generated: u64,
+    /// Steps from the initial state to the farthest.
+    pub(crate) depth: usize,
+    /// New states of each level, that of the initial state first.
+    pub(crate) levels: Vec<u64>,
+    /// How long the search took, over all the runs that it went on in.
+    pub(crate) seconds: f64,
+    /// Threads that explored.
+    pub(crate) threads: usize,
+    /// The most memory that the process held. 0 where the system does not say.
+    pub(crate) peak_bytes: u64,
+    /// The most bytes that the states seen took, with what each was reached from.
+    pub(crate) seen_bytes: u64,
+    /// Bytes of states that waited on a disk.
+    pub(crate) spilled: u64,
+    /// How often the search went on from a checkpoint.
+    pub(crate) resumed: u64,
+    /// What was walked, where walks at random were all.
+    pub(crate) sample: Option<Sample>,
+    /// Each property by name, and how it stands: `holds`, `holds so far`, `violated` or `left out`.
+    pub(crate) properties: Vec<(String, String)>,
+    /// Each landmark by name, whether a search must come across it, and how often it did.
+    pub(crate) landmarks: Vec<(String, bool, u64)>,
+    /// The way to each state that breaks a property, under a title.
+    pub(crate) counterexamples: Vec<(String, Story)>,
+}
+
+/// Walks at random.
+pub(crate) struct Sample {
+    /// Of each seed one walk.
+    pub(crate) seeds: Range<u64>,
+    /// Which share of the seeds it was, from 1, and of how many.
+    pub(crate) shard: (u64, u64),
+    /// The most steps of a walk.
+    pub(crate) depth: usize,
+    /// Walks that were made.
+    pub(crate) walks: u64,
+    /// Of each counterexample the property and the seed.
+    pub(crate) found: Vec<(&'static str, u64)>,
+}
+
+impl Sample {
+    fn machine(&self) -> Value {
+        let Self { seeds, shard: (shard, shards), depth, walks, found } = self;
+        let found = found.iter().map(|(name, seed)| json!({ "property": name, "seed": seed }));
+        json!({
+            "first": seeds.start, "end": seeds.end, "shard": shard, "shards": shards, "depth": depth,
+            "walks": walks, "found": found.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Report {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            if !value.is_empty() {
+                let _ = writeln!(text, "{name:<12} {value}");
+            }
+        };
+        let Self { seconds, unique, peak_bytes, seen_bytes, .. } = self;
+        line("model", &self.model);
+        line("network", &self.network);
+        line("bounds", &self.bounds);
+        line("mutants", &self.mutants.join(", "));
+        line("verdict", &format!("{}: {}", self.verdict, self.sentence));
+        line("complete", if self.complete { "yes" } else { "no" });
+        if *unique > 0 {
+            line("unique", &format!("{} states, {}", grouped(*unique), self.compared));
+        }
+        line("generated", &format!("{} states", grouped(self.generated)));
+        line("depth", &format!("{} steps from the initial state", self.depth));
+        let rate = |count| grouped(per_second(count, *seconds));
+        let states =
+            if *unique > 0 { format!("{} states/s, ", rate(*unique)) } else { String::new() };
+        let generated = rate(self.generated);
+        let threads = self.threads;
+        let runs = match self.resumed {
+            0 => String::new(),
+            times => format!(" in {} runs", times + 1),
+        };
+        line(
+            "time",
+            &format!("{seconds:.1} s{runs} on {threads} threads, {states}{generated} generated/s"),
+        );
+        let mut memory = format!("{} MiB at most", peak_bytes >> 20);
+        if *seen_bytes > 0 && *unique > 0 {
+            let tenths = seen_bytes * 10 / unique;
+            let _ = write!(memory, ", {}.{} bytes for each state seen", tenths / 10, tenths % 10);
+        }
+        if self.spilled > 0 {
+            let _ = write!(memory, ", {} MiB on disk", self.spilled >> 20);
+        }
+        line("memory", &memory);
+        let _ = writeln!(text, "\nproperties");
+        for (name, standing) in &self.properties {
+            let standing = standing.replace("violated", "VIOLATED");
+            let _ = writeln!(text, "  {name:<32} {standing}");
+        }
+        if !self.landmarks.is_empty() {
+            let _ = writeln!(text, "\nwitnesses");
+        }
+        for (name, required, count) in &self.landmarks {
+            let state = match (count, required) {
+                (0, true) => "NOT SEEN".to_owned(),
+                (0, false) => "not seen, not required within these bounds".to_owned(),
+                (count, _) => format!("{} times", grouped(*count)),
+            };
+            let _ = writeln!(text, "  {name:<56} {state}");
+        }
+        for (title, story) in &self.counterexamples {
+            let _ = write!(text, "\n{}", counterexample::table(title, story));
+        }
+        text
+    }
+
+    /// For machines.
+    pub(crate) fn machine(&self) -> Value {
+        let Self { seconds, unique, generated, .. } = self;
+        let properties =
+            self.properties.iter().map(|(name, standing)| (name.clone(), json!(standing)));
+        let witness = |(name, required, count): &(String, bool, u64)| {
+            (name.clone(), json!({ "seen": *count > 0, "required": required, "count": count }))
+        };
+        json!({
+            "model": self.name,
+            "network": self.network,
+            "bounds": self.bounds_machine,
+            "mutants": self.mutants,
+            "engine": self.engine,
+            "verdict": self.verdict,
+            "complete": self.complete,
+            "unique": unique,
+            "generated": generated,
+            "depth": self.depth,
+            "levels": self.levels,
+            "seconds": (seconds * 1000.0).round() / 1000.0,
+            "states_per_second": per_second(*unique, *seconds),
+            "generated_per_second": per_second(*generated, *seconds),
+            "threads": self.threads,
+            "peak_rss_bytes": self.peak_bytes,
+            "seen_bytes": self.seen_bytes,
+            "spilled_bytes": self.spilled,
+            "resumed": self.resumed,
+            "sample": self.sample.as_ref().map(Sample::machine),
+            "properties": properties.collect::<serde_json::Map<_, _>>(),
+            "witnesses": self.landmarks.iter().map(witness).collect::<serde_json::Map<_, _>>(),
+            "counterexamples": self.counterexamples.iter().map(|(title, story)| json!({
+                "title": title,
+                "steps": story.steps.iter().skip(1).map(|told| &told.action).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The most memory that this process ever held. 0 where the system does not say.
+pub(crate) fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes =
+        peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
+
+pub(crate) fn per_second(count: u64, seconds: f64) -> u64 {
+    let milliseconds = ((seconds * 1000.0) as u64).max(1);
+    count.saturating_mul(1000) / milliseconds
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,107 @@
+//! A path of worlds, told.
+
+use super::live::LiveModel;
+use super::world::{Fate, LiveAction, LiveWorld, Member, id, index};
+use crate::model::explorable::{Explorable, Story, Told};
+use crate::model::quorum::story::role_name;
+use crate::quorum::{Contact, Role, State};
+use crate::types::NodeId;
+
+/// Tells a path: of several ways from one world to the next the first.
+pub(super) fn story(model: &LiveModel, path: &[LiveWorld]) -> Story {
+    let Some(first) = path.first() else { return Story { lanes: Vec::new(), steps: Vec::new() } };
+    let mut lanes: Vec<_> =
+        (0..first.members.len()).map(|node| format!("node {}", id(node))).collect();
+    lanes.push("links down".to_owned());
+    let mut steps = vec![told("start".to_owned(), None, first)];
+    for pair in path.windows(2) {
+        let mut found = Vec::new();
+        model.successors(&pair[0], &mut found);
+        let step = found.into_iter().find(|(_, next)| *next == pair[1]);
+        let (action, _) = step.expect("a path is made of steps");
+        steps.push(told(action.to_string(), message(action), &pair[1]));
+    }
+    Story { lanes, steps }
+}
+
+fn message(action: LiveAction) -> Option<(usize, usize)> {
+    match action {
+        LiveAction::Rpc(from, to, _) | LiveAction::Lose(from, to, _) => {
+            Some((index(from), index(to)))
+        }
+        _ => None,
+    }
+}
+
+fn told(action: String, message: Option<(usize, usize)>, world: &LiveWorld) -> Told {
+    let mut lanes: Vec<_> = world.members.iter().map(Member::fields).collect();
+    let nodes = 0..world.members.len();
+    let pairs = nodes.clone().flat_map(|one| nodes.clone().map(move |other| (one, other)));
+    let down = pairs.filter(|(one, other)| one < other && !world.linked(*one, *other));
+    let down: Vec<_> = down.map(|(one, other)| format!("{}-{}", id(one), id(other))).collect();
+    let fate = match world.fate {
+        Fate::None => "",
+        Fate::Open => "open",
+        Fate::Known => "known",
+    };
+    lanes.push(vec![
+        ("", down.join(" ")),
+        ("faults left", world.faults.to_string()),
+        ("value", fate.to_owned()),
+    ]);
+    Told { action, message, lanes }
+}
+
+impl Member {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let State { election, role, log, high_watermark, .. } = &self.state;
+        let name = role_name(role);
+        let heard = match role {
+            Role::Follower { contact: Contact::Fetched, .. } => "it",
+            Role::Follower { contact: Contact::Lost, .. } => "nothing more",
+            _ => "",
+        };
+        let names = |nodes: &mut dyn Iterator<Item = NodeId>| {
+            nodes.map(|node| node.to_string()).collect::<Vec<_>>().join("+")
+        };
+        let (granted, refused) = match role {
+            Role::Prospective { granted, refused } | Role::Candidate { granted, refused } => {
+                (names(&mut granted.iter().copied()), names(&mut refused.iter().copied()))
+            }
+            _ => Default::default(),
+        };
+        let ends = match role {
+            Role::Leader { progress, .. } => {
+                progress.iter().map(|(id, known)| format!("{id}@{}", known.end)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let leader = election.leader.filter(|_| !matches!(role, Role::Leader { .. }));
+        let mut entries = String::from("[");
+        for (offset, item) in self.log.iter().enumerate() {
+            if offset as i64 == log.flushed.0 {
+                entries.push('|');
+            } else if offset > 0 {
+                entries.push(' ');
+            }
+            entries.push_str(&item.epoch.to_string());
+            if item.value {
+                entries.push('v');
+            }
+        }
+        entries.push_str(if log.flushed == log.end { "|]" } else { "]" });
+        let text = |value: Option<String>| value.unwrap_or_default();
+        vec![
+            ("role", name.to_owned()),
+            ("epoch", election.epoch.to_string()),
+            ("leader", text(leader.map(|leader| leader.to_string()))),
+            ("hears", heard.to_owned()),
+            ("voted", text(election.voted.map(|voted| voted.id.to_string()))),
+            ("log", entries),
+            ("high watermark", text(high_watermark.map(|to| to.to_string()))),
+            ("votes", granted),
+            ("refused", refused),
+            ("ends", ends.join(" ")),
+        ]
+    }
+}
