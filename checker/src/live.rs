@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use kraftig_checker::engine::free_memory;
 use kraftig_checker::engine::liveness::{Judged, Lasso, Outcome, judge};
-use kraftig_spec::model::quorum::{LiveBounds, LiveModel, LivePromise};
+use kraftig_spec::model::quorum::{LiveBounds, LiveModel, LivePromise, LiveVoters};
 use kraftig_spec::model::{Explorable, Story};
 use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use serde_json::{Value, json};
@@ -18,9 +18,18 @@ use crate::report::{grouped, peak_rss_bytes};
 /// How far faults go, and what is judged.
 #[derive(clap::Args)]
 pub(crate) struct LiveArgs {
-    /// Nodes, all of them voters; at most 4.
+    /// Nodes, all of them voters unless --voters is given; at most 4.
     #[arg(long, value_name = "N", default_value_t = 3)]
     nodes: u8,
+    /// The log names the voters: the first N nodes.
+    #[arg(long, value_name = "N")]
+    voters: Option<u8>,
+    /// So many more nodes are to become voters.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    adds: u8,
+    /// The first N nodes are to be voters no more.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "voters")]
+    removes: u8,
     /// Faults of all kinds together: a link cut, a node cut off, a crash, an answer lost, a timer that fires too early.
     #[arg(long, value_name = "N", default_value_t = 1)]
     faults: u8,
@@ -34,7 +43,7 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "NAME", value_parser = crate::mutant)]
     mutant: Vec<Mutant>,
     /// Switch known bugs on, one by one, and show that each breaks a promise that holds without it.
-    #[arg(long, conflicts_with_all = ["nodes", "faults", "values", "promise", "mutant"])]
+    #[arg(long, conflicts_with_all = ["nodes", "voters", "faults", "values", "promise", "mutant"])]
     mutants: bool,
     /// What the graph may take, such as 8GiB; three quarters of what is free if not given. One that needs more is not judged.
     #[arg(long, value_name = "SIZE", value_parser = crate::check::size)]
@@ -56,6 +65,7 @@ fn promise(name: &str) -> Result<LivePromise, String> {
 }
 
 /// A bug, the world in which it is looked for, and the promises that it breaks: these and no others.
+#[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) mutant: Mutant,
     bounds: LiveBounds,
@@ -67,15 +77,28 @@ const fn row(
     (nodes, faults, values): (u8, u8, u8),
     breaks: &'static [LivePromise],
 ) -> Row {
-    Row { mutant, bounds: LiveBounds { nodes, faults, values }, breaks }
+    Row { mutant, bounds: LiveBounds { nodes, faults, values, voters: None }, breaks }
+}
+
+/// The same where the log names the voters: how many at first, how many more there are to be, and how many of them not.
+const fn with_voters(row: Row, (first, adds, removes): (u8, u8, u8)) -> Row {
+    let voters = Some(LiveVoters { first, adds, removes });
+    Row { bounds: LiveBounds { voters, ..row.bounds }, ..row }
+}
+
+/// The options that ask for these bounds.
+fn flags(LiveBounds { nodes, faults, values, voters }: LiveBounds) -> String {
+    let mut flags = format!("--nodes {nodes} --faults {faults} --values {values}");
+    if let Some(LiveVoters { first, adds, removes }) = voters {
+        let _ = write!(flags, " --voters {first} --adds {adds} --removes {removes}");
+    }
+    flags
 }
 
 impl Row {
     /// The command that shows its stem and loop.
     pub(crate) fn command(&self) -> String {
-        let Self { mutant, bounds: LiveBounds { nodes, faults, values }, .. } = self;
-        let bounds = format!("--nodes {nodes} --faults {faults} --values {values}");
-        format!("kraftig-check live quorum {bounds} --mutant {}", mutant.name())
+        format!("kraftig-check live quorum {} --mutant {}", flags(self.bounds), self.mutant.name())
     }
 }
 
@@ -94,6 +117,50 @@ pub(crate) const ROWS: &[Row] = &[
         (3, 1, 1),
         &[LivePromise::ValueDecided, LivePromise::FollowersConverge],
     ),
+    with_voters(
+        row(
+            Mutant::ObserversRefuseVotes,
+            (3, 1, 0),
+            &[LivePromise::EventuallyLeader, LivePromise::LeaderStays],
+        ),
+        (2, 1, 0),
+    ),
+    with_voters(
+        row(
+            Mutant::RefusesUnknownCandidates,
+            (3, 1, 0),
+            &[LivePromise::EventuallyLeader, LivePromise::LeaderStays],
+        ),
+        (2, 1, 0),
+    ),
+    with_voters(
+        row(
+            Mutant::ServesVotersOnly,
+            (3, 1, 0),
+            &[LivePromise::FollowersConverge, LivePromise::VotersChange],
+        ),
+        (2, 1, 0),
+    ),
+    with_voters(
+        row(
+            Mutant::RemovedLeaderServesNobody,
+            (3, 0, 0),
+            &[LivePromise::EventuallyLeader, LivePromise::LeaderStays],
+        ),
+        (2, 0, 1),
+    ),
+    with_voters(
+        row(
+            Mutant::ChecksQuorumWithRemovedLeader,
+            (3, 1, 0),
+            &[LivePromise::EventuallyLeader, LivePromise::LeaderStays, LivePromise::NoZombieLeader],
+        ),
+        (3, 0, 1),
+    ),
+    with_voters(
+        row(Mutant::ObserversWaitForLeader, (3, 2, 0), &[LivePromise::FollowersConverge]),
+        (2, 0, 0),
+    ),
 ];
 
 fn model(bounds: LiveBounds, mutants: &[Mutant]) -> Result<LiveModel, String> {
@@ -105,8 +172,9 @@ pub(crate) fn run(args: &LiveArgs) -> Result<ExitCode, String> {
     if args.mutants {
         return table(args.threads, memory, args.json);
     }
-    let LiveArgs { nodes, faults, values, .. } = *args;
-    let bounds = LiveBounds { nodes, faults, values };
+    let LiveArgs { nodes, faults, values, voters, adds, removes, .. } = *args;
+    let voters = voters.map(|first| LiveVoters { first, adds, removes });
+    let bounds = LiveBounds { nodes, faults, values, voters };
     let model = model(bounds, &args.mutant)?;
     let started = Instant::now();
     let judged = judge(&model, args.threads, memory);
@@ -199,8 +267,11 @@ memory       {} MiB at most, {} MiB for the graph
     Report { text, machine, code }
 }
 
-fn sentence_of(LiveBounds { nodes, faults, values }: LiveBounds) -> String {
-    let nodes = format!("{nodes} nodes");
+fn sentence_of(LiveBounds { nodes, faults, values, voters }: LiveBounds) -> String {
+    let mut nodes = format!("{nodes} nodes");
+    if let Some(LiveVoters { first, adds, removes }) = voters {
+        let _ = write!(nodes, ", {first} voters at first, {adds} wanted and {removes} unwanted");
+    }
     format!("{nodes}, {faults} faults, {values} values; what heals, epochs and logs without bound")
 }
 
@@ -238,31 +309,35 @@ fn table(threads: usize, memory: usize, as_json: bool) -> Result<ExitCode, Strin
     let started = Instant::now();
     let mut wrong = 0;
     let mut rows = Vec::new();
-    crate::print(&format!("{:<30} n f v  {:>9}  what it breaks\n", "mutant", "states"))?;
-    let mut line = |name: &str,
-                    bounds: LiveBounds,
-                    expected: &[LivePromise],
-                    mutants: &[Mutant]| {
-        let judged = judge(&model(bounds, mutants)?, threads, memory);
-        let broken = judged.promises.iter().filter_map(|it| Some((it.name, it.broken.as_ref()?)));
-        let names: Vec<_> = broken.clone().map(|(name, _)| name).collect();
-        let right =
-            judged.complete && expected.iter().map(|it| it.name()).eq(names.iter().copied());
-        let told = broken.map(|(name, lasso)| {
-            format!("{name} ({} steps, loop of {})", lasso.stem.len() - 1, lasso.around.len())
-        });
-        let mut text = told.collect::<Vec<_>>().join(", ");
-        if text.is_empty() {
-            text.push_str(if judged.complete { "nothing" } else { "not judged" });
-        }
-        wrong += usize::from(!right);
-        let mark = if right { "" } else { "  WRONG" };
-        let LiveBounds { nodes, faults, values } = bounds;
-        rows.push(json!({ "mutant": name, "nodes": nodes, "faults": faults, "values": values,
-            "states": judged.states, "breaks": names, "as_expected": right }));
-        let states = grouped(judged.states);
-        crate::print(&format!("{name:<30} {nodes} {faults} {values}  {states:>9}  {text}{mark}\n"))
-    };
+    crate::print(&format!("{:<33} n f v voters  {:>9}  what it breaks\n", "mutant", "states"))?;
+    let mut line =
+        |name: &str, bounds: LiveBounds, expected: &[LivePromise], mutants: &[Mutant]| {
+            let judged = judge(&model(bounds, mutants)?, threads, memory);
+            let broken =
+                judged.promises.iter().filter_map(|it| Some((it.name, it.broken.as_ref()?)));
+            let names: Vec<_> = broken.clone().map(|(name, _)| name).collect();
+            let right =
+                judged.complete && expected.iter().map(|it| it.name()).eq(names.iter().copied());
+            let told = broken.map(|(name, lasso)| {
+                format!("{name} ({} steps, loop of {})", lasso.stem.len() - 1, lasso.around.len())
+            });
+            let mut text = told.collect::<Vec<_>>().join(", ");
+            if text.is_empty() {
+                text.push_str(if judged.complete { "nothing" } else { "not judged" });
+            }
+            wrong += usize::from(!right);
+            let mark = if right { "" } else { "  WRONG" };
+            let LiveBounds { nodes, faults, values, voters } = bounds;
+            let voters = voters.map_or_else(
+                || "all".to_owned(),
+                |LiveVoters { first, adds, removes }| format!("{first}+{adds}-{removes}"),
+            );
+            rows.push(json!({ "mutant": name, "nodes": nodes, "faults": faults, "values": values,
+            "voters": voters, "states": judged.states, "breaks": names, "as_expected": right }));
+            let states = grouped(judged.states);
+            let bounds = format!("{nodes} {faults} {values} {voters:<6}");
+            crate::print(&format!("{name:<33} {bounds}  {states:>9}  {text}{mark}\n"))
+        };
     for row in ROWS {
         line(row.mutant.name(), row.bounds, row.breaks, &[row.mutant])?;
     }

@@ -37,7 +37,8 @@ impl<P> Step<'_, P> {
         }
         let voters = self.state.voters();
         let is_other = vote.candidate.id != self.state.config.local.id;
-        if !is_other || voters.is_fixed() && !voters.has(vote.candidate.id) {
+        let voters_only = mutant!(RefusesUnknownCandidates: true, else voters.is_fixed());
+        if !is_other || voters_only && !voters.has(vote.candidate.id) {
             // Where voters are static nobody else can lead. Apache Kafka adopts the epoch even so, and lets any message
             // depose its leader.
             return self.refuse_vote(Refusal::ImpossibleCandidate);
@@ -52,7 +53,9 @@ impl<P> Step<'_, P> {
             return self.respond_vote(Error::InvalidVoterKey, false);
         }
         // Who does not know yet that it votes must vote all the same: else an election could wait for it for ever.
-        let may_vote = self.state.is_voter() || !self.state.voters().is_fixed();
+        let others_vote =
+            mutant!(ObserversRefuseVotes: false, else !self.state.voters().is_fixed());
+        let may_vote = self.state.is_voter() || others_vote;
         let granted =
             may_vote && if vote.pre_vote { self.grants_pre_vote(vote) } else { self.grants(vote) };
         let records = mutant!(RecordsPreVotes: true, else !vote.pre_vote);

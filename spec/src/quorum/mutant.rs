@@ -101,11 +101,17 @@ mod switch {
         ChecksQuorumWithoutLeader,
         RefusesWithoutLeader,
         StuckInProspective,
+        ObserversRefuseVotes,
+        RefusesUnknownCandidates,
+        ServesVotersOnly,
+        RemovedLeaderServesNobody,
+        ObserversWaitForLeader,
+        ChecksQuorumWithRemovedLeader,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 53] = [
+        pub const ALL: [Self; 59] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -159,6 +165,12 @@ mod switch {
             Self::ChecksQuorumWithoutLeader,
             Self::RefusesWithoutLeader,
             Self::StuckInProspective,
+            Self::ObserversRefuseVotes,
+            Self::RefusesUnknownCandidates,
+            Self::ServesVotersOnly,
+            Self::RemovedLeaderServesNobody,
+            Self::ObserversWaitForLeader,
+            Self::ChecksQuorumWithRemovedLeader,
         ];
 
         /// The name by which a command line switches it on.
@@ -370,6 +382,30 @@ mod switch {
                 Self::StuckInProspective => (
                     "stuck-in-prospective",
                     "a node that does not get its pre-votes goes on asking for them, and never follows again",
+                ),
+                Self::ObserversRefuseVotes => (
+                    "observers-refuse-votes",
+                    "who does not know yet that it votes refuses its vote (KAFKA-16526)",
+                ),
+                Self::RefusesUnknownCandidates => (
+                    "refuses-unknown-candidates",
+                    "a voter refuses a candidate that its own log does not name as a voter (KIP-853)",
+                ),
+                Self::ServesVotersOnly => (
+                    "serves-voters-only",
+                    "a leader refuses the fetches of all but the voters of its own log (KIP-853)",
+                ),
+                Self::RemovedLeaderServesNobody => (
+                    "removed-leader-serves-nobody",
+                    "a leader that removed itself takes no fetches before that is committed (KIP-853)",
+                ),
+                Self::ObserversWaitForLeader => (
+                    "observers-wait-for-leader",
+                    "an observer that lost its leader goes on asking it, and nobody else (KAFKA-19605)",
+                ),
+                Self::ChecksQuorumWithRemovedLeader => (
+                    "check-quorum-with-removed-leader",
+                    "a leader that removed itself counts itself among those that it hears from (KAFKA-16531)",
                 ),
             }
         }

@@ -124,7 +124,9 @@ impl<P> Step<'_, P> {
         let malformed = fetch.offset.0 < 0
             || fetch.last_fetched_epoch.0 < 0
             || fetch.last_fetched_epoch > fetch.epoch;
-        if malformed {
+        if mutant!(ServesVotersOnly:
+            malformed || !self.state.voters().contains(fetch.replica), else malformed)
+        {
             self.effects.push(Effect::Refuse { refusal: Refusal::MalformedRequest });
             return self.respond_fetch(Error::InvalidRequest, NOTHING_FETCHED);
         }
@@ -167,7 +169,12 @@ impl<P> Step<'_, P> {
             Ordering::Less => Some(Error::FencedLeaderEpoch),
             // It knows more than this node; but only the leader of that epoch may say so.
             Ordering::Greater => Some(Error::UnknownLeaderEpoch),
-            Ordering::Equal => (!self.state.is_leader()).then_some(Error::NotLeaderOrFollower),
+            Ordering::Equal => {
+                let leads_not = !self.state.is_leader();
+                mutant!(RemovedLeaderServesNobody:
+                    leads_not || !self.state.is_voter(), else leads_not)
+                .then_some(Error::NotLeaderOrFollower)
+            }
         }
     }
 
@@ -185,7 +192,8 @@ impl<P> Step<'_, P> {
         acknowledged.insert(replica.id);
         heard.insert(replica.id);
         let lives = voters.ids().filter(|id| heard.contains(id)).count();
-        let itself = usize::from(voters.contains(config.local));
+        let counts_itself = voters.contains(config.local);
+        let itself = usize::from(mutant!(ChecksQuorumWithRemovedLeader: true, else counts_itself));
         if voters.is_majority(lives + mutant!(ChecksQuorumWithoutLeader: 0, else itself)) {
             heard.clear();
             self.set_timer(Timer::CheckQuorum);

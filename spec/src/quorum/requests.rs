@@ -86,8 +86,9 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
             };
             let leader = election.leader.filter(|leader| *leader != config.local.id);
             let follows = matches!(role, Role::Follower { .. });
-            let seeks =
-                matches!(role, Role::Unattached | Role::Follower { contact: Contact::Lost, .. });
+            let is_lost = matches!(role, Role::Follower { contact: Contact::Lost, .. });
+            let seeks = mutant!(ObserversWaitForLeader: false, else is_lost)
+                || matches!(role, Role::Unattached);
             let asked: Vec<NodeId> = if seeks {
                 // Whoever leads answers; the others name the leader. The voters that this node knows may all be gone, and the
                 // leader that it was told of may be none of them. A voter asks the others for their votes instead, but it too

@@ -250,7 +250,7 @@ impl State {
     }
 
     /// Whether this node is the only voter.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         self.is_voter() && self.others().next().is_none()
     }
 

@@ -30,7 +30,7 @@ mod world;
 
 pub use action::{Action, Cut, Leg, Rpc};
 pub use checked::{QuorumModel, Transition};
-pub use liveness::{LiveAction, LiveBounds, LiveModel, LivePromise, LiveWorld};
+pub use liveness::{LiveAction, LiveBounds, LiveModel, LivePromise, LiveVoters, LiveWorld};
 pub use message::{Brought, Message};
 pub use network::Network;
 pub use pack::Packed;

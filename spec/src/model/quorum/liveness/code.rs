@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{Fate, Item, LiveWorld, Member, id, index, summary};
-use crate::model::quorum::world::{configuration, replica};
+use super::world::{Fate, Item, LiveWorld, Member, Nodes, config, id, index, summary};
+use crate::model::quorum::world::{generation, replica};
 use crate::quorum::{Contact, ElectionState, Progress, Role, State};
-use crate::types::{DirectoryId, Epoch, NodeId, Offset};
+use crate::types::{Epoch, NodeId, Offset};
 
 /// No offset.
 const NONE: u8 = u8::MAX;
@@ -26,9 +26,10 @@ fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
 }
 
 pub(super) fn encode(world: &LiveWorld, to: &mut Vec<u8>) {
-    let LiveWorld { members, links, faults, values, fate, fired } = world;
+    let LiveWorld { members, links, faults, values, fate, fired, wanted, committed } = world;
     let fate = place(&FATES, fate);
     to.extend([members.len() as u8, *links, *faults, *values, fate, *fired]);
+    to.extend([wanted.0, committed.0]);
     for Member { state, log } in members {
         let State { election, role, high_watermark, .. } = state;
         let who = |node: Option<NodeId>| node.map_or(0, |node| node.0 as u8);
@@ -36,7 +37,9 @@ pub(super) fn encode(world: &LiveWorld, to: &mut Vec<u8>) {
         let voted = who(election.voted.map(|voted| voted.id));
         to.extend([epoch(election.epoch), who(election.leader), voted]);
         to.push(log.len() as u8);
-        to.extend(log.iter().map(|item| epoch(item.epoch) << 1 | u8::from(item.value)));
+        for Item { epoch: of, value, voters } in log {
+            to.extend([epoch(*of) << 1 | u8::from(*value), voters.0]);
+        }
         to.extend([offset(state.log.flushed), high_watermark.map_or(NONE, offset)]);
         match role {
             Role::Unattached => to.push(0),
@@ -79,18 +82,22 @@ pub(super) fn decode(bytes: &[u8]) -> LiveWorld {
     let nodes = bytes.next();
     let (links, faults, values) = (bytes.next(), bytes.next(), bytes.next());
     let (fate, fired) = (FATES[usize::from(bytes.next())], bytes.next());
-    let members = (0..nodes).map(|node| member(nodes, node, &mut bytes)).collect();
-    LiveWorld { members, links, faults, values, fate, fired }
+    let (wanted, committed) = (Nodes(bytes.next()), Nodes(bytes.next()));
+    let members = (0..nodes).map(|node| member(nodes, node, wanted, &mut bytes)).collect();
+    LiveWorld { members, links, faults, values, fate, fired, wanted, committed }
 }
 
-fn member(nodes: u8, node: u8, bytes: &mut Bytes<'_>) -> Member {
+fn member(nodes: u8, node: u8, wanted: Nodes, bytes: &mut Bytes<'_>) -> Member {
+    let config = config(nodes, node, wanted);
+    let directory = |node: usize| replica(node as u8, generation(config.local));
     let epoch = Epoch(i32::from(bytes.next()));
     let leader = bytes.node();
-    let voted = bytes.node().map(|voted| replica(index(voted) as u8, 0));
+    let voted = bytes.node().map(|voted| directory(index(voted)));
     let length = bytes.next();
     let mut item = || {
         let byte = bytes.next();
-        Item { epoch: Epoch(i32::from(byte >> 1)), value: byte & 1 == 1 }
+        let voters = Nodes(bytes.next());
+        Item { epoch: Epoch(i32::from(byte >> 1)), value: byte & 1 == 1, voters }
     };
     let log: Vec<Item> = (0..length).map(|_| item()).collect();
     let flushed = bytes.offset();
@@ -104,7 +111,7 @@ fn member(nodes: u8, node: u8, bytes: &mut Bytes<'_>) -> Member {
             let epoch_start = bytes.offset();
             let mut progress = BTreeMap::new();
             for other in 0..usize::from(nodes) {
-                let known = Progress { directory: DirectoryId::ABSENT, end: bytes.offset() };
+                let known = Progress { directory: directory(other).directory, end: bytes.offset() };
                 if known.end > Offset::ZERO {
                     progress.insert(id(other), known);
                 }
@@ -115,7 +122,7 @@ fn member(nodes: u8, node: u8, bytes: &mut Bytes<'_>) -> Member {
         _ => Role::Resigned { successors: Vec::new(), acknowledged: bytes.set() },
     };
     let state = State {
-        config: configuration(nodes, node, 0, true, false),
+        config,
         election: ElectionState { epoch, leader, voted },
         role,
         log: summary(&log, flushed),

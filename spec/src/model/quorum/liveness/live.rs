@@ -2,7 +2,7 @@
 
 use super::code;
 use super::story;
-use super::world::{Fate, LiveAction, LiveWorld, Member, index};
+use super::world::{Fate, LiveAction, LiveWorld, Member, Nodes, index};
 use crate::model::explorable::{Explorable, Story};
 use crate::model::live::{Kind, Live, Promise};
 use crate::quorum::mutant::{self, Mutants};
@@ -11,12 +11,25 @@ use crate::quorum::{Contact, Role};
 /// How far faults go. What heals has no bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveBounds {
-    /// Nodes, all of them voters, from 1 to 4.
+    /// Nodes, from 1 to 4.
     pub nodes: u8,
     /// Faults of all kinds together.
     pub faults: u8,
     /// Values that clients propose.
     pub values: u8,
+    /// Who votes, where the log says it. `None`: all, for ever.
+    pub voters: Option<LiveVoters>,
+}
+
+/// Voters that the log names, and others that are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveVoters {
+    /// How many vote at first.
+    pub first: u8,
+    /// How many more are to vote: those that follow.
+    pub adds: u8,
+    /// How many are to vote no more, from the first node on.
+    pub removes: u8,
 }
 
 /// The quorum, its links and its timers.
@@ -39,16 +52,20 @@ pub enum LivePromise {
     ValueDecided,
     /// Who is linked to the leader that a majority follows comes to follow it, with the leader's log, flushed.
     FollowersConverge,
+    /// Voters that are wanted come to vote, and those that are not to cease, if a leader that a majority follows is linked to who
+    /// is to be added.
+    VotersChange,
 }
 
 impl LivePromise {
     /// All.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EventuallyLeader,
         Self::LeaderStays,
         Self::NoZombieLeader,
         Self::ValueDecided,
         Self::FollowersConverge,
+        Self::VotersChange,
     ];
 
     /// Its name in reports and commands.
@@ -59,6 +76,7 @@ impl LivePromise {
             Self::NoZombieLeader => "NoZombieLeader",
             Self::ValueDecided => "ValueDecided",
             Self::FollowersConverge => "FollowersConverge",
+            Self::VotersChange => "VotersChange",
         }
     }
 
@@ -78,6 +96,9 @@ impl LivePromise {
                 Kind::LeadsTo(|_, world| is_open(world), |_, world| !is_open(world))
             }
             Self::FollowersConverge => Kind::AlwaysEventually(|_, world| have_converged(world)),
+            Self::VotersChange => {
+                Kind::LeadsTo(|_, world| has_wish(world), |_, world| !has_wish(world))
+            }
         }
     }
 }
@@ -88,13 +109,32 @@ impl LiveWorld {
         others.filter(move |(other, _)| *other != node && self.linked(node, *other))
     }
 
-    fn is_majority(&self, nodes: usize) -> bool {
-        nodes > self.members.len() / 2
+    /// The voters that a node goes by.
+    fn voters_of(&self, node: usize) -> Nodes {
+        Nodes::of(self.members[node].state.voters())
     }
 
-    /// Whether a node and those that it is linked to are a majority.
+    /// Whether a majority of a node's voters are among it and those that it is linked to.
     fn reaches_majority(&self, node: usize) -> bool {
-        self.is_majority(1 + self.linked_to(node).count())
+        let linked = self.linked_to(node).map(|(other, _)| other);
+        self.voters_of(node).have_majority_in(Nodes::places(linked.chain([node])))
+    }
+
+    /// Whether nodes that are all linked to each other are a majority of the voters that are committed, and of each set that
+    /// may follow them.
+    fn is_majority_connected(&self) -> bool {
+        let nodes = 0..self.members.len();
+        let named = self.members.iter().flat_map(|member| &member.log).map(|item| item.voters);
+        let apart = self.committed.apart(self.wanted);
+        let later =
+            named.filter(|voters| *voters != Nodes::NONE && voters.apart(self.wanted) < apart);
+        let sets: Vec<Nodes> = later.chain([self.committed]).collect();
+        let connected = |some: &Nodes| {
+            let inside = || nodes.clone().filter(|node| some.has(*node));
+            inside().all(|one| inside().all(|other| one == other || self.linked(one, other)))
+        };
+        let mut all = (0..1 << self.members.len()).map(Nodes);
+        all.any(|some| connected(&some) && sets.iter().all(|set| set.have_majority_in(some)))
     }
 
     /// The leader that a majority follows over links that are up.
@@ -106,15 +146,15 @@ impl LiveWorld {
                     && follower.state.election.leader.map(index) == Some(*node)
                     && follower.state.election.epoch == leader.election.epoch
             };
-            let followers = self.linked_to(*node).filter(|(_, other)| follows(other)).count();
-            leader.is_leader() && self.is_majority(1 + followers)
+            let followers = self.linked_to(*node).filter(|(_, other)| follows(other));
+            let led = followers.map(|(other, _)| other).chain([*node]);
+            leader.is_leader() && self.voters_of(*node).have_majority_in(Nodes::places(led))
         })
     }
 }
 
 fn is_led(world: &LiveWorld) -> bool {
-    let connected = (0..world.members.len()).any(|node| world.reaches_majority(node));
-    !connected || world.leader().is_some()
+    !world.is_majority_connected() || world.leader().is_some()
 }
 
 fn has_zombie(world: &LiveWorld) -> bool {
@@ -128,6 +168,15 @@ fn is_open(world: &LiveWorld) -> bool {
         && world.leader().is_some_and(|leader| {
             holds(leader) || world.linked_to(leader).any(|(other, _)| holds(other))
         })
+}
+
+fn has_wish(world: &LiveWorld) -> bool {
+    let linked = |leader: usize, other: usize| leader == other || world.linked(leader, other);
+    let new = Nodes(world.wanted.0 & !world.committed.0);
+    let mut new = (0..world.members.len()).filter(|node| new.has(*node));
+    world.wanted != Nodes::NONE
+        && world.wanted != world.committed
+        && world.leader().is_some_and(|leader| new.all(|node| linked(leader, node)))
 }
 
 fn have_converged(world: &LiveWorld) -> bool {
@@ -146,6 +195,14 @@ impl LiveModel {
     pub fn new(bounds: LiveBounds) -> Result<Self, String> {
         if !(1..=4).contains(&bounds.nodes) {
             return Err(format!("--nodes {}: the model holds 1 to 4 nodes", bounds.nodes));
+        }
+        if let Some(LiveVoters { first, adds, removes }) = bounds.voters
+            && (first == 0 || first + adds > bounds.nodes || removes >= first + adds)
+        {
+            let nodes = bounds.nodes;
+            return Err(format!(
+                "--voters {first} --adds {adds} --removes {removes}: of {nodes} nodes"
+            ));
         }
         Ok(Self { bounds, mutants: Mutants::NONE })
     }
@@ -172,9 +229,8 @@ impl stateright::Model for LiveModel {
     type Action = LiveAction;
 
     fn init_states(&self) -> Vec<LiveWorld> {
-        let LiveBounds { nodes, faults, values } = self.bounds;
         mutant::within(self.mutants, || {
-            let mut world = LiveWorld::initial(nodes, faults, values);
+            let mut world = LiveWorld::initial(self.bounds);
             world.settle();
             vec![world]
         })
@@ -219,7 +275,8 @@ impl Live for LiveModel {
         let messages = nodes().flat_map(|from| nodes().map(move |to| format!("{from} to {to}")));
         let flushes = nodes().map(|node| format!("flush of {node}"));
         let timers = nodes().map(|node| format!("timer of {node}"));
-        messages.chain(flushes).chain(timers).collect()
+        let voters = nodes().map(|node| format!("voters of {node}"));
+        messages.chain(flushes).chain(timers).chain(voters).collect()
     }
 
     fn fairness_of(&self, action: &LiveAction) -> u64 {
@@ -228,6 +285,9 @@ impl Live for LiveModel {
             LiveAction::Rpc(from, to, _) => 1 << self.rpc(index(*from), index(*to)),
             LiveAction::Flush(node) => 1 << (nodes * nodes + index(*node)),
             LiveAction::Timer(node, _) => 1 << (nodes * nodes + nodes + index(*node)),
+            LiveAction::Add(node, _) | LiveAction::Remove(node, _) => {
+                1 << (nodes * nodes + 2 * nodes + index(*node))
+            }
             LiveAction::Early(..)
             | LiveAction::Lose(..)
             | LiveAction::Crash(..)

@@ -1,6 +1,6 @@
 //! What makes no difference is left out, so that there are finitely many worlds.
 
-use super::world::{Fate, LiveWorld, Member, summary};
+use super::world::{Fate, LiveWorld, Member, Nodes, summary};
 use crate::quorum::Role;
 use crate::types::{Epoch, Offset};
 
@@ -76,7 +76,7 @@ impl LiveWorld {
             let drops = agree
                 && column + 1 < longest
                 && same(column + 1)
-                && !items(column).any(|item| item.value)
+                && !items(column).any(|item| item.value || item.voters != Nodes::NONE)
                 && !self.members.iter().any(matters);
             kept.push(!drops);
         }

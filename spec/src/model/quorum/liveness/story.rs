@@ -1,7 +1,7 @@
 //! A path of worlds, told.
 
 use super::live::LiveModel;
-use super::world::{Fate, LiveAction, LiveWorld, Member, id, index};
+use super::world::{Fate, LiveAction, LiveWorld, Member, Nodes, id, index};
 use crate::model::explorable::{Explorable, Story, Told};
 use crate::model::quorum::story::role_name;
 use crate::quorum::{Contact, Role, State};
@@ -44,12 +44,20 @@ fn told(action: String, message: Option<(usize, usize)>, world: &LiveWorld) -> T
         Fate::Open => "open",
         Fate::Known => "known",
     };
+    let named = world.wanted != Nodes::NONE;
     lanes.push(vec![
         ("", down.join(" ")),
         ("faults left", world.faults.to_string()),
         ("value", fate.to_owned()),
+        ("voters", if named { names_of(world.committed) } else { String::new() }),
     ]);
     Told { action, message, lanes }
+}
+
+fn names_of(nodes: Nodes) -> String {
+    let names: Vec<_> =
+        (0..8).filter(|node| nodes.has(*node)).map(|node| id(node).to_string()).collect();
+    names.join("+")
 }
 
 impl Member {
@@ -87,6 +95,11 @@ impl Member {
             entries.push_str(&item.epoch.to_string());
             if item.value {
                 entries.push('v');
+            }
+            if item.voters != Nodes::NONE {
+                entries.push('(');
+                entries.push_str(&names_of(item.voters));
+                entries.push(')');
             }
         }
         entries.push_str(if log.flushed == log.end { "|]" } else { "]" });

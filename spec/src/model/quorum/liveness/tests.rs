@@ -8,7 +8,12 @@ use crate::types::{Epoch, Offset};
 use world::{Item, summary};
 
 fn model(nodes: u8, faults: u8, values: u8) -> LiveModel {
-    LiveModel::new(LiveBounds { nodes, faults, values }).unwrap()
+    LiveModel::new(LiveBounds { nodes, faults, values, voters: None }).unwrap()
+}
+
+fn with_voters(faults: u8, values: u8, (first, adds, removes): (u8, u8, u8)) -> LiveModel {
+    let voters = Some(LiveVoters { first, adds, removes });
+    LiveModel::new(LiveBounds { nodes: 3, faults, values, voters }).unwrap()
 }
 
 /// Worlds in the order of a breadth-first search, so many at most.
@@ -32,18 +37,34 @@ fn worlds(model: &LiveModel, most: usize) -> Vec<LiveWorld> {
 
 #[test]
 fn worlds_are_their_bytes() {
-    let model = model(3, 1, 1);
-    let mut seen = BTreeSet::new();
-    for world in worlds(&model, 20_000) {
-        let mut bytes = Vec::new();
-        model.encode(&world, &mut bytes);
-        assert_eq!(model.decode(&bytes), world);
-        let mut again = world.clone();
-        again.settle();
-        assert_eq!(again, world, "what is settled stays as it is");
-        seen.insert(bytes);
+    for model in [model(3, 1, 1), with_voters(1, 1, (2, 1, 1))] {
+        let mut seen = BTreeSet::new();
+        for world in worlds(&model, 20_000) {
+            let mut bytes = Vec::new();
+            model.encode(&world, &mut bytes);
+            assert_eq!(model.decode(&bytes), world);
+            let mut again = world.clone();
+            again.settle();
+            assert_eq!(again, world, "what is settled stays as it is");
+            seen.insert(bytes);
+        }
+        assert!(seen.len() > 15_000, "{}", seen.len());
     }
-    assert!(seen.len() > 15_000, "{}", seen.len());
+}
+
+#[test]
+fn voters_that_are_wanted_come_to_vote() {
+    for (changes, wanted) in [((2, 1, 0), 0b111), ((3, 0, 1), 0b110), ((2, 1, 1), 0b110)] {
+        let worlds = worlds(&with_voters(0, 0, changes), 100_000);
+        let quiet: Vec<_> = worlds.iter().filter(|world| world.successors().is_empty()).collect();
+        assert!(!quiet.is_empty());
+        for world in quiet {
+            assert_eq!(world.committed.0, wanted, "{world:?}");
+            for member in &world.members {
+                assert_eq!(world::Nodes::of(member.state.voters()).0, wanted, "{world:?}");
+            }
+        }
+    }
 }
 
 /// The same world as it would be after more epochs, and behind one entry more, if that is one that is dropped.
@@ -58,11 +79,11 @@ fn earlier(world: &LiveWorld) -> Option<LiveWorld> {
         state.election.epoch = Epoch(state.election.epoch.0 + 3);
         // Who lacks it may lead without it. What the others have is then cut off, be it one entry or two: no difference either,
         // but not the same world.
-        let Item { epoch, value } = *member.log.first()?;
+        let Item { epoch, value, voters } = *member.log.first()?;
         if member.log[0] != first || value || state.log.flushed == Offset::ZERO {
             return None;
         }
-        member.log.insert(0, Item { epoch, value });
+        member.log.insert(0, Item { epoch, value, voters });
         for item in &mut member.log {
             item.epoch = Epoch(item.epoch.0 + 3);
         }
@@ -114,9 +135,9 @@ fn what_is_left_out_makes_no_difference() {
 
 #[test]
 fn what_heals_is_fair_and_no_fault_is() {
-    let model = model(3, 1, 1);
+    let model = with_voters(1, 1, (2, 1, 0));
     let groups = model.fair();
-    assert_eq!(groups.len(), 15);
+    assert_eq!(groups.len(), 18);
     for world in worlds(&model, 3_000) {
         let mut found = Vec::new();
         model.successors(&world, &mut found);

@@ -1,12 +1,15 @@
 //! The nodes, the links between them, and what can happen.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::live::{LiveBounds, LiveVoters};
 use crate::model::quorum::message::kind;
-use crate::model::quorum::world::configuration;
+use crate::model::quorum::world::{FIRST, configuration, replica};
 use crate::quorum::{
-    Batch, Effect, Event, Fetch, LogSummary, NewBatch, Payload, ReadFrom, Request, Response,
-    Restored, Role, State, Timer, requests, start, step,
+    Batch, Config, Contact, Effect, ElectionState, Event, Fetch, LogSummary, NewBatch, Payload,
+    ReadFrom, Request, Response, Restored, Role, State, Timer, VoterChange, VoterSet, VotersAt,
+    requests, start, step,
 };
 use crate::types::{Epoch, NodeId, Offset, SnapshotId};
 
@@ -17,6 +20,43 @@ pub(super) struct Item {
     pub(super) epoch: Epoch,
     /// Whether it is the value that a client proposed.
     pub(super) value: bool,
+    /// The voters that it names; none where it names none.
+    pub(super) voters: Nodes,
+}
+
+/// A set of nodes, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Nodes(pub(super) u8);
+
+impl Nodes {
+    pub(super) const NONE: Self = Self(0);
+
+    /// Those of these places.
+    pub(super) fn places(places: impl IntoIterator<Item = usize>) -> Self {
+        Self(places.into_iter().fold(0, |bits, node| bits | 1 << node))
+    }
+
+    pub(super) fn of(voters: &VoterSet) -> Self {
+        Self::places(voters.ids().map(index))
+    }
+
+    pub(super) fn has(self, node: usize) -> bool {
+        self.0 >> node & 1 == 1
+    }
+
+    /// How many nodes are in one of the two and not in the other.
+    pub(super) fn apart(self, other: Self) -> u32 {
+        (self.0 ^ other.0).count_ones()
+    }
+
+    /// Whether more than half of these are among those.
+    pub(super) fn have_majority_in(self, those: Self) -> bool {
+        (self.0 & those.0).count_ones() > self.0.count_ones() / 2
+    }
+
+    fn voters(self) -> VoterSet {
+        VoterSet::of((0..8).filter(|node| self.has(*node)).map(|node| replica(node as u8, FIRST)))
+    }
 }
 
 /// One node: the protocol's own state, and its log.
@@ -52,6 +92,10 @@ pub struct LiveWorld {
     pub(super) fate: Fate,
     /// The nodes whose timers have fired in this round.
     pub(super) fired: u8,
+    /// Who is to vote in the end, where the log names the voters; none where they are static.
+    pub(super) wanted: Nodes,
+    /// Who votes as far as anybody took it for committed; all, where voters are static.
+    pub(super) committed: Nodes,
 }
 
 /// Something that can happen.
@@ -79,6 +123,10 @@ pub enum LiveAction {
     Unreachable(NodeId, NodeId),
     /// A client proposes a value to a leader.
     Propose(NodeId),
+    /// The operator asks a leader for another voter.
+    Add(NodeId, NodeId),
+    /// The operator asks a leader for one voter less.
+    Remove(NodeId, NodeId),
 }
 
 impl fmt::Display for LiveAction {
@@ -95,6 +143,8 @@ impl fmt::Display for LiveAction {
             Self::Mend(one, other) => write!(f, "the link {one} - {other} comes up"),
             Self::Unreachable(node, leader) => write!(f, "{node} cannot connect to {leader}"),
             Self::Propose(node) => write!(f, "{node} appends a value"),
+            Self::Add(node, other) => write!(f, "{node} appends that {other} votes"),
+            Self::Remove(node, other) => write!(f, "{node} appends that {other} votes no more"),
         }
     }
 }
@@ -118,19 +168,25 @@ pub(super) fn index(id: NodeId) -> usize {
 pub(super) fn summary(log: &[Item], flushed: Offset) -> LogSummary {
     let mut summary = LogSummary { start: SnapshotId::NONE, ..LogSummary::default() };
     for (offset, item) in log.iter().enumerate() {
-        summary.append(item.epoch, Offset(offset as i64 + 1));
+        let end = Offset(offset as i64 + 1);
+        summary.append(item.epoch, end);
+        if item.voters != Nodes::NONE {
+            summary.voters.push(VotersAt { end, voters: item.voters.voters() });
+        }
     }
     summary.flushed = flushed;
     summary
 }
 
 impl Member {
-    /// The timer that runs at a node of this role.
-    fn timer(&self) -> Timer {
+    /// The timer that runs at this node, if one does.
+    fn timer(&self) -> Option<Timer> {
         match self.state.role {
-            Role::Follower { .. } => Timer::Fetch,
-            Role::Leader { .. } => Timer::CheckQuorum,
-            _ => Timer::Election,
+            Role::Follower { .. } => Some(Timer::Fetch),
+            Role::Leader { .. } => (!self.state.is_alone()).then_some(Timer::CheckQuorum),
+            // An observer waits until somebody says who leads.
+            Role::Unattached => self.state.is_voter().then_some(Timer::Election),
+            _ => Some(Timer::Election),
         }
     }
 
@@ -140,13 +196,36 @@ impl Member {
 }
 
 impl LiveWorld {
-    /// Nodes that never ran.
-    pub(super) fn initial(nodes: u8, faults: u8, values: u8) -> Self {
-        let blank =
-            |node| Member { state: restarted(nodes, node, Restored::default()), log: Vec::new() };
+    /// Nodes that never ran. Where the log names the voters epoch 1 is over: its one entry names them, and is committed.
+    pub(super) fn initial(bounds: LiveBounds) -> Self {
+        let LiveBounds { nodes, faults, values, voters } = bounds;
+        let all = Nodes::places(0..usize::from(nodes));
+        let (first, wanted) = voters.map_or((Nodes::NONE, Nodes::NONE), |voters| {
+            let LiveVoters { first, adds, removes } = voters;
+            let first = usize::from(first);
+            let wanted = usize::from(removes)..first + usize::from(adds);
+            (Nodes::places(0..first), Nodes::places(wanted))
+        });
+        let names = Item { epoch: Epoch(1), value: false, voters: first };
+        let member = |node: u8| {
+            let votes = first.has(usize::from(node));
+            let log: Vec<Item> = votes.then_some(names).into_iter().collect();
+            let epoch = if votes { Epoch(1) } else { Epoch(0) };
+            let election = ElectionState { epoch, ..ElectionState::default() };
+            let log_summary = summary(&log, Offset(log.len() as i64));
+            let restored = Restored { election, snapshot_voters: None, log: log_summary };
+            let (state, effects) = started(config(nodes, node, wanted), restored);
+            (Member { state, log }, effects)
+        };
         let links = (1 << (nodes * nodes.saturating_sub(1) / 2)) - 1;
-        let members = (0..nodes).map(blank).collect();
-        Self { members, links, faults, values, fate: Fate::None, fired: 0 }
+        let (members, effects): (_, Vec<_>) = (0..nodes).map(member).unzip();
+        let committed = if first == Nodes::NONE { all } else { first };
+        let (fate, fired) = (Fate::None, 0);
+        let mut world = Self { members, links, faults, values, fate, fired, wanted, committed };
+        for (node, effects) in effects.into_iter().enumerate() {
+            world.carry_out(node, effects);
+        }
+        world
     }
 
     fn nodes(&self) -> std::ops::Range<usize> {
@@ -164,19 +243,33 @@ impl LiveWorld {
     }
 
     fn step(&mut self, node: usize, event: Event<u8>) -> Said {
-        let Member { state, log } = &mut self.members[node];
+        let effects = step(&mut self.members[node].state, event);
+        self.carry_out(node, effects)
+    }
+
+    fn carry_out(&mut self, node: usize, effects: Vec<Effect<u8>>) -> Said {
+        let log = &mut self.members[node].log;
         let mut said = Said::default();
-        for effect in step(state, event) {
+        for effect in effects {
             match effect {
                 Effect::Truncate { to } => log.truncate(to.0 as usize),
                 Effect::Append { batches } => log.extend(batches.iter().map(|batch| Item {
                     epoch: batch.epoch,
                     value: batch.payload == Payload::Records(1),
+                    voters: batch.voters.as_ref().map_or(Nodes::NONE, Nodes::of),
                 })),
-                Effect::AdvanceHighWatermark { to }
-                    if log[..to.0 as usize].iter().any(|item| item.value) =>
-                {
-                    self.fate = Fate::Known;
+                Effect::AdvanceHighWatermark { to } => {
+                    let committed = &log[..to.0 as usize];
+                    if committed.iter().any(|item| item.value) {
+                        self.fate = Fate::Known;
+                    }
+                    // Each change that is committed comes nearer to what is wanted; who lags behind may know an earlier one.
+                    let named = committed.iter().rev().find(|item| item.voters != Nodes::NONE);
+                    if let Some(Item { voters, .. }) = named
+                        && voters.apart(self.wanted) < self.committed.apart(self.wanted)
+                    {
+                        self.committed = *voters;
+                    }
                 }
                 Effect::Respond { response } => said.answer = Some(response),
                 Effect::SetTimer { timer, .. } => said.set.push(timer),
@@ -207,15 +300,16 @@ impl LiveWorld {
             records: 1,
             epoch: log[at as usize].epoch,
             payload: u8::from(log[at as usize].value),
-            voters: None,
+            voters: Some(log[at as usize].voters)
+                .filter(|voters| *voters != Nodes::NONE)
+                .map(Nodes::voters),
         };
         response.map(|read| (read.offset.0..read.end.0).map(batch).collect())
     }
 
     /// Whether what the nodes go on saying to each other sets the timer of `node` again and again. Asked when nothing else
     /// happens any more.
-    fn is_kept_alive(&self, node: usize) -> bool {
-        let timer = self.members[node].timer();
+    fn is_kept_alive(&self, node: usize, timer: Timer) -> bool {
         let mut world = self.clone();
         let fetches = |world: &mut Self, from: usize, to: usize| {
             let asked = requests(&world.members[from].state).into_iter();
@@ -288,13 +382,15 @@ impl LiveWorld {
 
     /// The timers that fire in this round. Which wait: a bit for each node.
     fn timers(&self, found: &mut Vec<(LiveAction, Self)>) -> u8 {
-        let alone = self.members.len() == 1;
-        let waits = |node: &usize| !alone && !self.is_kept_alive(*node);
-        let waiting = self.nodes().filter(waits).fold(0, |bits, node| bits | 1 << node);
+        let waits = |node: &usize| {
+            let timer = self.members[*node].timer();
+            timer.is_some_and(|timer| !self.is_kept_alive(*node, timer))
+        };
+        let waiting = Nodes::places(self.nodes().filter(waits)).0;
         let left = waiting & !self.fired;
         let (round, before) = if left == 0 { (waiting, 0) } else { (left, self.fired) };
         for node in self.nodes().filter(|node| round & 1 << node != 0) {
-            let timer = self.members[node].timer();
+            let Some(timer) = self.members[node].timer() else { continue };
             let mut world = Self { fired: before | 1 << node, ..self.clone() };
             world.step(node, Event::TimerFired { timer });
             self.keep(LiveAction::Timer(id(node), timer), world, found);
@@ -310,8 +406,9 @@ impl LiveWorld {
         };
         for node in self.nodes() {
             let Member { state, log } = &self.members[node];
-            let timer = self.members[node].timer();
-            if waiting & 1 << node == 0 {
+            if waiting & 1 << node == 0
+                && let Some(timer) = self.members[node].timer()
+            {
                 let mut early = hit();
                 early.step(node, Event::TimerFired { timer });
                 self.keep(LiveAction::Early(id(node), timer), early, found);
@@ -341,13 +438,14 @@ impl LiveWorld {
     }
 
     fn crash(&mut self, node: usize, keeps: usize) {
-        let nodes = self.members.len() as u8;
         let Member { state, log } = &mut self.members[node];
         log.truncate(keeps);
         let log_summary = summary(log, Offset(keeps as i64));
         let election = state.election;
         let restored = Restored { election, snapshot_voters: None, log: log_summary };
-        *state = restarted(nodes, node as u8, restored);
+        let (started, effects) = started(Arc::clone(&state.config), restored);
+        *state = started;
+        self.carry_out(node, effects);
     }
 
     /// What may happen or not, and is no fault.
@@ -373,12 +471,48 @@ impl LiveWorld {
                 proposed.step(node, Event::Append { epoch, batches });
                 self.keep(LiveAction::Propose(id(node)), proposed, found);
             }
+            if state.is_leader() && self.wanted != Nodes::NONE {
+                self.voters(node, found);
+            }
+        }
+    }
+
+    /// What the operator may ask a leader for. Whether it does so is for the core to say.
+    fn voters(&self, leader: usize, found: &mut Vec<(LiveAction, Self)>) {
+        let now = Nodes::of(self.members[leader].state.voters());
+        for other in self.nodes().filter(|other| now.has(*other) != self.wanted.has(*other)) {
+            let key = self.members[other].state.config.local;
+            let (action, change) = if now.has(other) {
+                (LiveAction::Remove(id(leader), id(other)), VoterChange::Remove(key))
+            } else {
+                let end = self.fetched(leader, other);
+                (LiveAction::Add(id(leader), id(other)), VoterChange::Add { key, end })
+            };
+            let mut changed = self.clone();
+            changed.step(leader, Event::ChangeVoters { change });
+            self.keep(action, changed, found);
+        }
+    }
+
+    /// How far a node has come that fetches from a leader.
+    fn fetched(&self, leader: usize, other: usize) -> Offset {
+        let of = |node: usize| &self.members[node].state;
+        let follows = Role::Follower { contact: Contact::Fetched, download: None };
+        let epoch = of(leader).election;
+        if of(other).role == follows && of(other).election == epoch {
+            of(other).log.flushed
+        } else {
+            Offset::ZERO
         }
     }
 }
 
-fn restarted(nodes: u8, node: u8, restored: Restored) -> State {
-    let config = configuration(nodes, node, 0, true, false);
-    let (state, _) = start::<u8>(config, restored).expect("the model's nodes are voters");
-    state
+/// Of a node where the log names the voters in the end, or where they are static.
+pub(super) fn config(nodes: u8, node: u8, wanted: Nodes) -> Arc<Config> {
+    let fixed = wanted == Nodes::NONE;
+    configuration(nodes, node, if fixed { 0 } else { FIRST }, fixed, false)
+}
+
+fn started(config: Arc<Config>, restored: Restored) -> (State, Vec<Effect<u8>>) {
+    start(config, restored).expect("the model's nodes know whom to ask")
 }
