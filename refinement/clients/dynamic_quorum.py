@@ -181,10 +181,10 @@ class Dynamic(Quorum):
         self.votes()
 
     def ask_to_add(self, i):
-        change_voters(lambda: self.ask("--command-config", self.all[i].file, "add-controller"), f"Added controller {i} with directory id {self.directory(i)}")
+        change_voters(lambda: self.ask("--command-config", self.all[i].file, "add-controller"), f"Added controller {i} with directory id {self.directory(i)} .*\n")
 
     def remove(self, i, directory=None):
-        change_voters(lambda: self.ask("remove-controller", "-i", i, "-d", directory or self.directory(i)), f"Removed  KRaft controller {i} with directory id ")
+        change_voters(lambda: self.ask("remove-controller", "-i", i, "-d", directory or self.directory(i)), f"Removed  KRaft controller {i} with directory id .*\n")
         del self.voters[i]
         self.load.more()
 

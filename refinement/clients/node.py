@@ -120,21 +120,22 @@ def told(*command):
     return r.stdout
 
 
-NOT_NOW = r"timed out|TimeoutException|lagging behind|No controller is active|No answer within|could be reached|API_VERSIONS returned an error"
+NOT_NOW = r"timed out|TimeoutException|lagging behind|No controller is active|No answer within|could be reached|API_VERSIONS returned an error|intended only for the leader|closed"
 
 
 def change_voters(ask, done):
-    """Has the tool add or remove a voter, and gives what it prints. A leader gives up after controller.quorum.request.timeout.ms, 2 s, and may go: then it is
+    """Has the tool add or remove a voter, which it says by `done` and nothing else. A leader gives up after controller.quorum.request.timeout.ms, 2 s, and may go: then it is
     asked again. What took too long may have been done, and is refused then."""
     end, open_ = time.monotonic() + LIMIT_S, False
-    while (r := ask()).returncode or done not in r.stdout:
+    while (r := ask()).returncode:
         said = r.stderr + r.stdout
         if open_ and re.search("is already part of the set of voters|Cannot remove voter", said):
-            return said
+            return
         assert re.search(NOT_NOW, said) and time.monotonic() < end, f"status {r.returncode}: {one_line(said)}"
         open_ = True
         time.sleep(0.1)
-    return r.stdout
+    if not re.fullmatch(done, r.stdout):
+        raise AssertionError(f"nothing like {done!r} in {one_line(r.stdout)!r}")
 
 
 def one_line(text, width=400):

@@ -154,7 +154,7 @@ class Cluster:
         while self.directory(i) not in self.tool("describe", "--replication").stdout or asked(self.nodes[i]) is None:
             assert time.monotonic() < end, f"controller {i} does not fetch: {self.nodes[i].said()[-300:]}"
             time.sleep(0.05)
-        change_voters(lambda: self.tool("--command-config", self.nodes[i].file, "add-controller"), f"Added controller {i}")
+        change_voters(lambda: self.tool("--command-config", self.nodes[i].file, "add-controller"), f"Added controller {i} .*\n")
 
     def dumped(self, i):
         """The log by both tools."""
