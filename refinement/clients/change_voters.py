@@ -21,7 +21,7 @@ check = Checks()
 TOOLS = {"stock": KAFKA, "ours": KRAFTIG}
 BROKER = 10
 # Nobody is killed here, so no election is due but after a leader was removed or stopped, and none comes by chance on a busy machine; and a change has the time it needs.
-PATIENT = {"controller_quorum_fetch_timeout_ms": 30_000, "controller_quorum_request_timeout_ms": 20_000}
+PATIENT = {"controller_quorum_fetch_timeout_ms": 30_000, "controller_quorum_request_timeout_ms": 10_000}
 
 
 class Quorum:
@@ -218,7 +218,7 @@ class Upgrade(Quorum):
     def node(self, i):
         at = f"CONTROLLER://127.0.0.1:{self.ports[i]}"
         return Node(self.kind, a.dir / f"{self.kind}-static" / str(i), i, ports=(self.ports[i], self.ports[i]), process_roles="controller", listeners=at, advertised_listeners=at,
-                    controller_quorum_voters=self.voters_config, controller_quorum_request_timeout_ms=20_000)
+                    controller_quorum_voters=self.voters_config, controller_quorum_request_timeout_ms=10_000)
 
     def features(self, *args, ok=True):
         return kafka("features", "--bootstrap-controller", f"127.0.0.1:{self.ports[1]}", *args, ok=ok)

@@ -238,7 +238,7 @@ def breaks(check):
     """Each way to break it, in a process of its own, on the case that must fail then."""
     for how, name in BREAKS.items():
         def fails(how=how, name=name):
-            r = subprocess.run([sys.executable, __file__, "--break", how, "--only", f"^{name}$"], text=True, capture_output=True, timeout=300, check=False)
+            r = subprocess.run([sys.executable, __file__, "--break", how, "--only", f"^{name}$"], text=True, capture_output=True, timeout=600, check=False)
             found = re.findall(r"^FAILED (\w+)", r.stdout, re.M)
             if r.returncode != 1 or found != [name]:
                 raise AssertionError(f"status {r.returncode}, failed: {found}: {one_line(r.stdout + r.stderr)}")
