@@ -28,7 +28,7 @@ HOWS = ("killed", "stopped")
 PATIENT = {"request_timeout_ms": LIMIT_S * 1000}
 GIVEN_UP_S = 55
 TRIES = 3
-HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)|because the return value of \"kafka\.server\.ControllerServer"
+HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)|because the return value of \"kafka\.server\.ControllerServer|RequestMetrics\$ErrorMeter"
 
 
 class Load:
@@ -262,8 +262,8 @@ class Quorum:
         print(f"   {len(logs[1])} batches, {committed} records", flush=True)
 
     def complaints(self):
-        """Stock nodes log no error but that a leader is not active yet, that one that starts is asked too soon, and that something took
-        too long, as on a slow machine. A leader that resigned and saw no successor within its 5 s is counted aloud."""
+        """Stock nodes log no error but that a leader is not active yet, that one that starts is asked too soon, or one that stops, whose
+        meters are gone, too late, and that something took too long, as on a slow machine. A leader that resigned and saw no successor within its 5 s is counted aloud."""
         in_vain = 0
         for node in (*self.voters.values(), self.broker):
             lines = node.said().splitlines()
