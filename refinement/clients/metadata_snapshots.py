@@ -291,7 +291,7 @@ class Quorum:
             return len(kept) and kept[0][0] > self.end + 1 and min(log(node), default=0) > self.end + 1
         others = [node for node in self.voters.values() if node is not self.late]
         while not all(map(gone, others)):
-            assert time.monotonic() - begun < 4 * LIMIT_S, f"not cleaned: {[(snapshots(n), min(log(n))) for n in others]}"
+            assert time.monotonic() - begun < 2 * LIMIT_S, f"not cleaned: {[(snapshots(n), min(log(n))) for n in others]}"
             self.load(5)
             time.sleep(0.1)
         print(f"   after {time.monotonic() - begun:.0f} s and {self.tried} topics; logs begin at {[min(log(n)) for n in others]}, snapshots {[len(snapshots(n)) for n in others]}", flush=True)

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KAFKA = ROOT / "refinement" / "apache" / "kafka"
 KRAFTIG = Path(os.environ.get("KRAFTIG", ROOT / "target" / "release" / "kraftig")).absolute()
 STOPPED_BY_SIGTERM = 143  # 128 + 15, as the JVM of stock Kafka ends after its shutdown hooks
-LIMIT_S = 120  # for one tool, one start, one stop: a bound against hanging, no measure of speed
+LIMIT_S = 240  # for one tool, one start, one stop: a bound against hanging, no measure of speed; a JVM may take minutes on a busy machine
 
 _running = []
 _dirs = []
@@ -182,6 +182,8 @@ class Node:
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            # So long a broker waits for controllers that start.
+            "initial.broker.registration.timeout.ms": LIMIT_S * 1000,
         }
         self.configure(**properties)
 
