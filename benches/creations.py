@@ -28,7 +28,7 @@ def cluster(kind, base):
     nodes = []
     for i, port in [*voters.items(), (CONTROLLERS + 1, broker)]:
         role, listener = ("controller", "CONTROLLER") if i in voters else ("broker", "PLAINTEXT")
-        node = Node(kind, base / str(i), i, ports=(port, port))
+        node = Node(kind, base / str(i), i, ports=(port, port), request_timeout_ms=LIMIT_S * 1000)
         node.properties["process.roles"] = role
         node.properties["listeners"] = node.properties["advertised.listeners"] = f"{listener}://127.0.0.1:{port}"
         node.properties["controller.quorum.voters"] = ",".join(f"{j}@127.0.0.1:{p}" for j, p in voters.items())
@@ -59,7 +59,7 @@ class Creations:
             name = f"c-{self.next}"
             self.next += 1
         sent = time.monotonic()
-        future = client.create_topics([NewTopic(name, 1, 1)], operation_timeout=30, request_timeout=60)[name]
+        future = client.create_topics([NewTopic(name, 1, 1)], operation_timeout=LIMIT_S, request_timeout=LIMIT_S)[name]
         future.add_done_callback(lambda future: self.answered(client, sent, future.exception()))
 
     def answered(self, client, sent, error):
@@ -71,7 +71,7 @@ class Creations:
                 return
         self.send(client)
 
-    def stop(self, limit_s=90):
+    def stop(self, limit_s=LIMIT_S + 10):
         self.over.set()
         end = time.monotonic() + limit_s
         while self.under_way and time.monotonic() < end:
@@ -79,7 +79,7 @@ class Creations:
 
 
 def topics_of(client):
-    return len([topic for topic in client.list_topics(timeout=60).topics if topic.startswith("c-")])
+    return len([topic for topic in client.list_topics(timeout=LIMIT_S).topics if topic.startswith("c-")])
 
 
 def measure(kind, base):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import urllib.request
 
-LIMIT_S = 60  # for one answer of the browser: a bound against hanging, no measure of speed
+LIMIT_S = 180  # for one answer of the browser: a bound against hanging, no measure of speed
 KEYS = {"left": "\ue012", "right": "\ue014", "home": "\ue011"}
 
 

@@ -15,13 +15,14 @@ import re
 import sys
 import time
 
-from node import Checks, Node, arguments, eq, free_ports, kafka
+from node import LIMIT_S, Checks, Node, arguments, eq, free_ports, kafka
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 a = arguments(__doc__, print={"action": "store_true", "help": "print the normalised log of stock"})
 check = Checks()
+SESSION_MS = 30_000  # long enough that no busy machine has a broker fenced that runs; one that was killed is let in again after it
 
 
 # ---------- the script of commands
@@ -30,7 +31,7 @@ class Script:
 
     def __init__(self, kind, ports):
         self.node = Node(kind, a.dir / f"{kind}-{len(list(a.dir.iterdir()))}", ports=ports, num_partitions=2, auto_create_topics_enable="true",
-                         broker_heartbeat_interval_ms=500, broker_session_timeout_ms=6000)
+                         broker_heartbeat_interval_ms=500, broker_session_timeout_ms=SESSION_MS)
         self.answers = []
 
     def client(self):
@@ -39,34 +40,34 @@ class Script:
     def told(self, what, futures):
         for name, future in futures.items():
             try:
-                future.result(30)
+                future.result(LIMIT_S)
                 answer = "done"
             except KafkaException as e:
                 answer = KafkaError(e.args[0].code()).name() + ": " + e.args[0].str()
             self.answers.append(f"{what} {name}: {answer}")
 
     def create(self, *topics, **options):
-        self.told("create", self.admin.create_topics(list(topics), operation_timeout=20, request_timeout=30, **options))
+        self.told("create", self.admin.create_topics(list(topics), operation_timeout=LIMIT_S, request_timeout=LIMIT_S, **options))
 
     def delete(self, *topics):
-        self.told("delete", self.admin.delete_topics(list(topics), operation_timeout=20, request_timeout=30))
+        self.told("delete", self.admin.delete_topics(list(topics), operation_timeout=LIMIT_S, request_timeout=LIMIT_S))
 
     def produce(self, topic, idempotent=False):
         answers = []
-        p = Producer({"bootstrap.servers": self.node.bootstrap, "enable.idempotence": idempotent, "log_level": 0, "message.timeout.ms": 30000})
+        p = Producer({"bootstrap.servers": self.node.bootstrap, "enable.idempotence": idempotent, "log_level": 0, "message.timeout.ms": LIMIT_S * 1000})
         p.produce(topic, b"x", partition=0, on_delivery=lambda e, m: answers.append(e.name() if e else m.offset()))
-        p.flush(40)
+        p.flush(LIMIT_S)
         self.answers.append(f"produce {topic}: {answers}")
 
     def led(self, topic):
         """Wait until the topic's partitions have their leader: the node is unfenced."""
-        end = time.monotonic() + 90
+        end = time.monotonic() + LIMIT_S
         while True:
-            t = self.admin.list_topics(topic, timeout=10).topics.get(topic)
+            t = self.admin.list_topics(topic, timeout=LIMIT_S).topics.get(topic)
             if t and t.error is None and t.partitions and all(p.leader == 1 for p in t.partitions.values()):
                 return
             if time.monotonic() > end:
-                raise AssertionError(f"no leader for {topic} after 90 s")
+                raise AssertionError(f"no leader for {topic} after {LIMIT_S} s")
             time.sleep(0.05)
 
     def run(self):

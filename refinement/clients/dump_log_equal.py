@@ -11,7 +11,7 @@ import time
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from node import KAFKA, KRAFTIG, Checks, Node, arguments, eq, kafka, run
+from node import KAFKA, KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, kafka, run
 
 a = arguments(__doc__)
 check = Checks()
@@ -23,18 +23,18 @@ def produce(bootstrap, topic, count=50, size=100, **config):
     for i in range(count):
         p.produce(topic, key=None if i % 3 == 0 else f"k{i}", value=None if i % 5 == 4 else f"{i} \"Käse\" ".encode() * (size // 10), partition=0,
                   headers=[("h", b"1"), ("g", None)] if i % 4 == 0 else None)
-    assert p.flush(60) == 0, "produce"
+    assert p.flush(LIMIT_S) == 0, "produce"
 
 
 def transactions(bootstrap, topic):
     p = Producer({"bootstrap.servers": bootstrap, "log_level": 0, "transactional.id": "t"})
-    p.init_transactions(60)
+    p.init_transactions(LIMIT_S)
     for commit in (True, False, True):
         p.begin_transaction()
         for i in range(5):
             p.produce(topic, key=f"{i}", value=f"{commit}", partition=0)
-        p.flush(60)
-        (p.commit_transaction if commit else p.abort_transaction)(60)
+        p.flush(LIMIT_S)
+        (p.commit_transaction if commit else p.abort_transaction)(LIMIT_S)
 
 
 def write(kind):
@@ -46,10 +46,10 @@ def write(kind):
     admin = AdminClient({"bootstrap.servers": node.bootstrap, "log_level": 0})
     topics = [NewTopic(f"t-{codec}", 2, 1, config={"retention.ms": "77777777"}) for codec in ("none", "gzip", "snappy", "lz4", "zstd")]
     topics += [NewTopic("big", 1, 1), NewTopic("appended", 1, 1, config={"message.timestamp.type": "LogAppendTime"}), NewTopic("txn", 1, 1), NewTopic("gone", 1, 1)]
-    for f in admin.create_topics(topics, operation_timeout=30).values():
-        f.result(60)
-    for f in admin.delete_topics(["gone"], operation_timeout=30).values():
-        f.result(60)
+    for f in admin.create_topics(topics, operation_timeout=LIMIT_S, request_timeout=LIMIT_S).values():
+        f.result(LIMIT_S)
+    for f in admin.delete_topics(["gone"], operation_timeout=LIMIT_S, request_timeout=LIMIT_S).values():
+        f.result(LIMIT_S)
     for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
         produce(node.bootstrap, f"t-{codec}", compression_type=codec)
     produce(node.bootstrap, "appended", enable_idempotence=True)
@@ -58,9 +58,9 @@ def write(kind):
         transactions(node.bootstrap, "txn")
         for entity, config in (("users", "consumer_byte_rate=1048576,producer_byte_rate=20000000,request_percentage=12.5"), ("users", "SCRAM-SHA-256=[iterations=8192,password=p]")):
             kafka("configs", "--bootstrap-server", node.bootstrap, "--alter", "--entity-type", entity, "--entity-name", "u\"ä", "--add-config", config)
-        end = time.monotonic() + 60  # a snapshot is made when records come, and some always do
+        end = time.monotonic() + LIMIT_S  # a snapshot is made when records come, and some always do
         while len(list(node.metadata_log.parent.glob("*.checkpoint"))) < 1:
-            assert time.monotonic() < end, "no snapshot of the metadata after 60 s"
+            assert time.monotonic() < end, "no snapshot of the metadata in all that time"
             time.sleep(0.1)
     node.stop()
     return node.dirs[0]

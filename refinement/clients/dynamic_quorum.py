@@ -22,8 +22,8 @@ import re
 import shutil
 import time
 
-from mixed_quorum import HOWS, KINDS, Load, Quorum, asked, batches, check
-from node import KRAFTIG, LIMIT_S, Node, arguments, eq, free_ports, has, kafka, run
+from mixed_quorum import HOWS, KINDS, PATIENT, Load, Quorum, asked, batches, check
+from node import KRAFTIG, LIMIT_S, Node, arguments, change_voters, eq, free_ports, has, kafka, told
 
 BROKER = 10
 JOINER = 4
@@ -35,7 +35,7 @@ class Dynamic(Quorum):
         self.name, self.base = name, base / name
         port, *ports = free_ports(5)
         servers = ",".join(f"127.0.0.1:{p}" for p in ports)
-        self.common = {"controller_quorum_bootstrap_servers": servers, "metadata_log_max_record_bytes_between_snapshots": 20000}
+        self.common = {"controller_quorum_bootstrap_servers": servers, "metadata_log_max_record_bytes_between_snapshots": 20000, **PATIENT}
         self.all = {i: self.controller(i, KINDS[kind], p) for i, (kind, p) in enumerate(zip(kinds + joiner, ports), 1)}
         self.voters = {i: node for i, node in self.all.items() if i != JOINER}
         self.broker = self.node(BROKER, KINDS[of_broker], "broker", f"PLAINTEXT://127.0.0.1:{port}", port)
@@ -59,7 +59,7 @@ class Dynamic(Quorum):
         if not step("start", self.start):
             return
         step("the log begins as stock Kafka's", self.first_batch)
-        step("the fourth controller observes", self.observes, JOINER)
+        step("the fourth controller observes", self.joins, JOINER)
         kinds = {node.kind for node in self.voters.values()}
         if len(kinds) == 2:
             first = self.leader()[0].kind
@@ -94,7 +94,7 @@ class Dynamic(Quorum):
             return check(f"{self.name}: {text}", function, *args)
 
         step("start", self.start)
-        step("the fourth controller observes", self.observes, JOINER)
+        step("the fourth controller observes", self.joins, JOINER)
         if how != "add":
             step("it becomes a voter", self.add, JOINER)
         self.voters[JOINER] = self.all[JOINER]
@@ -111,11 +111,11 @@ class Dynamic(Quorum):
         step("the snapshots name the voters", self.snapshots)
 
     def spoil_log(self, committed):
-        node = self.voters[2]
-        (_, first), (_, second), *_ = batches(node.metadata_log, committed)
-        data = bytearray(node.metadata_log.read_bytes())
-        data[len(first) + len(second) - 1] ^= 1
-        node.metadata_log.write_bytes(data)
+        """The last byte of the last batch, which all logs have."""
+        file = max(self.voters[2].metadata_log.parent.glob("*.log"))
+        data = bytearray(file.read_bytes())
+        data[sum(len(batch) for _, batch in batches(file, committed)) - 1] ^= 1
+        file.write_bytes(data)
 
     def latest_snapshot(self, node):
         return max(node.metadata_log.parent.glob("*.checkpoint"), key=lambda file: file.name)
@@ -153,22 +153,10 @@ class Dynamic(Quorum):
     def directory(self, i):
         return self.all[i].meta_properties()["directory.id"]
 
-    def observes(self, i):
+    def joins(self, i):
         """A controller that does not vote has all that there is."""
-        _, _, now, _ = self.described()
-        end = time.monotonic() + LIMIT_S
-        while True:
-            rows = [line.split() for line in self.ask("describe", "--replication").splitlines()]
-            if any(row[:2] == [str(i), self.directory(i)] and int(row[2]) >= now and row[-1] == "Observer" for row in rows):
-                break
-            if time.monotonic() > end:
-                raise AssertionError(f"controller {i} is not an observer at offset {now}: {rows}")
-            time.sleep(0.1)
-
-    def ask(self, *args):
-        """Asks the quorum through its leader."""
-        leader, _ = self.leader()
-        return run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", *args).stdout
+        _, _, now, _ = self.until("a high watermark", lambda d: d[2] > 0)
+        self.observes(self.all[i], now, self.directory(i))
 
     def described(self):
         found = [asked(node) for node in self.all.values()]
@@ -178,29 +166,25 @@ class Dynamic(Quorum):
         leader, epoch, *_ = self.until(f"a leader after epoch {after}", lambda d: d[1] > after)
         return self.all[leader], epoch
 
-    def caught_up(self):
-        _, _, now, _ = self.until("a high watermark", lambda d: d[2] > 0)
-        self.until("all voters caught up", lambda d: set(d[3]) == set(self.voters) and min(d[3].values()) >= now)
-        self.until("all voters serve", lambda _: all(asked(node) is not None for node in self.voters.values()))
-
     def lead(self, node, how):
         if len(self.voters) == 3:
             super().lead(node, how)
 
     def add(self, i):
-        self.observes(i)
+        self.joins(i)
         # A stock one fetches before it listens.
         self.until(f"controller {i} serves", lambda _: asked(self.all[i]) is not None)
-        said = self.ask("--command-config", self.all[i].file, "add-controller")
-        has(said, f"Added controller {i} with directory id {self.directory(i)}")
+        self.ask_to_add(i)
         self.voters[i] = self.all[i]
         self.load.more()
         self.caught_up()
         self.votes()
 
+    def ask_to_add(self, i):
+        change_voters(lambda: self.ask("--command-config", self.all[i].file, "add-controller"), f"Added controller {i} with directory id {self.directory(i)} .*\n")
+
     def remove(self, i, directory=None):
-        said = self.ask("remove-controller", "-i", i, "-d", directory or self.directory(i))
-        has(said, f"Removed  KRaft controller {i} with directory id ")
+        change_voters(lambda: self.ask("remove-controller", "-i", i, "-d", directory or self.directory(i)), f"Removed  KRaft controller {i} with directory id .*\n")
         del self.voters[i]
         self.load.more()
 
@@ -211,8 +195,8 @@ class Dynamic(Quorum):
         self.leader_other_than(down.node_id)
         # What it acknowledges is committed in its epoch, before which it changes no voters.
         self.load.more()
-        self.observes(JOINER)
-        self.ask("--command-config", self.all[JOINER].file, "add-controller")
+        self.joins(JOINER)
+        self.ask_to_add(JOINER)
         was, self.voters = list(self.voters), {**self.voters, JOINER: self.all[JOINER]}
         for i in sorted(was, key=lambda i: i != down.node_id):
             self.remove(i)
@@ -222,7 +206,7 @@ class Dynamic(Quorum):
                 self.all[i].kill()
         self.load.more()
         down.spawn()
-        self.observes(down.node_id)
+        self.joins(down.node_id)
         for i in was:
             if i != down.node_id:
                 self.all[i].spawn()
@@ -290,7 +274,7 @@ class Dynamic(Quorum):
         node.configure(listeners=f"CONTROLLER://127.0.0.1:{port}")
         node.spawn()
         end = time.monotonic() + LIMIT_S
-        while f"CONTROLLER://127.0.0.1:{port}" not in self.ask("describe", "--status"):
+        while f"CONTROLLER://127.0.0.1:{port}" not in self.ask("describe", "--status").stdout:
             assert time.monotonic() < end, f"the voters have node {node.node_id} at {was}, and not at {port}"
             time.sleep(0.1)
         self.lead(node, "killed")
@@ -309,16 +293,16 @@ class Dynamic(Quorum):
         self.remove(i)
         self.leader_other_than(i)
         for _ in range(2):
-            self.observes(i)
+            self.joins(i)
             time.sleep(3)  # what must not happen takes a second at most
-            self.observes(i)
+            self.joins(i)
             node.kill()
             # Nothing but the file remembers it then.
             for file in node.metadata_log.parent.iterdir():
                 if file.name != "kraftig-once-voter":
                     file.unlink()
             node.spawn()
-        self.observes(i)
+        self.joins(i)
         node.kill()
         shutil.rmtree(node.dirs[0])
         node.storage("format", "-t", self.cluster, "-c", node.file, "-N")
@@ -331,7 +315,7 @@ class Dynamic(Quorum):
         node.storage("format", "-t", self.cluster, "-c", node.file, "-N")
         node.spawn()
         end = time.monotonic() + LIMIT_S
-        while self.directory(i) not in self.ask("describe", "--status").split("CurrentObservers")[0]:
+        while self.directory(i) not in self.ask("describe", "--status").stdout.split("CurrentObservers")[0]:
             assert time.monotonic() < end, "it does not take the place of the one before"
             time.sleep(0.1)
         self.load.more()
@@ -339,8 +323,7 @@ class Dynamic(Quorum):
 
     def logs(self, spoil=None):
         """Up to the high watermark, from the latest start of a log on."""
-        self.caught_up()
-        committed = self.described()[2]
+        committed = self.caught_up()
         self.broker.stop()
         for node in self.all.values():
             node.stop()
@@ -406,7 +389,7 @@ class Upgraded(Quorum):
             assert time.monotonic() < end, tried.stdout + tried.stderr
         eq(tried.stdout.strip(), "kraft.version was upgraded to 1.", "what stock's tool says")
         self.load.more()
-        said = run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", "describe", "--status").stdout
+        said = told(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", "describe", "--status")
         for i, node in self.voters.items():
             has(said, f'{{"id": {i}, "directoryId": "{node.meta_properties()["directory.id"]}", "endpoints": ["CONTROLLER://127.0.0.1:{node.controller_port}"]}}')
         self.caught_up()

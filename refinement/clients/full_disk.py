@@ -29,7 +29,7 @@ a = arguments(__doc__, **{"break": {"choices": ["ballast", "promise"], "help": "
 spoiled = getattr(a, "break")
 check = Checks()
 MIB = 1 << 20
-WAIT_S = 20 if spoiled else LIMIT_S  # for what never comes
+NEVER_S = 20  # for what never comes, where something was spoiled
 
 
 class Cluster:
@@ -62,12 +62,12 @@ class Cluster:
                 return found
         return None
 
-    def leader(self, *candidates):
+    def leader(self, *candidates, limit=LIMIT_S):
         """Waits until one of them leads."""
         def leads():
             found = self.quorum()
             return found and (not candidates or found[0] in candidates) and found[0]
-        return until(leads, f"one of {candidates or 'all'} leads")
+        return until(leads, f"one of {candidates or 'all'} leads", limit)
 
     def client(self, *ids):
         servers = ",".join(self.nodes[i].bootstrap for i in ids or self.nodes)
@@ -82,11 +82,11 @@ class Cluster:
             node.stop()
 
 
-def until(holds, what):
-    end = time.monotonic() + WAIT_S
+def until(holds, what, limit=LIMIT_S):
+    end = time.monotonic() + limit
     while not (found := holds()):
         if time.monotonic() > end:
-            raise AssertionError(f"{WAIT_S} s went by before {what}")
+            raise AssertionError(f"{limit} s went by before {what}")
         time.sleep(0.02)
     return found
 
@@ -122,21 +122,20 @@ class Creations:
 
 
 def answers(cluster, i):
-    """What a client and other nodes ask is answered at once: ApiVersions, DescribeQuorum, Metadata."""
+    """What a client and other nodes ask is answered: ApiVersions, DescribeQuorum, Metadata."""
     node = cluster.nodes[i]
     assert node.alive(), f"node {i} ended: {one_line(node.said())}"
     for port in (node.port, node.controller_port):
-        with socket.create_connection(("127.0.0.1", port), 5) as s:
-            s.settimeout(5)
+        with socket.create_connection(("127.0.0.1", port), LIMIT_S) as s:
             s.sendall(struct.pack(">ihhih", 10, 18, 0, 1, -1))
             length, _, error = struct.unpack(">iih", s.recv(10, socket.MSG_WAITALL))
             assert length > 6 and error == 0, f"ApiVersions of node {i}: {error}"
     # To its own controller: where that does not lead it says so.
     try:
-        describe_quorum(node.controller_port)
+        describe_quorum(node.controller_port, LIMIT_S)
     except OSError as error:
         has(str(error), "error 6")
-    assert node.names_a_broker(), f"Metadata of node {i}"
+    until(node.names_a_broker, f"Metadata of node {i} names a broker")
 
 
 def is_full(cluster, i, times=1):
@@ -152,7 +151,7 @@ def catches_up(cluster, i, creations):
     def has_all():
         found = cluster.quorum()
         return found and found[3].get(i, -1) >= found[2] and not set(acknowledged) - cluster.topics(i)
-    until(has_all, f"node {i} has what the others have")
+    until(has_all, f"node {i} has what the others have", NEVER_S if spoiled == "promise" else LIMIT_S)
 
 
 def leader_full(leave):
@@ -163,7 +162,7 @@ def leader_full(leave):
     others = [i for i in cluster.nodes if i != full]
     if spoiled != "ballast":
         cluster.disks[full].fill(leave)
-    next_leader = cluster.leader(*others)
+    next_leader = cluster.leader(*others, limit=NEVER_S if spoiled == "ballast" else LIMIT_S)
     is_full(cluster, full)
     creations.more(50)
     answers(cluster, full)
@@ -174,8 +173,7 @@ def leader_full(leave):
     (third,) = set(others) - {next_leader}
     epoch = until(cluster.quorum, "somebody leads")[1]
     cluster.nodes[next_leader].kill()
-    cluster.leader(third)
-    assert until(cluster.quorum, "somebody leads")[1] > epoch
+    until(lambda: (found := cluster.quorum()) and found[0] == third and found[1] > epoch, f"node {third} leads after epoch {epoch}")
     cluster.nodes[next_leader].start()
     creations.more()
     answers(cluster, full)
@@ -198,6 +196,18 @@ def leader_full(leave):
     cluster.end()
 
 
+def nobody_leads(cluster, seconds):
+    """And all answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if cluster.quorum() is not None:
+            return False
+        for i in cluster.nodes:
+            answers(cluster, i)
+        time.sleep(0.1)
+    return True
+
+
 def all_full():
     cluster = Cluster("all")
     creations = Creations(cluster)
@@ -206,15 +216,10 @@ def all_full():
         disk.fill(0)
     for i in cluster.nodes:
         is_full(cluster, i)
-    # Longer than any timeout of the quorum.
-    end = time.monotonic() + 8
-    while time.monotonic() < end:
-        assert cluster.quorum() is None, "somebody leads"
-        for i in cluster.nodes:
-            answers(cluster, i)
-        time.sleep(0.1)
+    # Longer than any timeout of the quorum. One may just be about to resign, or to win an election.
+    until(lambda: nobody_leads(cluster, 8), "nobody leads for 8 s")
     known = set(creations.acknowledged)
-    assert any(known <= cluster.topics(i) for i in cluster.nodes), "nobody knows all that was acknowledged"
+    until(lambda: any(known <= cluster.topics(i) for i in cluster.nodes), "somebody knows all that was acknowledged")
     for disk in cluster.disks.values():
         disk.free()
     creations.more()

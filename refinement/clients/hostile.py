@@ -27,6 +27,7 @@ from hostile_load import GoodClient
 from node import LIMIT_S, Checks, Node, arguments, kafka, one_line
 
 LIMIT_MS = 5000  # a bound against being shut out, no measure of speed
+TRIES = 3  # the good client may come off badly by chance on a busy machine; one that a node shuts out does so each time
 LIMIT_MIB = 640  # twice the bound for all requests and answers, as freed memory is not given back at once, and what 10,000 connections and large requests take beside it
 BREAKS = {"memory": "kept_promises", "stall": "old_epochs", "end": "sizes", "depose": "other_log"}
 
@@ -83,7 +84,7 @@ class Suite:
     def fill(self, topic, megabytes):
         """Records of 900 kB. A stock node leads a topic some time after it was created: they are sent until they are taken."""
         frame = wire.produce(topic, wire.plain_batch(bytes(900_000 if megabytes else 1)))
-        end = time.monotonic() + 30
+        end = time.monotonic() + LIMIT_S
         with wire.connect(self.broker, LIMIT_S) as s:
             for _ in range(max(megabytes, 1)):
                 while True:
@@ -99,7 +100,7 @@ class Suite:
         return int(re.search(rf"^{what}:\s+(\d+)", status, re.M)[1]) / 1024
 
     # ---------- what the cases use
-    def ask(self, port, frame, limit=10):
+    def ask(self, port, frame, limit=60):
         """The answer; None where the node closed the connection, or said nothing within the limit and was hung up on."""
         try:
             return wire.ask(port, frame, limit)
@@ -126,7 +127,7 @@ class Suite:
 
     # ---------- one case
     def run(self, name, attack, seconds=1, descriptors=None):
-        """Runs an attack. Gives what is wrong with what the node did; the row for the table is kept in any case."""
+        """Runs an attack. Gives the row for the table, what is wrong with what the node did, and how the good client came off badly."""
         if self.node is None or not self.node.alive() or self.node.descriptors != descriptors:
             self.fresh(descriptors)
         self.wrong, self.notes = [], []
@@ -163,15 +164,16 @@ class Suite:
         wrong = list(self.wrong)
         if outcome != "serves":
             wrong.insert(0, outcome)
+        badly = []
         if errors:
-            wrong.append(f"{len(errors)} of the good client's {len(latencies)} requests failed: {one_line(errors[0], 80)}")
+            badly.append(f"{len(errors)} of the good client's {len(latencies)} requests failed: {one_line(errors[0], 80)}")
         if not latencies or row["max"] > LIMIT_MS:
-            wrong.append(f"the good client waited {row['max']:.0f} ms")
+            badly.append(f"the good client waited {row['max']:.0f} ms")
         if peak and peak > LIMIT_MIB:
             wrong.append(f"{peak:.0f} MiB")
         if outcome != "serves":
             self.end()
-        return row, wrong
+        return row, wrong, badly
 
     def outcome(self):
         """What became of the node: it serves as before, or not."""
@@ -179,7 +181,7 @@ class Suite:
             return f"ended ({self.node.process.returncode})"
         began = time.monotonic()
         seen = None
-        while time.monotonic() < began + 15:
+        while time.monotonic() < began + 60:
             if not self.node.alive():
                 return f"ended ({self.node.process.returncode})"
             try:
@@ -236,7 +238,7 @@ def breaks(check):
     """Each way to break it, in a process of its own, on the case that must fail then."""
     for how, name in BREAKS.items():
         def fails(how=how, name=name):
-            r = subprocess.run([sys.executable, __file__, "--break", how, "--only", f"^{name}$"], text=True, capture_output=True, timeout=300, check=False)
+            r = subprocess.run([sys.executable, __file__, "--break", how, "--only", f"^{name}$"], text=True, capture_output=True, timeout=600, check=False)
             found = re.findall(r"^FAILED (\w+)", r.stdout, re.M)
             if r.returncode != 1 or found != [name]:
                 raise AssertionError(f"status {r.returncode}, failed: {found}: {one_line(r.stdout + r.stderr)}")
@@ -261,10 +263,13 @@ def main():
         suite = suites[kind] = Suite(kind, a.dir, getattr(a, "break"))
         for name, what, attack, options in cases:
             def judged(name=name, attack=attack, options=options, suite=suite, kind=kind):
-                row, wrong = suite.run(name, attack, **options)
-                print(f"   {described(row)}")
-                if kind == "kraftig" and wrong:
-                    raise AssertionError("; ".join(wrong))
+                for _ in range(TRIES):
+                    row, wrong, badly = suite.run(name, attack, **options)
+                    print(f"   {described(row)}")
+                    if wrong or not badly:
+                        break
+                if kind == "kraftig" and wrong + badly:
+                    raise AssertionError("; ".join(wrong + badly))
                 for w in row["wrong"]:
                     print(f"   differs: {w}")
             check(name if len(suites) == 1 else f"{kind}_{name}", judged)

@@ -257,7 +257,8 @@ def promises(s):
 @case("300 promises of 100 MB, 3 MB each kept", seconds=4)
 def kept_promises(s):
     frame = struct.pack(">ihh", 100_000_000, 0, 7) + bytes(3_000_000)
-    s.count([Crowd(s.broker, 300, frame, "hold", 3.5)])
+    # Where nothing bounds what the node takes, it must have the time to take it all.
+    s.count([Crowd(s.broker, 300, frame, "hold", 30 if s.broken == "memory" else 3.5)])
 
 
 @case("40 million names in one request", seconds=4)

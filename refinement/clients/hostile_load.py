@@ -11,7 +11,7 @@ import hostile_wire as wire
 
 FORK = multiprocessing.get_context("fork")
 PAUSE_S = 0.005  # between two operations of the good client
-OPERATION_S = 10  # a bound against hanging
+OPERATION_S = 60  # a bound against hanging
 CONNECTING = 500  # connections of a crowd that are being made at once: fewer than a listener's backlog, as hostile.py sets it
 
 

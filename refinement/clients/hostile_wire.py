@@ -146,7 +146,7 @@ def zstd_bomb(size):
 
 
 # ---------- sending and receiving
-def connect(port, timeout=10):
+def connect(port, timeout=60):
     s = socket.create_connection(("127.0.0.1", port), timeout)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return s
@@ -166,7 +166,7 @@ def receive(s):
     return data[4:]
 
 
-def ask(port, frame, timeout=10):
+def ask(port, frame, timeout=60):
     """What a node answers on a connection of its own."""
     with connect(port, timeout) as s:
         try:

@@ -41,13 +41,13 @@ class Contents:
         self.rounds += 1
         name, gone = f"round-{self.rounds}", f"gone-{self.rounds}"
         for f in self.admin.create_topics([NewTopic(name, 3, 1, config={"segment.bytes": "1048576", "retention.ms": "777000000"}), NewTopic(gone, 1, 1)]).values():
-            f.result(30)
+            f.result(LIMIT_S)
         kept = sorted({*self.ids, name})
         self.shows({*kept, gone})
         for topic in kept:
             for i, codec in enumerate(CODECS):
                 self.produce(topic, i % 3, codec, idempotent=i % 2 == 0)
-        self.admin.delete_topics([gone])[gone].result(30)
+        self.admin.delete_topics([gone])[gone].result(LIMIT_S)
         self.shows(kept)
         self.ids = {t: d.topic_id for t, d in self.described(kept).items()}
 
@@ -59,15 +59,26 @@ class Contents:
         eq(shown, sorted(topics), "topics")
 
     def topics(self):
-        return sorted(t for t in self.admin.list_topics(timeout=20).topics if not t.startswith("__"))
+        return sorted(t for t in self.admin.list_topics(timeout=LIMIT_S).topics if not t.startswith("__"))
 
     def described(self, topics):
-        return {t: f.result(30) for t, f in self.admin.describe_topics(TopicCollection(topics)).items()}
+        return {t: f.result(LIMIT_S) for t, f in self.admin.describe_topics(TopicCollection(topics)).items()}
+
+    def led(self, topics):
+        """Waits until the three partitions of each have their leader."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            described = self.described(topics)
+            found = {t: [(p.id, p.leader and p.leader.id) for p in d.partitions] for t, d in described.items()}
+            if all(f == [(0, 1), (1, 1), (2, 1)] for f in found.values()):
+                return described
+            assert time.monotonic() < end, f"partitions and leaders: {found}"
+            time.sleep(0.1)
 
     def produce(self, topic, partition, codec, idempotent):
         rows = self.records.setdefault((topic, partition), [])
         p = Producer({"bootstrap.servers": self.node.bootstrap, "compression.type": codec, "enable.idempotence": idempotent, "linger.ms": 5,
-                      "batch.size": 20000, "message.timeout.ms": 60000, "log_level": 0, "max.in.flight": 1})
+                      "batch.size": 20000, "message.timeout.ms": LIMIT_S * 1000, "request.timeout.ms": LIMIT_S * 1000, "log_level": 0, "max.in.flight": 1})
         errors = []
         first = len(rows)
         for i in range(300):
@@ -76,17 +87,16 @@ class Contents:
             p.produce(topic, value, key=str(i), partition=partition,
                       on_delivery=lambda e, m, want=first + i: errors.append(f"{e or m.offset()} for {want}") if e or m.offset() != want else None)
             p.poll(0)
-        eq(p.flush(60), 0, "undelivered")
+        eq(p.flush(LIMIT_S), 0, "undelivered")
         eq(errors[:3], [], "delivery errors, unexpected offsets")
 
     def verify(self):
-        eq(self.topics(), sorted(self.ids), "topics")
-        described = self.described(list(self.ids))
+        self.shows(self.ids)
+        described = self.led(list(self.ids))
         for topic, d in described.items():
             eq(str(d.topic_id), str(self.ids[topic]), f"id of {topic}")
-            eq([(p.id, p.leader.id) for p in d.partitions], [(0, 1), (1, 1), (2, 1)], f"partitions of {topic}")
             r = ConfigResource(ConfigResource.Type.TOPIC, topic)
-            configs = self.admin.describe_configs([r])[r].result(30)
+            configs = self.admin.describe_configs([r])[r].result(LIMIT_S)
             eq([configs[k].value for k in ("segment.bytes", "retention.ms")], ["1048576", "777000000"], f"settings of {topic}")
         for (topic, partition), want in self.records.items():
             eq(self.read(topic, partition, len(want)), want, f"records of {topic}-{partition}")
@@ -101,14 +111,14 @@ class Contents:
         c = self.consumer(topic, partition, 0)
         rows = []
         while len(rows) < n:
-            got = c.consume(n - len(rows), 20)
+            got = c.consume(n - len(rows), LIMIT_S)
             if not got:
                 break
             for m in got:
                 assert m.error() is None, f"{topic}-{partition}: {m.error()}"
                 eq(m.offset(), len(rows), f"offset in {topic}-{partition}")
                 rows.append((m.key(), m.value()))
-        _, end = c.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
+        _, end = c.get_watermark_offsets(TopicPartition(topic, partition), timeout=LIMIT_S)
         c.close()
         eq(end, n, f"high watermark of {topic}-{partition}")
         return rows
@@ -117,7 +127,7 @@ class Contents:
         """From the middle on, which the offset index has to find."""
         at = len(want) // 2
         c = self.consumer(topic, partition, at)
-        m = c.poll(20)
+        m = c.poll(LIMIT_S)
         c.close()
         assert m is not None and m.error() is None, f"nothing from offset {at} of {topic}-{partition}: {m and m.error()}"
         eq((m.offset(), m.key(), m.value()), (at, *want[at]), f"record {at} of {topic}-{partition}")

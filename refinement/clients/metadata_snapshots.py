@@ -50,15 +50,17 @@ def create(client, name, **config):
 
 
 def shown(node):
-    """The topics that this very broker shows: a client library may ask another one."""
-    with socket.create_connection(("127.0.0.1", node.port), 5) as s:
-        s.settimeout(30)
-        s.sendall(struct.pack(">ihhihi", 14, 3, 1, 1, -1, -1))
-        answer = b""
-        while len(answer) < 4 or len(answer) < 4 + struct.unpack_from(">i", answer)[0]:
-            if not (more := s.recv(1 << 20)):
-                raise OSError("closed")
-            answer += more
+    """The topics that this very broker shows, None where it does not answer: a client library may ask another one."""
+    try:
+        with socket.create_connection(("127.0.0.1", node.port), LIMIT_S) as s:
+            s.sendall(struct.pack(">ihhihi", 14, 3, 1, 1, -1, -1))
+            answer = b""
+            while len(answer) < 4 or len(answer) < 4 + struct.unpack_from(">i", answer)[0]:
+                if not (more := s.recv(1 << 20)):
+                    return None
+                answer += more
+    except OSError:
+        return None
     return {name.decode() for name in re.findall(rb"t-\d+", answer)}
 
 
@@ -122,29 +124,31 @@ def until(what, test, limit=LIMIT_S):
 
 def cluster(client):
     """What clients see: partitions, leaders, topic configurations."""
-    topics = client.list_topics(timeout=30).topics
+    topics = client.list_topics(timeout=LIMIT_S).topics
     configs = {}
     for t in topics:
         for f in client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, t)]).values():
-            configs[t] = f.result(30)["retention.ms"].value
+            configs[t] = f.result(LIMIT_S)["retention.ms"].value
     return {name: (configs[name], {p.id: (p.leader, p.replicas, p.isrs) for p in t.partitions.values()}) for name, t in topics.items()}
 
 
-def live(node, write=False):
-    """One start to stop; gives what clients saw."""
+def live(node, write=False, want=None):
+    """One start to stop; gives what clients saw, in the end what is wanted."""
     node.start()
     client = admin(node)
     if write:
         for i in range(60):
             for f in client.create_topics([NewTopic(f"t{i}", 1 + i % 7, 1, config={"retention.ms": str(1000000 + i)})]).values():
-                f.result(30)
+                f.result(LIMIT_S)
         for i in range(0, 60, 3):
             for f in client.delete_topics([f"t{i}"]).values():
-                f.result(30)
+                f.result(LIMIT_S)
         p = Producer({"bootstrap.servers": node.bootstrap, "enable.idempotence": True, "log_level": 0})
         p.produce("t1", b"x")
-        eq(p.flush(30), 0, "records that are not acknowledged")
-    seen = cluster(client)
+        eq(p.flush(LIMIT_S), 0, "records that are not acknowledged")
+    end = time.monotonic() + LIMIT_S
+    while (seen := cluster(client)) != want and want and time.monotonic() < end:
+        time.sleep(0.1)
     node.stop()
     return seen
 
@@ -163,14 +167,14 @@ def decoded(node):
     assert len(topics) > 20, topics
 
 
-def without_the_log(node):
+def without_the_log(node, want):
     """The same directory, of which only the latest snapshot is left: a start has nothing else to begin from."""
     latest = snapshots(node)[-1]
     for file in [*directory(node).glob("*.log"), *directory(node).glob("*.index"), *directory(node).glob("*.timeindex")]:
         file.unlink()
     for old in snapshots(node)[:-1]:
         snapshot_file(node, *old).unlink()
-    seen = live(node)
+    seen = live(node, want=want)
     eq(min(log(node)), latest[0], "the first offset of the log")
     return seen
 
@@ -184,23 +188,21 @@ def one_node():
     check(f"{a.server}: stock decodes the latest snapshot", decoded, node)
     for kind in ("stock", a.server):
         node.kind = kind
-        check(f"{kind} starts on the directory", lambda: eq(live(node), seen, "the cluster"))
-    check(f"{a.server} starts from the snapshot alone", lambda: eq(without_the_log(node), seen, "the cluster"))
+        check(f"{kind} starts on the directory", lambda: eq(live(node, want=seen), seen, "the cluster"))
+    check(f"{a.server} starts from the snapshot alone", lambda: eq(without_the_log(node, seen), seen, "the cluster"))
     node.kind = "stock"
-    check("stock starts on what that left", lambda: eq(live(node), seen, "the cluster"))
+    check("stock starts on what that left", lambda: eq(live(node, want=seen), seen, "the cluster"))
     node.kind = a.server
-    check(f"{a.server} starts on what that left", lambda: eq(live(node), seen, "the cluster"))
+    check(f"{a.server} starts on what that left", lambda: eq(live(node, want=seen), seen, "the cluster"))
 
 
 # Three voters
 
 
 class Quorum:
-    PORTS = 6
-
-    def __init__(self, name, ports):
+    def __init__(self, name):
         self.name = name
-        port, fresh, paused, *ports = ports
+        port, fresh, paused, *ports = free_ports(6)
         voters = dict(enumerate(ports, 1))
         common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in voters.items()), **SMALL}
         self.voters = {}
@@ -298,13 +300,14 @@ class Quorum:
         leader = self.leader()
         assert leader is not self.late
         self.spawn(self.late)
+        # At once, before it takes one itself or forgets the one that it loaded.
+        name, own = until("a snapshot there", lambda: next(((name, own) for name in snapshots(self.late) if name[0] > self.end and (own := content(snapshot_file(self.late, *name)))), None))
+        # What was loaded is a leader's, byte for byte, if it has it still.
+        theirs = [found for node in self.voters.values() if node is not self.late and (found := content(snapshot_file(node, *name))) is not None]
+        if theirs:
+            assert own in theirs, f"the snapshot {name} is not the one of node {leader.node_id}, nor of another"
         self.caught_up()
-        kept = until("a snapshot there", lambda: snapshots(self.late))
         first = self.begins_later(self.late)
-        # What was loaded is the leader's, byte for byte, if the leader has it still.
-        theirs, own = (content(snapshot_file(node, *kept[0])) for node in (leader, self.late))
-        if theirs is not None and own is not None:
-            eq(own == theirs, True, f"the snapshot {kept[0]} is the leader's")
         print(f"   {self.late.kind}: its log ended at {self.end} and begins at {first}", flush=True)
         self.load(2)
 
@@ -343,7 +346,7 @@ class Quorum:
     def compared(self):
         self.load(3)
         self.caught_up()
-        end = self.described()[2]
+        end = until("a leader", self.described)[2]
         logs = {node.node_id: log(node) for node in self.all}
         for i, one in logs.items():
             for j, other in logs.items():
@@ -383,9 +386,7 @@ def asked(node):
 
 one_node()
 # They wait for Kafka's 60 s most of the time.
-# All at once: one that is not listened on yet would be given again.
-ports = free_ports(Quorum.PORTS * len(a.quorums))
-quorums = [Quorum(name, ports[i * Quorum.PORTS:(i + 1) * Quorum.PORTS]) for i, name in enumerate(a.quorums)]
+quorums = [Quorum(name) for name in a.quorums]
 threads = [threading.Thread(target=quorum.check) for quorum in quorums]
 for thread in threads:
     thread.start()

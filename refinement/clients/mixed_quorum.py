@@ -19,12 +19,16 @@ import time
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from failover import describe_quorum
-from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, one_line, run
+from node import KAFKA, KRAFTIG, LIMIT_S, Checks, Node, arguments, eq, free_ports, has, kafka, one_line, run, told, unless_changed
 
 check = Checks()
 KINDS = {"s": "stock", "k": "kraftig"}
 HOWS = ("killed", "stopped")
-HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)|because the return value of \"kafka\.server\.ControllerServer"
+# A broker waits so long for a controller; a stock one gives up after 60 s, whatever it is told.
+PATIENT = {"request_timeout_ms": LIMIT_S * 1000}
+GIVEN_UP_S = 55
+TRIES = 3
+HARMLESS = r"NotControllerException|EventPerformanceMonitor|[Tt]imed out (heartbeat|before sending)|because the return value of \"kafka\.server\.ControllerServer|RequestMetrics\$ErrorMeter"
 
 
 class Load:
@@ -32,7 +36,7 @@ class Load:
 
     def __init__(self, bootstrap):
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": (LIMIT_S + 10) * 1000, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50})
-        self.acknowledged, self.failures, self.tried = [], [], 0
+        self.acknowledged, self.failures, self.tried, self.late = [], [], 0, 0
         self.changed, self.stopping = threading.Condition(), threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -40,16 +44,25 @@ class Load:
     def run(self):
         while not self.stopping.wait(0.01):
             self.tried += 1
-            name = f"t-{self.tried}"
+            self.create(f"t-{self.tried}")
+
+    def create(self, name):
+        """Until it is acknowledged. A broker may say that nobody led for a long time: then it is asked again, and it is counted."""
+        while not self.stopping.is_set():
+            begun = time.monotonic()
             try:
                 self.admin.create_topics([NewTopic(name, 1, 1)], operation_timeout=LIMIT_S, request_timeout=LIMIT_S + 10)[name].result()
             except Exception as e:
-                if "already exists" not in str(e):  # a retry inside the broker may meet its own first try
-                    self.failures.append(str(e))
+                if "REQUEST_TIMED_OUT" in str(e) and time.monotonic() - begun > GIVEN_UP_S:
+                    self.late += 1
                     continue
+                if "already exists" not in str(e):  # a retry, of the broker or here, may meet the first try
+                    self.failures.append(str(e))
+                    return
             with self.changed:
                 self.acknowledged.append(name)
                 self.changed.notify_all()
+            return
 
     def more(self, n=3):
         """Waits until n more are acknowledged that were sent after this call."""
@@ -68,7 +81,7 @@ class Quorum:
         kinds, of_broker = name.split("+")
         self.name, self.base = name, base / name
         port, *ports = free_ports(4)
-        self.common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in enumerate(ports, 1))}
+        self.common = {"controller_quorum_voters": ",".join(f"{i}@127.0.0.1:{p}" for i, p in enumerate(ports, 1)), **PATIENT}
         self.voters = {i: self.controller(i, KINDS[kind], p) for i, (kind, p) in enumerate(zip(kinds, ports), 1)}
         self.broker = Node(of_broker, self.base / "4", 4, ports=(port, ports[0]), process_roles="broker", listeners=f"PLAINTEXT://127.0.0.1:{port}", **self.common)
 
@@ -131,11 +144,28 @@ class Quorum:
         return self.voters[leader], epoch
 
     def caught_up(self):
-        """Waits until all voters have all that is committed at the moment, and serve. A stock one does so late in its start, and no
-        earlier can it be stopped in order."""
+        """Waits until all voters and the broker have all that is committed at the moment, and serve; gives its end. A stock one serves late in
+        its start, and no earlier can it be stopped in order."""
         _, _, now, _ = self.until("a high watermark", lambda d: d[2] > 0)
-        self.until("all voters caught up", lambda d: len(d[3]) == 3 and min(d[3].values()) >= now)
+        self.until("all voters caught up", lambda d: set(d[3]) == set(self.voters) and min(d[3].values()) >= now)
         self.until("all voters serve", lambda _: all(asked(node) is not None for node in self.voters.values()))
+        self.observes(self.broker, now)
+        return now
+
+    def observes(self, node, now, directory=""):
+        """Waits until one that does not vote has all up to an offset, as the leader says."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            rows = [line.split() for line in self.ask("describe", "--replication").stdout.splitlines()]
+            if any(row[0] == str(node.node_id) and directory in row[1] and int(row[2]) >= now and row[-1] == "Observer" for row in rows[1:]):
+                return
+            assert time.monotonic() < end, f"node {node.node_id} is not an observer at offset {now}: {rows}"
+            time.sleep(0.1)
+
+    def ask(self, *args):
+        """Asks the quorum through its leader."""
+        leader, _ = self.leader()
+        return run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{leader.controller_port}", *args, ok=False)
 
     def end(self, node, how):
         node.kill() if how == "killed" else node.stop()
@@ -145,24 +175,32 @@ class Quorum:
         self.lead(next(n for n in self.voters.values() if n.kind == kind and n is not leader), how)
 
     def lead(self, node, how):
-        """Ends the leader, so that this node leads."""
-        leader, epoch = self.leader()
-        if leader is node:
-            return
+        """Ends the leader, so that this node leads. On a busy machine it may do so for a moment only."""
+        for _ in range(TRIES):
+            leader, epoch = self.leader()
+            if leader is not node:
+                leader = self.led_after(leader, epoch, node, how)
+            if leader is node:
+                return
+        raise AssertionError(f"{TRIES} times not node {node.node_id}, but node {leader.node_id} came to lead")
+
+    def led_after(self, leader, epoch, node, how):
+        """Who leads when the leader and the third voter were ended, and the third came back."""
         third = next(n for n in self.voters.values() if n not in (leader, node))
         self.end(third, how)
         self.load.more()
         self.end(leader, how)
         third.spawn()
-        eq(self.leader(epoch)[0].node_id, node.node_id, "the leader")
+        found, _ = self.leader(epoch)
         leader.spawn()
         self.load.more()
         self.caught_up()
+        return found
 
     def to_anybody(self, how):
         leader, epoch = self.leader()
         begun = time.monotonic()
-        leader.process.kill() if how == "killed" else leader.process.terminate()
+        leader.process.kill() if how == "killed" else leader.terminate()
         found, _ = self.leader(epoch)
         self.load.more()
         print(f"   {leader.kind} was {how}: {found.kind} leads, topics are created again after {time.monotonic() - begun:.2f} s", flush=True)
@@ -172,13 +210,22 @@ class Quorum:
 
     def tools(self):
         """Both tools say the same by way of the broker, of the leader and of a follower of the other kind."""
+        for where in ("the broker", "the leader", "another"):
+            def same(ours, where=where):
+                eq(self.told_by(KAFKA, where), ours, f"what stock's tool says by way of {where}")
+                leader, lines = ours
+                has("\n".join(lines), *(("Follower", "Observer") if where == "the broker" else (f"LeaderId: {leader}\n", "MaxFollowerLag:")))
+            unless_changed(lambda where=where: self.told_by(KRAFTIG, where), same)
+
+    def told_by(self, tool, where):
+        """Who leads, and what a tool says of the quorum."""
         leader = self.leader()[0]
         other = next(n for n in self.voters.values() if n.kind != leader.kind)
-        for where, at, what in (("server", self.broker.port, "--replication"), ("controller", leader.controller_port, "--status"), ("controller", other.controller_port, "--status")):
-            command = ["metadata-quorum", f"--bootstrap-{where}", f"127.0.0.1:{at}", "describe", what]
-            ours, stock = run(KRAFTIG, *command).stdout, kafka(*command).stdout
-            eq(masked(ours), masked(stock), " ".join(command))
-            has(ours, *(("Follower", "Observer") if what == "--replication" else (f"LeaderId:               {leader.node_id}\n", "MaxFollowerLag:")))
+        server, at, what = {
+            "the broker": ("server", self.broker.port, "--replication"), "the leader": ("controller", leader.controller_port, "--status"),
+            "another": ("controller", other.controller_port, "--status"),
+        }[where]  # fmt: skip
+        return leader.node_id, masked(told(tool, "metadata-quorum", f"--bootstrap-{server}", f"127.0.0.1:{at}", "describe", what))
 
     def goes_to(self, node, kind):
         node.stop()
@@ -193,16 +240,15 @@ class Quorum:
         # A stock broker shows a topic some time after its creation was acknowledged.
         end = time.monotonic() + LIMIT_S
         while True:
-            listed = set(self.load.admin.list_topics(timeout=30).topics)
+            listed = set(self.load.admin.list_topics(timeout=LIMIT_S).topics)
             lost = [name for name in self.load.acknowledged if name not in listed]
             if not lost or time.monotonic() > end:
                 break
         eq(lost, [], f"topics lost of {len(self.load.acknowledged)}")
-        print(f"   {len(listed)} topics", flush=True)
+        print(f"   {len(listed)} topics" + (f", {self.load.late} times nobody led for long" if self.load.late else ""), flush=True)
 
     def logs(self):
-        self.caught_up()
-        committed = self.described()[2]
+        committed = self.caught_up()
         self.broker.stop()
         for node in self.voters.values():
             node.stop()
@@ -211,13 +257,13 @@ class Quorum:
         for i, log in logs.items():
             for (offset, got), (_, want) in zip(log, logs[1]):
                 assert got == want, f"node {i} and node 1 differ at offset {offset}: {got.hex()}, {want.hex()}"
-        eq([len(log) for log in (logs[1], logs[2], logs[3])], [len(logs[1])] * 3, f"batches up to offset {committed}")
+        eq([len(log) for log in logs.values()], [len(logs[1])] * 4, f"batches up to offset {committed}")
         has(kafka("dump-log", "--cluster-metadata-decoder", "--files", ",".join(str(n.metadata_log) for n in self.voters.values())).stdout, "TOPIC_RECORD")
         print(f"   {len(logs[1])} batches, {committed} records", flush=True)
 
     def complaints(self):
-        """Stock nodes log no error but that a leader is not active yet, that one that starts is asked too soon, and that something took
-        too long, as on a slow machine. A leader that resigned and saw no successor within its 5 s is counted aloud."""
+        """Stock nodes log no error but that a leader is not active yet, that one that starts is asked too soon, or one that stops, whose
+        meters are gone, too late, and that something took too long, as on a slow machine. A leader that resigned and saw no successor within its 5 s is counted aloud."""
         in_vain = 0
         for node in (*self.voters.values(), self.broker):
             lines = node.said().splitlines()

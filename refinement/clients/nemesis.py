@@ -23,6 +23,7 @@ import collections
 import os
 import random
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -58,9 +59,9 @@ spoiled = getattr(a, "break")
 check = Checks()
 KRAFTIG_CHECK = Path(os.environ.get("KRAFTIG_CHECK", ROOT / "target" / "release" / "kraftig-check")).absolute()
 HOLD_S = (0.1, 3.5)  # how long a fault lasts: within and beyond the timeouts of elections, fetches and check-quorum
-CLEAN_S = 150  # until a log is cleaned: Kafka looks once a minute
+CLEAN_S = 400  # until a log is cleaned: Kafka looks once a minute, and a busy machine has less to be cleaned
 HOUR_S = 3600
-TRIES = 3  # a leadership may end by chance on a busy machine; one that a clock ended ends each time
+TRIES = 6  # a leadership may end by chance on a busy machine; one that a clock ended ends each time
 faults = collections.Counter()
 waits = []  # (seconds until progress, during or after what); a broker that was killed is let in again when its session has run out
 loaded = collections.Counter()  # snapshots, by who loaded them
@@ -118,6 +119,11 @@ class Run:
             self.operator = Operator(self.controllers, a.controllers, self.rng)
         self.load.thread.start()
         assert self.load.progress(time.monotonic()), "no topic was created at the start: " + self.state()
+        # Who loses its disk later has one to load, whoever leads by then.
+        end = time.monotonic() + LIMIT_S
+        while not all(snapshots(node.metadata_log.parent) for node in self.controllers):
+            assert time.monotonic() < end, "not everybody has a snapshot: " + self.state()
+            time.sleep(0.05)
 
     # ---------- faults: each one begins, and `mend` ends all
     def leader(self):
@@ -200,10 +206,6 @@ class Run:
             time.sleep(0.02)
 
     def wipe(self, node, *how):
-        end = time.monotonic() + LIMIT_S
-        while not snapshots(self.leader().metadata_log.parent):
-            assert time.monotonic() < end, "no snapshot to begin with: " + self.state()
-            time.sleep(0.05)
         node.end(signal.SIGKILL)
         node.wipe(*how)
         node.up()
@@ -369,10 +371,11 @@ class Run:
             self.operator.end()
         end = time.monotonic() + LIMIT_S
         # The answer is the controller's; the broker has fetched what it says a moment later.
-        while lost := sorted(set(self.load.acknowledged) - set(self.load.clients[0].list_topics(timeout=30).topics)):
+        while lost := sorted(set(self.load.acknowledged) - set(self.load.clients[0].list_topics(timeout=LIMIT_S).topics)):
             assert time.monotonic() < end, f"{len(lost)} acknowledged topics that the broker does not know: {lost[:5]}"
             time.sleep(0.1)
         self.broker.stop()
+        end = time.monotonic() + LIMIT_S
         while True:
             found = next((f for n in self.controllers if (f := n.describe())), None)
             if found and set(found[3]) == self.voters() and min(found[3].values()) >= found[2] >= max(found[3].values()) - 3:
@@ -408,17 +411,19 @@ class Run:
         self.load.acknowledged["nobody-created-this"] = (0, 0)
 
     def log(self):
-        """One bit of one controller's log is another."""
+        """One bit of one controller's log is another: of the records of the batch in the middle."""
         file = max(segments(self.controllers[1].metadata_log.parent), key=lambda file: file.stat().st_size)
-        data = bytearray(file.read_bytes())
-        data[len(data) // 2] ^= 1
+        data, end = bytearray(file.read_bytes()), 0
+        while end <= len(data) // 2:
+            end += 12 + struct.unpack_from(">i", data, end + 8)[0]
+        data[end - 1] ^= 1
         file.write_bytes(data)
 
     def trace(self):
-        """One line of one trace is missing."""
+        """One line of one trace is missing, which is not the last before a kill: that one might never have been written."""
         file = self.controllers[0].traces[0]
         lines = file.read_text().splitlines(keepends=True)
-        at = next(i for i in range(len(lines) // 2, len(lines)) if '"effect"' in lines[i])
+        at = next(i for i in range(len(lines) // 2, len(lines)) if '"record":"effect"' in lines[i] and all('"record":"start"' not in line for line in lines[i:i + 10]))
         file.write_text("".join(lines[:at] + lines[at + 1:]))
 
     BREAKS = {"promise": (promise, history), "log": (log, history), "trace": (trace, replay)}

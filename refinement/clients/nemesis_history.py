@@ -67,6 +67,8 @@ def judge(nodes, high, acknowledged, sent):
         eq(others[:5], [], f"nodes {first.node_id} and {history.node_id}: {len(others)} topics that only one has")
         common = sorted(history.batches.keys() & first.batches.keys())
         assert common, f"the logs of {first.node_id} and {history.node_id} have no batch in common"
+        others = sorted(base for base in history.batches.keys() ^ first.batches.keys() if base > common[0])
+        eq(others[:5], [], f"nodes {first.node_id} and {history.node_id}: batches that only one has, after offset {common[0]}")
         for base in common:
             eq(history.batches[base], first.batches[base], f"offset {base} of nodes {history.node_id} and {first.node_id}")
         for name in history.snapshots.keys() & first.snapshots.keys():

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from node import free_ports
+from node import LIMIT_S, free_ports
 
 CHUNK = 16 << 10
 
@@ -38,7 +38,7 @@ class Links:
         self._call(self._listen(pairs))
 
     def _call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(LIMIT_S)
 
     async def _listen(self, pairs):
         for pair in pairs:

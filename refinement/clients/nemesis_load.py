@@ -8,7 +8,7 @@ from node import LIMIT_S, one_line
 
 CLIENTS = 4
 PENDING = 64  # creations under way at once
-PROGRESS_S = 30  # until a creation is acknowledged again
+PROGRESS_S = LIMIT_S  # until a creation is acknowledged again
 LONG = {"leader.replication.throttled.replicas": ",".join(["0:100"] * 80)}  # so that logs grow faster than the number of topics
 
 

@@ -59,9 +59,11 @@ class Member(Node):
     def end(self, how):
         """A node that is stopped or cut off may need longer to end after SIGTERM than the fault lasts."""
         if self.alive():
-            self.process.send_signal(how)
             self.stopping = how == signal.SIGTERM
-            if how == signal.SIGKILL:
+            if self.stopping:
+                self.terminate()
+            else:
+                self.process.kill()
                 self.process.wait(LIMIT_S)
                 self.paused = False
 

@@ -36,26 +36,27 @@ class Operator:
     def end(self):
         """Waits until the voters are those that were asked for."""
         if self.thread is not None:
-            self.thread.join(LIMIT_S)
+            limit = LIMIT_S * len(self.changes)
+            self.thread.join(limit)
             names = [(what, node.node_id) for what, node in self.changes]
-            assert not self.thread.is_alive(), f"voters were not changed within {LIMIT_S} s: {names}, {self.said[-3:]}"
+            assert not self.thread.is_alive(), f"voters were not changed within {limit} s: {names}, {self.said[-3:]}"
             self.thread = None
 
     def _until_done(self, what, node):
-        """An answer that was lost, or one that came too late, leaves open what happened; the leader says who votes."""
+        """An answer that was lost, or one that came too late, leaves open what happened. Whoever is asked again and refuses, as it is so already,
+        has committed it: a leader looks at the last change first. What it merely says of who votes may be undone."""
         at = ",".join(f"{n.host}:{n.port}" for n in self.controllers)
         gone = ["remove-controller", "-i", node.node_id, "-d", self.voters.get(node.node_id, "")]
+        already = "is already part of the set of voters" if what == "add" else "Cannot remove voter"
         args = ["--command-config", node.file, "add-controller"] if what == "add" else gone
         while True:
             try:
                 r = run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", at, *args, ok=False, limit=ASK_S)
                 self.said.append(one_line(r.stdout + r.stderr, 200))
+                if r.returncode == 0 or already in r.stderr:
+                    break
             except subprocess.TimeoutExpired:
                 self.said.append(f"no answer within {ASK_S} s")
-            answers = [f for n in self.controllers if n.alive() and not n.paused and (f := n.describe())]
-            found = max(answers, key=lambda f: f[1], default=None)
-            if found and (node.node_id in found[3]) == (what == "add"):
-                break
             time.sleep(0.2)
         if what == "add":
             self.voters[node.node_id] = directory(node)

@@ -12,6 +12,7 @@ Environment: KRAFTIG (the binary, default target/release/kraftig), KAFKA_VERSION
 import argparse
 import atexit
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,10 +29,11 @@ ROOT = Path(__file__).resolve().parents[2]
 KAFKA = ROOT / "refinement" / "apache" / "kafka"
 KRAFTIG = Path(os.environ.get("KRAFTIG", ROOT / "target" / "release" / "kraftig")).absolute()
 STOPPED_BY_SIGTERM = 143  # 128 + 15, as the JVM of stock Kafka ends after its shutdown hooks
-LIMIT_S = 120  # for one tool, one start, one stop: a bound against hanging, no measure of speed
+LIMIT_S = 240  # for one tool, one start, one stop: a bound against hanging, no measure of speed; a JVM may take minutes on a busy machine
 
 _running = []
 _dirs = []
+_marks = []
 
 
 def _clean_up():
@@ -55,13 +57,44 @@ def temp_dir(keep=False):
     return path
 
 
+def _not_handed_out():
+    """Ports that the kernel gives to nobody by itself. One that it does may be gone when a node comes to listen, or does again: whoever connects
+    to somewhere gets one, and he who tries a port where nobody listens may even get that one."""
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    return [port for port in range(10000, 65536) if not low <= port <= high] or range(10000, 65536)
+
+
 def free_ports(n):
-    """n different loopback ports that nobody listens on just now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+    """n different loopback ports that nobody listens on. Until this script ends no other gets them, nor does it itself get them again: each is
+    marked by a name that ends with the process."""
+    ports = _not_handed_out()
+    found = []
+    for port in random.sample(ports, len(ports)):
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0kraftig-port-{port}")
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            mark.close()
+            continue
+        _marks.append(mark)
+        found.append(port)
+        if len(found) == n:
+            return found
+    raise OSError(f"no {n} free ports")
+
+
+def unless_changed(state, look):
+    """What `look` gives of a state. Where it fails and the state is another by then, it looks again: on a busy machine a leader may go at any
+    moment, and what was read before is of no use."""
+    end = time.monotonic() + LIMIT_S
+    while True:
+        before = state()
+        try:
+            return look(before)
+        except AssertionError:
+            if state() == before or time.monotonic() > end:
+                raise
 
 
 def run(*command, ok=True, stdin="", limit=LIMIT_S, env=None):
@@ -76,6 +109,33 @@ def run(*command, ok=True, stdin="", limit=LIMIT_S, env=None):
 def kafka(*args, **kw):
     """One of stock Kafka's tools, by the name of its script."""
     return run(KAFKA, *args, **kw)
+
+
+def told(*command):
+    """What a tool prints, as soon as it can: a controller is active a little after it leads, and none is while another one is elected."""
+    end = time.monotonic() + LIMIT_S
+    while (r := run(*command, ok=False)).returncode:
+        assert time.monotonic() < end, f"{' '.join(map(str, command))}: status {r.returncode}: {one_line(r.stderr or r.stdout)}"
+        time.sleep(0.1)
+    return r.stdout
+
+
+NOT_NOW = r"timed out|TimeoutException|lagging behind|No controller is active|No answer within|could be reached|API_VERSIONS returned an error|intended only for the leader|closed"
+
+
+def change_voters(ask, done):
+    """Has the tool add or remove a voter, which it says by `done` and nothing else. A leader gives up after controller.quorum.request.timeout.ms, 2 s, and may go: then it is
+    asked again. What took too long may have been done, and is refused then."""
+    end, open_ = time.monotonic() + LIMIT_S, False
+    while (r := ask()).returncode:
+        said = r.stderr + r.stdout
+        if open_ and re.search("is already part of the set of voters|Cannot remove voter", said):
+            return
+        assert re.search(NOT_NOW, said) and time.monotonic() < end, f"status {r.returncode}: {one_line(said)}"
+        open_ = True
+        time.sleep(0.1)
+    if not re.fullmatch(done, r.stdout):
+        raise AssertionError(f"nothing like {done!r} in {one_line(r.stdout)!r}")
 
 
 def one_line(text, width=400):
@@ -122,6 +182,8 @@ class Node:
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            # So long a broker waits for controllers that start.
+            "initial.broker.registration.timeout.ms": LIMIT_S * 1000,
         }
         self.configure(**properties)
 
@@ -192,9 +254,17 @@ class Node:
             raise AssertionError(f"{self.kind} started where it must refuse: {one_line(self.said()[before:])}") from None
         return status, self.said()[before:]
 
+    def terminate(self):
+        """SIGTERM, once the process catches it: one that has only just begun would end by it as any other does."""
+        status, end = Path(f"/proc/{self.process.pid}/status"), time.monotonic() + LIMIT_S
+        while self.alive() and not int(re.search(r"^SigCgt:\s+(\w+)", status.read_text(), re.M)[1], 16) >> (signal.SIGTERM - 1) & 1:
+            assert time.monotonic() < end, f"{self.kind} does not catch SIGTERM: {one_line(self.said())}"
+            time.sleep(0.01)
+        self.process.send_signal(signal.SIGTERM)
+
     def stop(self):
         """SIGTERM; the node must end by itself, as stock Kafka does."""
-        self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             status = self.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:

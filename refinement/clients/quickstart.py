@@ -13,7 +13,7 @@ from node import KRAFTIG, LIMIT_S, STOPPED_BY_SIGTERM, Checks, Node, arguments, 
 
 a = arguments(__doc__)
 check = Checks()
-KCAT = ("kcat", "-b", "127.0.0.1:9092")
+KCAT = ("kcat", "-m", LIMIT_S, "-b", "127.0.0.1:9092")
 
 
 class Quickstart(Node):
@@ -31,7 +31,7 @@ node = Quickstart(a.dir / "quickstart")
 
 def starts():
     node.start()
-    end = time.monotonic() + 10
+    end = time.monotonic() + LIMIT_S
     while "kcat" not in node.said():
         assert time.monotonic() < end, f"it does not say how to connect: {one_line(node.said())}"
         time.sleep(0.01)

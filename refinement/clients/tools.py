@@ -8,13 +8,13 @@ Needs kcat, Java and Maven. One line a check, "ok NAME" or "FAILED NAME why"; th
 import re
 import shutil
 
-from node import Checks, Node, arguments, eq, has, kafka, run
+from node import LIMIT_S, Checks, Node, arguments, eq, has, kafka, run
 
 a = arguments(__doc__)
 check = Checks()
 node = Node(a.server, a.dir / "node", num_partitions=2)
 BS = ("--bootstrap-server", node.bootstrap)
-KCAT = ("kcat", "-b", node.bootstrap)
+KCAT = ("kcat", "-m", LIMIT_S, "-b", node.bootstrap)
 
 
 def start():
@@ -92,10 +92,15 @@ def configs_describe():
 
 
 # ---------- stock tools: records
+def produce(topic, *args, **kw):
+    """By itself it gives up on a request after 1.5 s."""
+    kafka("console-producer", *BS, "--request-timeout-ms", LIMIT_S * 1000, "--topic", topic, *args, **kw)
+
+
 def console_produce():
-    kafka("console-producer", *BS, "--topic", "a", "--reader-property", "parse.key=true", "--reader-property", "key.separator=:",
+    produce("a", "--reader-property", "parse.key=true", "--reader-property", "key.separator=:",
           stdin="".join(f"k:line {i}\n" for i in range(100)))
-    kafka("console-producer", *BS, "--topic", "p", stdin="first use makes the topic\n")
+    produce("p", stdin="first use makes the topic\n")
     has(kafka("topics", *BS, "--describe", "--topic", "p").stdout, "PartitionCount: 2")
 
 
@@ -148,7 +153,7 @@ def kcat_tail():
 def clients_mixed():
     """What one client wrote, another reads."""
     run(*KCAT, "-P", "-t", "mixed", "-p", "0", "-z", "lz4", stdin="by kcat\n")
-    kafka("console-producer", *BS, "--topic", "mixed2", "--compression-codec", "zstd", stdin="by java\n")
+    produce("mixed2", "--compression-codec", "zstd", stdin="by java\n")
     eq(kafka("console-consumer", *BS, "--topic", "mixed", "--partition", "0", "--from-beginning", "--max-messages", "1").stdout, "by kcat\n", "Java reads")
     eq(run(*KCAT, "-C", "-q", "-t", "mixed2", "-o", "beginning", "-e").stdout, "by java\n", "kcat reads")
 

@@ -75,7 +75,8 @@ impl Cluster {
             ("node.id", &node_id),
             ("listeners", &listeners),
             ("controller.quorum.voters", &self.voters),
-            ("broker.session.timeout.ms", "2000"),
+            // No busy machine has one fenced that runs.
+            ("broker.session.timeout.ms", "10000"),
             ("broker.heartbeat.interval.ms", "200"),
         ];
         config(self.dir(id), &[&keys[..], more].concat())
