@@ -66,7 +66,7 @@ pub(super) fn sequence(it: &Counterexample) -> String {
             bottom = turn(&mut steps, &closes(begins), bottom, width);
             let _ = writeln!(
                 steps,
-                "<path class=\"around\" d=\"M26 {closed}H7V{opened}H18\"/><path class=\"point\" d=\"M27 {opened} 18 {}V{}Z\"/>",
+                "<path class=\"around\" d=\"M26 {closed}H3V{opened}H18\"/><path class=\"point\" d=\"M27 {opened} 18 {}V{}Z\"/>",
                 opened - 5,
                 opened + 5
             );
