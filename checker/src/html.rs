@@ -256,13 +256,12 @@ fn counterexample(number: usize, it: &Counterexample) -> String {
     let (story, last) = (&it.story, it.last());
     let wide = if story.lanes.len() > diagram::MOST_LANES { " wide" } else { "" };
     let (begins, round) = match it.round() {
-        Some(begins) => {
-            let left = 100.0 * begins as f64 / last as f64;
-            (
-                format!(" data-begins=\"{begins}\""),
-                format!("<span class=\"round\"><i style=\"left:{left:.1}%\"></i></span>"),
-            )
-        }
+        Some(begins) => (
+            format!(" data-begins=\"{begins}\""),
+            format!(
+                "<span class=\"round\"><i style=\"left:calc(100% * {begins} / {last})\"></i></span>"
+            ),
+        ),
         None => Default::default(),
     };
     let mut text = format!(
@@ -475,7 +474,10 @@ mod tests {
             told.map(|step| step.contains("<p class=\"turn\">")).collect::<Vec<_>>()
         };
         let page = live(1);
-        assert!(page.contains(" data-begins=\"1\">") && page.contains("left:33.3%"), "{page}");
+        assert!(
+            page.contains(" data-begins=\"1\">") && page.contains("left:calc(100% * 1 / 3)"),
+            "{page}"
+        );
         assert_eq!(turns(&page), [false, true, false, true]);
         assert_eq!(page.matches("class=\"turn\"").count(), 4, "two told, two drawn");
         assert_eq!(page.matches("class=\"around\"").count(), 1);
