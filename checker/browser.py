@@ -37,8 +37,7 @@ class Browser:
             self.driver.kill()
             raise
         self.url += "/" + session["sessionId"]
-        # The page itself is so large, whatever a window takes for its frame.
-        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.resize(width, height)
 
     def __enter__(self):
         return self
@@ -61,6 +60,10 @@ class Browser:
 
     def devtools(self, command, **params):
         return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
+
+    def resize(self, width, height):
+        """The page itself is so large, whatever a window takes for its frame."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def open(self, path):
         self.call("POST", "/url", {"url": path.absolute().as_uri()})

@@ -1,39 +1,20 @@
 //! `check`: a search, and its verdict.
 
 use std::fmt::{Debug, Write as _};
-use std::fs::File;
 use std::hash::Hash;
 use std::io::{IsTerminal, Write as _};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use kraftig_checker::engine::{CheckpointAt, End, Found, Limits, free_memory, path, search, swarm};
 use kraftig_spec::model::Explorable;
-use serde_json::Value;
 use stateright::Checker;
 
+use crate::counterexample::Counterexample;
 use crate::html;
-use crate::report::{Report, Sample, grouped, peak_rss_bytes, per_second};
-
-/// What is checked, beside the model itself.
-pub(crate) struct Subject {
-    /// The model's name, as the command line takes it.
-    pub(crate) name: &'static str,
-    /// The model in words.
-    pub(crate) model: String,
-    /// How messages travel.
-    pub(crate) network: String,
-    /// How far the search goes, in words.
-    pub(crate) bounds: String,
-    /// The same for machines.
-    pub(crate) bounds_machine: Value,
-    /// The bugs that the nodes run with.
-    pub(crate) mutants: Vec<String>,
-    /// The properties that the model has and this check does not judge.
-    pub(crate) left_out: Vec<&'static str>,
-}
+use crate::report::{Cost, Report, Sample, Subject, grouped, per_second};
 
 /// Who searches.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -160,13 +141,7 @@ where
     M::State: Hash + Debug,
     M::Action: PartialEq + Debug,
 {
-    // A page that cannot be written is better known before the search.
-    let failed = |path: &Path, error| format!("--html {}: {error}", path.display());
-    let page = args.html.as_deref().map(|path| match File::create(path) {
-        Ok(file) => Ok((path, file)),
-        Err(error) => Err(failed(path, error)),
-    });
-    let page = page.transpose()?;
+    let page = args.html.as_deref().map(html::Page::create).transpose()?;
     let (report, code) = match (&args.swarm, args.engine) {
         (Some(seeds), _) => sampled(subject, &model, args, seeds.clone())?,
         (None, Engine::Kraftig) => searched(subject, &model, args)?,
@@ -177,8 +152,8 @@ where
         let _ = writeln!(text, "\n{}", report.machine());
     }
     crate::print(&text)?;
-    if let Some((path, mut file)) = page {
-        file.write_all(html::page(&report).as_bytes()).map_err(|error| failed(path, error))?;
+    if let Some(page) = page {
+        page.write(&html::of_check(&report))?;
     }
     Ok(ExitCode::from(code))
 }
@@ -250,7 +225,7 @@ fn searched<M: Explorable>(
     let Verdict(verdict, sentence, code) = Verdict::of(&found, missed, memory);
     let counterexamples = found.violations.iter().map(|violation| {
         let title = format!("{} is violated in {} steps", violation.property, violation.steps());
-        (title, model.story(&path(model, violation)))
+        Counterexample::path(title, model.story(&path(model, violation)))
     });
     let standing = |name: &str| {
         let broken = found.violations.iter().any(|violation| violation.property == name);
@@ -272,12 +247,11 @@ fn searched<M: Explorable>(
         generated: found.generated,
         depth: found.depth(),
         levels: found.levels.clone(),
-        seconds,
         seen_bytes: found.seen_bytes as u64,
         spilled: found.spilled,
         resumed: found.resumed,
         counterexamples: counterexamples.collect(),
-        ..subject.report(model, args, "kraftig", standing, &found.covered)
+        ..subject.report(model, args, "kraftig", seconds, standing, &found.covered)
     };
     Ok((report, code))
 }
@@ -299,10 +273,11 @@ fn sampled<M: Explorable>(
         });
     });
     let walked = walked.map_err(|error| error.to_string())?;
+    let seconds = teller.done();
     let broken = |name: &str| walked.violations.iter().any(|(property, ..)| *property == name);
     let counterexamples = walked.violations.iter().map(|(property, seed, path)| {
         let title = format!("{property} is violated in {} steps (seed {seed})", path.len() - 1);
-        (title, model.story(path))
+        Counterexample::path(title, model.story(path))
     });
     let report = Report {
         verdict: if walked.violations.is_empty() { "sampled" } else { "violated" }.to_owned(),
@@ -316,12 +291,12 @@ fn sampled<M: Explorable>(
         }),
         generated: walked.steps,
         depth: walked.longest,
-        seconds: teller.done(),
         counterexamples: counterexamples.collect(),
         ..subject.report(
             model,
             args,
             "swarm",
+            seconds,
             |name| if broken(name) { "violated" } else { "holds so far" },
             &walked.covered,
         )
@@ -364,12 +339,12 @@ where
         compared: "known by 64 bits each".to_owned(),
         generated: checker.state_count() as u64,
         depth: checker.max_depth().saturating_sub(1),
-        seconds,
         landmarks: Vec::new(),
         ..subject.report(
             checker.model(),
             args,
             "stateright",
+            seconds,
             |name| match (broken(name), code) {
                 (true, _) => "violated",
                 (false, 0) => "holds",
@@ -400,24 +375,20 @@ impl Subject {
         model: &M,
         args: &RunArgs,
         engine: &'static str,
+        seconds: f64,
         standing: impl Fn(&str) -> &'static str,
         covered: &[u64],
     ) -> Report {
-        let Self { name, model: title, network, bounds, bounds_machine, mutants, left_out } = self;
         let states = model.properties().into_iter().map(|property| property.name);
         let steps = model.step_properties().into_iter().map(|property| property.name);
         let judged = |name: &'static str| {
-            let standing = if left_out.contains(&name) { "left out" } else { standing(name) };
+            let standing = if self.left_out.contains(&name) { "left out" } else { standing(name) };
             (name.to_owned(), standing.to_owned())
         };
+        let properties = states.chain(steps).map(judged).collect();
         let landmarks = model.landmarks().into_iter().zip(covered);
         Report {
-            name,
-            model: title,
-            network,
-            bounds,
-            bounds_machine,
-            mutants,
+            subject: self,
             engine,
             verdict: String::new(),
             sentence: String::new(),
@@ -427,14 +398,12 @@ impl Subject {
             generated: 0,
             depth: 0,
             levels: Vec::new(),
-            seconds: 0.0,
-            threads: args.threads,
-            peak_bytes: peak_rss_bytes(),
+            cost: Cost::of(seconds, args.threads),
             seen_bytes: 0,
             spilled: 0,
             resumed: 0,
             sample: None,
-            properties: states.chain(steps).map(judged).collect(),
+            properties,
             landmarks: landmarks
                 .map(|(it, count)| (it.name.to_owned(), it.required, *count))
                 .collect(),

@@ -1,15 +1,76 @@
-//! A path of the search as a table with a lane for each node.
+//! What breaks something, as a table with a lane for each node.
 
 use std::fmt::Write as _;
 
 use kraftig_spec::model::{Story, Told, brief};
+use serde_json::{Value, json};
+
+/// A behaviour that breaks something.
+pub(crate) struct Counterexample {
+    /// What is broken, and in how many steps.
+    pub(crate) title: String,
+    /// The start, and each step.
+    pub(crate) story: Story,
+    /// Of a behaviour without end the step after which its loop begins: the last step leads back to there. If it is the last
+    /// itself, nothing happens any more.
+    pub(crate) begins: Option<usize>,
+}
+
+impl Counterexample {
+    /// A path that ends where something is broken.
+    pub(crate) fn path(title: String, story: Story) -> Self {
+        Self { title, story, begins: None }
+    }
+
+    /// Steps from the start to the end of what is told.
+    pub(crate) fn last(&self) -> usize {
+        self.story.steps.len().saturating_sub(1)
+    }
+
+    /// Where the loop begins, if steps go round in it.
+    pub(crate) fn round(&self) -> Option<usize> {
+        self.begins.filter(|begins| *begins < self.last())
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let Self { title, story: Story { lanes, steps }, begins } = self;
+        let part = |steps: &[Told]| Story { lanes: lanes.clone(), steps: steps.to_vec() };
+        let Some(begins) = *begins else { return table(title, &self.story) };
+        let stem = table(title, &part(&steps[..=begins]));
+        let Some(begins) = self.round() else {
+            return format!("{stem}\nso it stays for ever: nothing happens any more\n");
+        };
+        let mut around = part(&steps[begins..]);
+        "here it begins".clone_into(&mut around.steps[0].action);
+        format!("{stem}\n{}", table_from(begins, "the loop, for ever", &around))
+    }
+
+    /// For machines: what happens, step by step.
+    pub(crate) fn machine(&self) -> Value {
+        let Self { title, story, begins } = self;
+        let actions: Vec<_> = story.steps.iter().skip(1).map(|told| &told.action).collect();
+        match begins {
+            None => json!({ "title": title, "steps": actions }),
+            Some(begins) => {
+                let (stem, around) = actions.split_at(*begins);
+                json!({ "title": title, "stem": stem, "loop": around })
+            }
+        }
+    }
+}
 
 /// The path, step by step: what happened, and each lane that it changed.
 pub(crate) fn table(title: &str, story: &Story) -> String {
+    table_from(0, title, story)
+}
+
+/// The same of a path whose first state is that after so many steps.
+fn table_from(first: usize, title: &str, story: &Story) -> String {
     let before = [None].into_iter().chain(story.steps.iter().map(Some));
     let steps = before.zip(&story.steps).map(|(before, told)| row(before, told));
     let rows: Vec<_> = [heading(&story.lanes)].into_iter().chain(steps).collect();
-    format!("{title}:\n\n{}", render(&rows))
+    format!("{title}:\n\n{}", render(first, &rows))
 }
 
 fn heading(lanes: &[String]) -> Vec<String> {
@@ -27,7 +88,7 @@ fn row(before: Option<&Told>, after: &Told) -> Vec<String> {
     first.into_iter().chain((0..after.lanes.len()).map(lane)).collect()
 }
 
-fn render(rows: &[Vec<String>]) -> String {
+fn render(first: usize, rows: &[Vec<String>]) -> String {
     let columns = rows[0].len();
     let width = |column: usize| {
         let cells = rows.iter().flat_map(|row| row[column].lines());
@@ -42,7 +103,7 @@ fn render(rows: &[Vec<String>]) -> String {
             let mut out = String::new();
             for (column, cell) in row.iter().enumerate() {
                 let cell = match (column, number) {
-                    (0, 2..) if line == 0 => (number - 1).to_string(),
+                    (0, 2..) if line == 0 => (first + number - 1).to_string(),
                     _ => cell.lines().nth(line).unwrap_or_default().to_owned(),
                 };
                 let _ = write!(out, "{cell:<width$}  ", width = widths[column]);
@@ -83,6 +144,44 @@ mod tests {
         // Every step changes something, and says what.
         assert!(table.lines().any(|line| line.starts_with("12 ")), "{table}");
         assert!(table.contains("times out") && table.contains("log ["), "{table}");
+    }
+
+    fn told(action: &str, epoch: &str) -> Told {
+        let lanes = vec![vec![("epoch", epoch.to_owned())]];
+        Told { action: action.to_owned(), message: None, lanes }
+    }
+
+    #[test]
+    fn a_loop_is_told_apart_from_its_stem() {
+        let steps = vec![told("start", "0"), told("a", "1"), told("b", "2"), told("c", "1")];
+        let story = Story { lanes: vec!["node 1".to_owned()], steps };
+        let title = "never".to_owned();
+        let mut it = Counterexample { title, story, begins: Some(1) };
+        let wanted = "\
+never:
+
+     what happens  node 1
+-------------------------
+     start         e0
+1    a             e1
+
+the loop, for ever:
+
+     what happens    node 1
+---------------------------
+     here it begins  e1
+2    b               e2
+3    c               e1
+";
+        assert_eq!(it.text(), wanted);
+        assert_eq!(it.machine(), json!({ "title": "never", "stem": ["a"], "loop": ["b", "c"] }));
+
+        it.begins = Some(3);
+        assert_eq!(it.round(), None);
+        assert!(it.text().ends_with(
+            "3    c             e1\n\nso it stays for ever: nothing happens any more\n"
+        ));
+        assert_eq!(it.machine()["loop"], json!([]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::Args;
 use kraftig_spec::model::kraft_tla::{Bounds, KraftTla};
 use serde_json::json;
 
-use crate::check::Subject;
+use crate::report::Subject;
 
 /// The bounds of the public specification, by the names of its constants.
 #[derive(Args, Clone, Copy)]

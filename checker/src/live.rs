@@ -1,19 +1,21 @@
 //! `live`: what comes about once nothing goes wrong any more, and bugs that keep it from coming about.
 
+pub(crate) mod report;
+
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use kraftig_checker::engine::free_memory;
-use kraftig_checker::engine::liveness::{Judged, Lasso, Outcome, judge};
+use kraftig_checker::engine::liveness::judge;
 use kraftig_spec::model::quorum::{LiveBounds, LiveModel, LivePromise, LiveVoters};
-use kraftig_spec::model::{Explorable, Story};
 use kraftig_spec::quorum::mutant::{Mutant, Mutants};
-use serde_json::{Value, json};
-use stateright::Model;
+use serde_json::json;
 
-use crate::counterexample;
-use crate::report::{grouped, peak_rss_bytes};
+use crate::html;
+use crate::report::{Cost, grouped};
+use report::LiveReport;
 
 /// How far faults go, and what is judged.
 #[derive(clap::Args)]
@@ -55,6 +57,9 @@ pub(crate) struct LiveArgs {
     /// End with the verdict as one line of JSON.
     #[arg(long)]
     json: bool,
+    /// Write the report as one page for a browser there.
+    #[arg(long, value_name = "FILE", conflicts_with = "mutants")]
+    html: Option<PathBuf>,
 }
 
 fn promise(name: &str) -> Result<LivePromise, String> {
@@ -176,132 +181,25 @@ pub(crate) fn run(args: &LiveArgs) -> Result<ExitCode, String> {
     let voters = voters.map(|first| LiveVoters { first, adds, removes });
     let bounds = LiveBounds { nodes, faults, values, voters };
     let model = model(bounds, &args.mutant)?;
+    let page = args.html.as_deref().map(html::Page::create).transpose()?;
     let started = Instant::now();
     let judged = judge(&model, args.threads, memory);
-    let report = report(args, &model, &judged, started.elapsed().as_secs_f64());
-    crate::print(&report.text)?;
+    let cost = Cost::of(started.elapsed().as_secs_f64(), args.threads);
+    let mutants = args.mutant.iter().map(|mutant| mutant.name().to_owned()).collect();
+    let others = LivePromise::ALL.into_iter().filter(|it| !args.promise.contains(it));
+    let left_out =
+        if args.promise.is_empty() { Vec::new() } else { others.map(LivePromise::name).collect() };
+    let subject = report::subject(model.bounds(), mutants, left_out);
+    let report = LiveReport::of(subject, &model, &judged, cost);
+    let mut text = report.text();
     if args.json {
-        crate::print(&format!("\n{}\n", report.machine))?;
+        let _ = writeln!(text, "\n{}", report.machine());
     }
-    Ok(ExitCode::from(report.code))
-}
-
-struct Report {
-    text: String,
-    machine: Value,
-    code: u8,
-}
-
-fn report(args: &LiveArgs, model: &LiveModel, judged: &Judged<LiveModel>, seconds: f64) -> Report {
-    let wanted = |name: &str| {
-        args.promise.is_empty() || args.promise.iter().any(|promise| promise.name() == name)
-    };
-    let promises: Vec<_> = judged.promises.iter().filter(|it| wanted(it.name)).collect();
-    let is_broken = promises.iter().any(|promise| promise.broken.is_some());
-    let (verdict, sentence, code) = match (judged.complete, is_broken) {
-        (false, _) => ("partial", "the graph needs more --memory; nothing is judged", 3),
-        (true, true) => ("violated", "see the stem and the loop below", 1),
-        (true, false) => ("clean", "within these bounds every promise is kept", 0),
-    };
-    let mutants: Vec<_> = args.mutant.iter().map(|mutant| mutant.name()).collect();
-    let mut text = format!(
-        "model        quorum, its links and timers (KIP-595, KIP-996)
-bounds       {}
-verdict      {verdict}: {sentence}
-graph        {} states, {} edges, {} steps from the initial state at most
-time         {seconds:.1} s on {} threads
-memory       {} MiB at most, {} MiB for the graph
-",
-        sentence_of(model.bounds()),
-        grouped(judged.states),
-        grouped(judged.edges),
-        judged.depth,
-        args.threads,
-        peak_rss_bytes() >> 20,
-        judged.bytes >> 20,
-    );
-    if !mutants.is_empty() {
-        let _ = writeln!(text, "mutants      {}", mutants.join(", "));
+    crate::print(&text)?;
+    if let Some(page) = page {
+        page.write(&html::of_live(&report))?;
     }
-    let _ = writeln!(text, "\npromises");
-    for promise in &promises {
-        let owed = match promise.owed {
-            0 => "never owed within these bounds".to_owned(),
-            owed => format!("owed in {} states", grouped(owed)),
-        };
-        let standing = if promise.broken.is_some() { "BROKEN" } else { "kept" };
-        let _ = writeln!(text, "  {:<32} {standing}; {owed}", promise.name);
-    }
-    for promise in &promises {
-        if let Some(lasso) = &promise.broken {
-            text.push_str(&told(promise.name, model, lasso));
-        }
-    }
-    let told = |promise: &&Outcome<LiveModel>| {
-        let actions = |lasso: &Lasso<LiveModel>| {
-            let stem = lasso.stem.iter().filter_map(|(action, _)| action.as_ref());
-            let stem: Vec<_> = stem.map(|action| model.format_action(action)).collect();
-            let around = lasso.around.iter().map(|(action, _)| model.format_action(action));
-            json!({ "stem": stem, "loop": around.collect::<Vec<_>>() })
-        };
-        (
-            promise.name.to_owned(),
-            json!({
-                "owed": promise.owed,
-                "kept": promise.broken.is_none(),
-                "counterexample": promise.broken.as_ref().map(actions),
-            }),
-        )
-    };
-    let machine = json!({
-        "model": "quorum",
-        "mutants": mutants,
-        "verdict": verdict,
-        "complete": judged.complete,
-        "states": judged.states,
-        "edges": judged.edges,
-        "depth": judged.depth,
-        "seconds": (seconds * 1000.0).round() / 1000.0,
-        "promises": promises.iter().map(told).collect::<serde_json::Map<_, _>>(),
-    });
-    Report { text, machine, code }
-}
-
-fn sentence_of(LiveBounds { nodes, faults, values, voters }: LiveBounds) -> String {
-    let mut nodes = format!("{nodes} nodes");
-    if let Some(LiveVoters { first, adds, removes }) = voters {
-        let _ = write!(nodes, ", {first} voters at first, {adds} wanted and {removes} unwanted");
-    }
-    format!("{nodes}, {faults} faults, {values} values; what heals, epochs and logs without bound")
-}
-
-/// A behaviour without end as two tables.
-fn told(name: &str, model: &LiveModel, lasso: &Lasso<LiveModel>) -> String {
-    let stem = lasso.stem.iter().map(|(_, state)| state.clone());
-    let around = lasso.around.iter().map(|(_, state)| state.clone());
-    let path: Vec<_> = stem.chain(around).collect();
-    let mut story = model.story(&path);
-    let taken = lasso.stem.iter().map(|(action, _)| action.as_ref());
-    let taken = taken.chain(lasso.around.iter().map(|(action, _)| Some(action)));
-    for (step, action) in story.steps.iter_mut().zip(taken) {
-        if let Some(action) = action {
-            step.action = model.format_action(action);
-        }
-    }
-    let Story { lanes, steps } = story;
-    let last = lasso.stem.len() - 1;
-    let stem = Story { lanes: lanes.clone(), steps: steps[..=last].to_vec() };
-    let title = format!("{name} is broken; the stem, {last} steps");
-    let mut text = format!("\n{}", counterexample::table(&title, &stem));
-    if lasso.around.is_empty() {
-        text.push_str("\nthe loop, for ever: nothing happens any more\n");
-        return text;
-    }
-    let mut around = steps[last..].to_vec();
-    "here it begins".clone_into(&mut around[0].action);
-    let title = format!("the loop, for ever: {} steps", lasso.around.len());
-    let _ = write!(text, "\n{}", counterexample::table(&title, &Story { lanes, steps: around }));
-    text
+    Ok(ExitCode::from(report.code()))
 }
 
 /// Runs each bug, and the nodes as they are in the same worlds.

@@ -25,9 +25,10 @@ use kraftig_spec::quorum::mutant::{Mutant, Mutants};
 use kraftig_spec::quorum::properties::Property;
 
 use bounds::BoundsArgs;
-use check::{RunArgs, Subject};
+use check::RunArgs;
 use kraft_tla::KraftTlaArgs;
 use live::LiveArgs;
+use report::Subject;
 
 /// Model checker of kraftig.
 ///

@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use kraftig_spec::model::Story;
 use serde_json::{Value, json};
 
-use crate::counterexample;
+use crate::counterexample::Counterexample;
 
-/// A check: what was explored, and what came of it.
-pub(crate) struct Report {
+/// What is checked, beside the model itself.
+pub(crate) struct Subject {
     /// The model's name, as the command line takes it.
     pub(crate) name: &'static str,
     /// The model in words.
@@ -22,6 +21,14 @@ pub(crate) struct Report {
     pub(crate) bounds_machine: Value,
     /// The bugs that the nodes run with.
     pub(crate) mutants: Vec<String>,
+    /// What the model is judged by elsewhere and not here.
+    pub(crate) left_out: Vec<&'static str>,
+}
+
+/// A check: what was explored, and what came of it.
+pub(crate) struct Report {
+    /// What was explored.
+    pub(crate) subject: Subject,
     /// Who searched: `kraftig`, `swarm` or `stateright`.
     pub(crate) engine: &'static str,
     /// `clean`, `violated`, `partial`, `sampled` or `vacuous`.
@@ -40,12 +47,8 @@ pub(crate) struct Report {
     pub(crate) depth: usize,
     /// New states of each level, that of the initial state first.
     pub(crate) levels: Vec<u64>,
-    /// How long the search took, over all the runs that it went on in.
-    pub(crate) seconds: f64,
-    /// Threads that explored.
-    pub(crate) threads: usize,
-    /// The most memory that the process held. 0 where the system does not say.
-    pub(crate) peak_bytes: u64,
+    /// What it took.
+    pub(crate) cost: Cost,
     /// The most bytes that the states seen took, with what each was reached from.
     pub(crate) seen_bytes: u64,
     /// Bytes of states that waited on a disk.
@@ -59,7 +62,24 @@ pub(crate) struct Report {
     /// Each landmark by name, whether a search must come across it, and how often it did.
     pub(crate) landmarks: Vec<(String, bool, u64)>,
     /// The way to each state that breaks a property, under a title.
-    pub(crate) counterexamples: Vec<(String, Story)>,
+    pub(crate) counterexamples: Vec<Counterexample>,
+}
+
+/// What a search took.
+pub(crate) struct Cost {
+    /// How long, over all the runs that it went on in.
+    pub(crate) seconds: f64,
+    /// Threads that explored.
+    pub(crate) threads: usize,
+    /// The most memory that the process held. 0 where the system does not say.
+    pub(crate) peak_bytes: u64,
+}
+
+impl Cost {
+    /// A search that ended just now.
+    pub(crate) fn of(seconds: f64, threads: usize) -> Self {
+        Self { seconds, threads, peak_bytes: peak_rss_bytes() }
+    }
 }
 
 /// Walks at random.
@@ -87,20 +107,31 @@ impl Sample {
     }
 }
 
-impl Report {
+impl Subject {
     /// For people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        let mut line = |name: &str, value: &str| {
-            if !value.is_empty() {
-                let _ = writeln!(text, "{name:<12} {value}");
-            }
-        };
-        let Self { seconds, unique, peak_bytes, seen_bytes, .. } = self;
-        line("model", &self.model);
-        line("network", &self.network);
-        line("bounds", &self.bounds);
-        line("mutants", &self.mutants.join(", "));
+        line(&mut text, "model", &self.model);
+        line(&mut text, "network", &self.network);
+        line(&mut text, "bounds", &self.bounds);
+        line(&mut text, "mutants", &self.mutants.join(", "));
+        text
+    }
+}
+
+/// A line of a report, if there is something to say.
+pub(crate) fn line(text: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        let _ = writeln!(text, "{name:<12} {value}");
+    }
+}
+
+impl Report {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.subject.text();
+        let mut line = |name: &str, value: &str| line(&mut text, name, value);
+        let Self { unique, seen_bytes, cost: Cost { seconds, threads, peak_bytes }, .. } = self;
         line("verdict", &format!("{}: {}", self.verdict, self.sentence));
         line("complete", if self.complete { "yes" } else { "no" });
         if *unique > 0 {
@@ -112,7 +143,6 @@ impl Report {
         let states =
             if *unique > 0 { format!("{} states/s, ", rate(*unique)) } else { String::new() };
         let generated = rate(self.generated);
-        let threads = self.threads;
         let runs = match self.resumed {
             0 => String::new(),
             times => format!(" in {} runs", times + 1),
@@ -146,25 +176,25 @@ impl Report {
             };
             let _ = writeln!(text, "  {name:<56} {state}");
         }
-        for (title, story) in &self.counterexamples {
-            let _ = write!(text, "\n{}", counterexample::table(title, story));
+        for counterexample in &self.counterexamples {
+            let _ = write!(text, "\n{}", counterexample.text());
         }
         text
     }
 
     /// For machines.
     pub(crate) fn machine(&self) -> Value {
-        let Self { seconds, unique, generated, .. } = self;
+        let Self { unique, generated, cost: Cost { seconds, threads, peak_bytes }, .. } = self;
         let properties =
             self.properties.iter().map(|(name, standing)| (name.clone(), json!(standing)));
         let witness = |(name, required, count): &(String, bool, u64)| {
             (name.clone(), json!({ "seen": *count > 0, "required": required, "count": count }))
         };
         json!({
-            "model": self.name,
-            "network": self.network,
-            "bounds": self.bounds_machine,
-            "mutants": self.mutants,
+            "model": self.subject.name,
+            "network": self.subject.network,
+            "bounds": self.subject.bounds_machine,
+            "mutants": self.subject.mutants,
             "engine": self.engine,
             "verdict": self.verdict,
             "complete": self.complete,
@@ -172,32 +202,34 @@ impl Report {
             "generated": generated,
             "depth": self.depth,
             "levels": self.levels,
-            "seconds": (seconds * 1000.0).round() / 1000.0,
+            "seconds": milliseconds(*seconds),
             "states_per_second": per_second(*unique, *seconds),
             "generated_per_second": per_second(*generated, *seconds),
-            "threads": self.threads,
-            "peak_rss_bytes": self.peak_bytes,
+            "threads": threads,
+            "peak_rss_bytes": peak_bytes,
             "seen_bytes": self.seen_bytes,
             "spilled_bytes": self.spilled,
             "resumed": self.resumed,
             "sample": self.sample.as_ref().map(Sample::machine),
             "properties": properties.collect::<serde_json::Map<_, _>>(),
             "witnesses": self.landmarks.iter().map(witness).collect::<serde_json::Map<_, _>>(),
-            "counterexamples": self.counterexamples.iter().map(|(title, story)| json!({
-                "title": title,
-                "steps": story.steps.iter().skip(1).map(|told| &told.action).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
+            "counterexamples": self.counterexamples.iter().map(Counterexample::machine).collect::<Vec<_>>(),
         })
     }
 }
 
 /// The most memory that this process ever held. 0 where the system does not say.
-pub(crate) fn peak_rss_bytes() -> u64 {
+fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes =
         peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) << 10
+}
+
+/// Seconds for machines.
+pub(crate) fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
 }
 
 pub(crate) fn per_second(count: u64, seconds: f64) -> u64 {

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use kraftig_spec::model::{Story, Told, brief};
 
 use super::Escaped;
+use crate::counterexample::Counterexample;
 
 /// More do not fit beside the differences.
 pub(super) const MOST_LANES: usize = 5;
@@ -17,6 +18,8 @@ pub(super) const MOST_LANES: usize = 5;
 const TEXT: usize = 232;
 const LANE: usize = 112;
 const LINE: usize = 15;
+/// Of what is said of a loop.
+const TURN: usize = 26;
 /// Letters of the text on a line, and of what stands in a lane.
 const LETTERS: usize = 28;
 const SHORT: usize = 15;
@@ -30,12 +33,46 @@ const LEGEND: &str = "<p class=\"note legend\">\
     <span><svg viewBox=\"-8 -8 16 16\"><path class=\"bolt\" d=\"M2-8-5 1H-1L-2 8 5-1H1Z\"/></svg> crash</span> \
     <span><svg viewBox=\"-8 -8 16 16\"><circle class=\"dot\" r=\"3.5\"/></svg> other fields changed</span></p>\n";
 
-/// The names of the lanes, under them each step, and what the marks mean.
-pub(super) fn sequence(title: &str, story: &Story) -> String {
+/// What is said where a behaviour comes to its last state.
+pub(super) const STAYS: &str = "so it stays for ever: nothing happens any more";
+
+/// What is said where a loop of so many steps begins.
+pub(super) fn opens(steps: usize) -> String {
+    format!("from here it goes round for ever, {steps} steps each time")
+}
+
+/// What is said where a loop closes that began after a step.
+pub(super) fn closes(begins: usize) -> String {
+    format!("all is as after step {begins}: on with step {}", begins + 1)
+}
+
+/// The names of the lanes, under them each step, and what the marks mean. A bracket holds the steps of a loop together.
+pub(super) fn sequence(it: &Counterexample) -> String {
+    let Counterexample { title, story, begins } = it;
+    let (last, round) = (it.last(), it.round());
     let width = TEXT + LANE * story.lanes.len();
-    let (mut steps, mut bottom) = (String::new(), 0);
+    let (mut steps, mut bottom, mut opened) = (String::new(), 0, 0);
     for step in 0..story.steps.len() {
-        bottom = draw(&mut steps, story, step, bottom, width);
+        let ends = step == last && step > 0 && round.is_none();
+        bottom = draw(&mut steps, story, step, bottom, width, ends);
+        if round == Some(step) {
+            opened = bottom + TURN / 2;
+            bottom = turn(&mut steps, &opens(last - step), bottom, width);
+        }
+    }
+    match (round, begins) {
+        (Some(begins), _) => {
+            let closed = bottom + TURN / 2;
+            bottom = turn(&mut steps, &closes(begins), bottom, width);
+            let _ = writeln!(
+                steps,
+                "<path class=\"around\" d=\"M26 {closed}H3V{opened}H18\"/><path class=\"point\" d=\"M27 {opened} 18 {}V{}Z\"/>",
+                opened - 5,
+                opened + 5
+            );
+        }
+        (None, Some(_)) => bottom = turn(&mut steps, STAYS, bottom, width),
+        (None, None) => {}
     }
     let (mut heads, mut lives) = (String::new(), String::new());
     for (lane, name) in story.lanes.iter().enumerate() {
@@ -57,12 +94,30 @@ pub(super) fn sequence(title: &str, story: &Story) -> String {
     )
 }
 
+/// Says across all lanes what a behaviour without end does here, and where that ends.
+fn turn(svg: &mut String, text: &str, top: usize, width: usize) -> usize {
+    let _ = writeln!(
+        svg,
+        "<g class=\"turn\"><rect y=\"{top}\" width=\"{width}\" height=\"{TURN}\"/><text x=\"34\" y=\"{}\">{}</text></g>",
+        top + TURN / 2 + 4,
+        Escaped(text)
+    );
+    top + TURN
+}
+
 fn middle(lane: usize) -> usize {
     TEXT + LANE * lane + LANE / 2
 }
 
-/// Draws a step from `top` on, and says where it ends.
-fn draw(svg: &mut String, story: &Story, step: usize, top: usize, width: usize) -> usize {
+/// Draws a step from `top` on, and says where it ends. With one that `ends` all something is broken.
+fn draw(
+    svg: &mut String,
+    story: &Story,
+    step: usize,
+    top: usize,
+    width: usize,
+    ends: bool,
+) -> usize {
     let told = &story.steps[step];
     let clauses = told.action.split_inclusive(';');
     let text: Vec<_> = clauses.flat_map(|clause| wrapped(clause, LETTERS)).collect();
@@ -75,7 +130,7 @@ fn draw(svg: &mut String, story: &Story, step: usize, top: usize, width: usize) 
     let marks = changed(story, step, marks_at);
     let marked = if marks.is_empty() { 0 } else { 24 };
     let height = (16 + LINE * text.len()).max(12 + tall + marked).max(38);
-    let last = if step > 0 && step + 1 == story.steps.len() { " last" } else { "" };
+    let last = if ends { " last" } else { "" };
     let _ = writeln!(
         svg,
         "<g class=\"step{last}\" data-step=\"{step}\"><rect class=\"hit\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>"
@@ -282,7 +337,7 @@ mod tests {
 
     fn drawn(steps: Vec<Told>) -> String {
         let lanes = vec!["node 1".to_owned(), "node 2".to_owned(), "committed".to_owned()];
-        let svg = sequence("a way", &Story { lanes, steps });
+        let svg = sequence(&Counterexample::path("a way".to_owned(), Story { lanes, steps }));
         svg.split_once(LEGEND).expect("a legend").0.to_owned()
     }
 

@@ -1,15 +1,21 @@
 "use strict";
-// Turns the steps of each counterexample: by its slider, its buttons, a click on a step, and the arrow keys.
+// Turns the steps of each counterexample: by its slider, its buttons, a click on a step, and the arrow keys. Where one goes round in
+// a loop for ever, its last step is followed by the first of the loop.
 document.documentElement.classList.add("live");
 const examples = [...document.querySelectorAll(".counterexample")].map((section) => {
   const slider = section.querySelector("input");
   const last = Number(slider.max);
+  // After which step the loop begins. Without a loop: after none.
+  const begins = Number(section.dataset.begins ?? last);
+  let round = 1;
   const turn = (wanted, follow) => {
     const step = Math.min(Math.max(wanted, 0), last);
+    if (step <= begins) round = 1;
     slider.value = step;
-    section.querySelector("output").textContent = step === 0 ? "start" : `step ${step} of ${last}`;
+    section.querySelector("output").textContent =
+      step === 0 ? "start" : `step ${step} of ${last}` + (step > begins ? `, round ${round}` : "");
     section.querySelector(".back").disabled = step === 0;
-    section.querySelector(".onward").disabled = step === last;
+    section.querySelector(".onward").disabled = step === last && begins === last;
     for (const part of section.querySelectorAll("[data-step]")) {
       part.classList.toggle("on", Number(part.dataset.step) === step);
     }
@@ -25,24 +31,38 @@ const examples = [...document.querySelectorAll(".counterexample")].map((section)
     if (step.top < top) scrollBy(0, step.top - top);
     else if (step.bottom > bottom) scrollBy(0, step.bottom - bottom);
   };
-  const example = { section, by: (more) => turn(Number(slider.value) + more, true) };
+  const by = (more) => {
+    let step = Number(slider.value) + more;
+    if (step > last && begins < last) {
+      step = begins + 1;
+      round += 1;
+    } else if (step === begins && round > 1 && more < 0) {
+      step = last;
+      round -= 1;
+    }
+    turn(step, true);
+  };
   slider.addEventListener("input", () => turn(Number(slider.value), true));
-  section.querySelector(".back").addEventListener("click", () => example.by(-1));
-  section.querySelector(".onward").addEventListener("click", () => example.by(1));
+  section.querySelector(".back").addEventListener("click", () => by(-1));
+  section.querySelector(".onward").addEventListener("click", () => by(1));
   for (const part of section.querySelectorAll(".step")) {
     part.addEventListener("click", () => turn(Number(part.dataset.step), false));
   }
   turn(1, false);
-  return example;
+  return { section, by };
 });
-// The arrow keys turn the counterexample that is in view, also where nothing of it has the focus.
+// The arrow keys turn the counterexample whose slider has the focus, or else the one that is in view. A slider of its own would stop where
+// a loop closes.
 document.addEventListener("keydown", (event) => {
   const more = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   const plain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.shiftKey;
-  if (!more || !plain || event.target instanceof HTMLInputElement) return;
+  if (!more || !plain) return;
+  const mine = event.target instanceof HTMLInputElement;
   const seen = examples.find(({ section }) => {
     const { top, bottom } = section.getBoundingClientRect();
-    return bottom > innerHeight / 2 && top < innerHeight;
+    return mine ? section.contains(event.target) : bottom > innerHeight / 2 && top < innerHeight;
   });
-  if (seen) seen.by(more);
+  if (!seen) return;
+  if (mine) event.preventDefault();
+  seen.by(more);
 });

@@ -213,6 +213,11 @@ impl LiveModel {
         Self { mutants, ..self }
     }
 
+    /// Tells a path of which the actions are known: the start, and each step with where it leads.
+    pub fn tell(&self, path: &[(Option<LiveAction>, LiveWorld)]) -> Story {
+        story::tell(path)
+    }
+
     /// How far it goes.
     pub fn bounds(&self) -> LiveBounds {
         self.bounds

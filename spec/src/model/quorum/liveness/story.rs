@@ -9,19 +9,27 @@ use crate::types::NodeId;
 
 /// Tells a path: of several ways from one world to the next the first.
 pub(super) fn story(model: &LiveModel, path: &[LiveWorld]) -> Story {
-    let Some(first) = path.first() else { return Story { lanes: Vec::new(), steps: Vec::new() } };
-    let mut lanes: Vec<_> =
-        (0..first.members.len()).map(|node| format!("node {}", id(node))).collect();
-    lanes.push("links down".to_owned());
-    let mut steps = vec![told("start".to_owned(), None, first)];
-    for pair in path.windows(2) {
+    let start = path.first().map(|start| (None, start.clone()));
+    let steps = path.windows(2).map(|pair| {
         let mut found = Vec::new();
         model.successors(&pair[0], &mut found);
         let step = found.into_iter().find(|(_, next)| *next == pair[1]);
-        let (action, _) = step.expect("a path is made of steps");
-        steps.push(told(action.to_string(), message(action), &pair[1]));
-    }
-    Story { lanes, steps }
+        let (action, next) = step.expect("a path is made of steps");
+        (Some(action), next)
+    });
+    tell(&start.into_iter().chain(steps).collect::<Vec<_>>())
+}
+
+/// Tells a path: the start, and each step with where it leads.
+pub(super) fn tell(path: &[(Option<LiveAction>, LiveWorld)]) -> Story {
+    let nodes = path.first().map_or(0, |(_, start)| start.members.len());
+    let mut lanes: Vec<_> = (0..nodes).map(|node| format!("node {}", id(node))).collect();
+    lanes.push("links down".to_owned());
+    let steps = path.iter().map(|(action, world)| match action {
+        Some(action) => told(action.to_string(), message(*action), world),
+        None => told("start".to_owned(), None, world),
+    });
+    Story { lanes, steps: steps.collect() }
 }
 
 fn message(action: LiveAction) -> Option<(usize, usize)> {
@@ -45,11 +53,16 @@ fn told(action: String, message: Option<(usize, usize)>, world: &LiveWorld) -> T
         Fate::Known => "known",
     };
     let named = world.wanted != Nodes::NONE;
+    let fired = (0..world.members.len()).filter(|node| world.fired & 1 << node != 0);
+    let fired: Vec<_> = fired.map(|node| id(node).to_string()).collect();
+    let values = Some(world.values).filter(|left| *left > 0);
     lanes.push(vec![
         ("", down.join(" ")),
         ("faults left", world.faults.to_string()),
+        ("values left", values.map(|left| left.to_string()).unwrap_or_default()),
         ("value", fate.to_owned()),
         ("voters", if named { names_of(world.committed) } else { String::new() }),
+        ("timers fired", fired.join("+")),
     ]);
     Told { action, message, lanes }
 }
@@ -77,6 +90,10 @@ impl Member {
                 (names(&mut granted.iter().copied()), names(&mut refused.iter().copied()))
             }
             _ => Default::default(),
+        };
+        let acknowledged = match role {
+            Role::Resigned { acknowledged, .. } => names(&mut acknowledged.iter().copied()),
+            _ => String::new(),
         };
         let ends = match role {
             Role::Leader { progress, .. } => {
@@ -114,6 +131,7 @@ impl Member {
             ("high watermark", text(high_watermark.map(|to| to.to_string()))),
             ("votes", granted),
             ("refused", refused),
+            ("acknowledged", acknowledged),
             ("ends", ends.join(" ")),
         ]
     }

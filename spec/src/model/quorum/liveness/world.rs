@@ -132,10 +132,10 @@ pub enum LiveAction {
 impl fmt::Display for LiveAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rpc(from, to, kind) => write!(f, "{kind} {from} -> {to}"),
+            Self::Rpc(from, to, kind) => write!(f, "{kind} {from} -> {to}, answered"),
             Self::Flush(node) => write!(f, "{node} has flushed"),
-            Self::Timer(node, timer) => write!(f, "{timer:?} timer of {node}"),
-            Self::Early(node, timer) => write!(f, "{timer:?} timer of {node}, too early"),
+            Self::Timer(node, timer) => write!(f, "{node} times out ({timer:?})"),
+            Self::Early(node, timer) => write!(f, "{node} times out too early ({timer:?})"),
             Self::Lose(from, to, kind) => write!(f, "{kind} {from} -> {to}, answer lost"),
             Self::Crash(node, keeps) => write!(f, "{node} crashes, keeps {keeps}, restarts"),
             Self::Cut(one, other) => write!(f, "the link {one} - {other} goes down"),
