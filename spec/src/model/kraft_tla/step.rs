@@ -272,13 +272,7 @@ fn send_fetch(state: &State, id: u8, next: &mut State) -> bool {
     true
 }
 
-fn handle(
-    bounds: Bounds,
-    state: &State,
-    what: What,
-    message: Message,
-    next: &mut State,
-) -> bool {
+fn handle(bounds: Bounds, state: &State, what: What, message: Message, next: &mut State) -> bool {
     let id = message.to();
     let server = state.server(id);
     match what {
