@@ -161,7 +161,7 @@ impl Renamings {
             add(message.get(message::LEADER), what.wrapping_mul(NAMED));
         }
         let [_, signatures @ .., _, _] = signatures;
-        refined(known, signatures)
+        self.refined(known, signatures)
     }
 
     /// Signatures that go by how others are ranked, where those before are equal.
@@ -184,20 +184,20 @@ impl Renamings {
             add(from, to, what);
             add(to, from, what << 32);
         }
-        refined(known, signatures)
+        self.refined(known, signatures)
+    }
+
+    /// Signatures that keep the order of servers that differ.
+    fn refined(&self, known: &Ranks, mut signatures: [u64; MOST]) -> [u64; MOST] {
+        for (signature, rank) in signatures.iter_mut().zip(known).take(self.servers) {
+            *signature = (*rank as u64) << 61 | *signature >> 3;
+        }
+        signatures
     }
 }
 
 /// What a server says of itself without names, but for what it waits for.
 const STATED: u64 = ROLE.mask() | EPOCH.mask() | HIGH.mask() | LOG.mask();
-
-/// Signatures that keep the order of those that differ.
-fn refined(known: &Ranks, mut signatures: [u64; MOST]) -> [u64; MOST] {
-    for (signature, rank) in signatures.iter_mut().zip(known) {
-        *signature = (*rank as u64) << 61 | *signature >> 3;
-    }
-    signatures
-}
 
 // Odd numbers that keep one relation apart from another.
 const RECEIVED: u64 = 0xd6e8_feb8_6659_fd93;

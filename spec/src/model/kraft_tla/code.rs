@@ -125,15 +125,14 @@ impl Numbered {
         let servers = u64::from(bounds.servers);
         let pairs = (1..=servers).flat_map(|from| (1..=servers).map(move |to| (from, to)));
         let pairs: Vec<_> = pairs.filter(|(from, to)| from != to).collect();
-        let named = |leader| {
-            let named = Message(0).with(message::LEADER, leader);
-            let name = move |(from, to): &(u64, u64)| named.with(FROM, *from).with(TO, *to);
-            pairs.iter().map(name)
+        let led = |leader| {
+            let led = Message(0).with(message::LEADER, leader);
+            pairs.iter().map(move |(from, to)| led.with(FROM, *from).with(TO, *to))
         };
-        let all: Vec<_> = (0..=servers).flat_map(named).collect();
+        let all: Vec<_> = (0..=servers).flat_map(led).collect();
         let mut names = vec![NONE; 1 << NAMES.width()];
-        for (number, named) in (0..).zip(&all) {
-            names[named.get(NAMES) as usize] = number;
+        for (number, who) in (0..).zip(&all) {
+            names[who.get(NAMES) as usize] = number;
         }
         let (mut contents, mut messages) = (vec![NONE; 1 << CONTENT.width()], Vec::new());
         for (word, number) in (0..).zip(&mut contents) {
@@ -141,9 +140,8 @@ impl Numbered {
             let kind = content.kind();
             if is_possible(bounds, kind, content) {
                 *number = messages.len() as u32;
-                let named = if kind.names_leader() { &all[..] } else { &all[..pairs.len()] };
-                let whole = |named: &Message| content.with(NAMES, named.get(NAMES));
-                messages.extend(named.iter().map(whole));
+                let possible = if kind.names_leader() { &all[..] } else { &all[..pairs.len()] };
+                messages.extend(possible.iter().map(|who| content.with(NAMES, who.get(NAMES))));
             }
         }
         let width = bits(messages.len().saturating_sub(1) as u64);
