@@ -8,23 +8,28 @@ use kraftig_spec::model::{Explorable, StepProperty};
 use super::frontier::Chunk;
 use super::visited::{Fingerprint, Id, SHARDS, Visited, fingerprint, shard_of};
 
+/// At least so many states are looked up together.
+const TOGETHER: usize = 128;
+
 /// A state that nobody had seen when the block began.
+#[derive(Clone, Copy)]
 pub(super) struct Fresh {
     pub(super) fingerprint: Fingerprint,
     pub(super) parent: Option<Id>,
-    /// Where its bytes are among the part's.
-    bytes: Range<u32>,
+    /// How many came up before it in the part.
+    pub(super) place: u32,
+    /// Where its bytes are among the part's, and how many.
+    from: u32,
+    len: u32,
 }
 
 /// What came of a chunk.
 pub(super) struct Part {
-    /// In the order in which they came up.
+    /// In the order in which they came up; in that of each shard once [`Self::sort`]ed.
     fresh: Vec<Fresh>,
     /// The bytes of all these states.
     bytes: Vec<u8>,
-    /// Places in `fresh`: those of each shard together, ascending.
-    order: Vec<u32>,
-    /// Where a shard's places begin in `order`, and after the last where they end.
+    /// Where a shard begins in `fresh`, and after the last where it ends.
     starts: [usize; SHARDS + 1],
     pub(super) generated: u64,
     pub(super) covered: Vec<u64>,
@@ -37,7 +42,6 @@ impl Part {
         Self {
             fresh: Vec::new(),
             bytes: Vec::new(),
-            order: Vec::new(),
             starts: [0; SHARDS + 1],
             generated: 0,
             covered: vec![0; landmarks],
@@ -46,9 +50,9 @@ impl Part {
     }
 
     pub(super) fn add(&mut self, fingerprint: Fingerprint, parent: Option<Id>, bytes: &[u8]) {
-        let from = self.bytes.len() as u32;
+        let (place, from) = (self.fresh.len() as u32, self.bytes.len() as u32);
         self.bytes.extend_from_slice(bytes);
-        self.fresh.push(Fresh { fingerprint, parent, bytes: from..self.bytes.len() as u32 });
+        self.fresh.push(Fresh { fingerprint, parent, place, from, len: bytes.len() as u32 });
     }
 
     pub(super) fn cover(&mut self, mut bits: u64) {
@@ -62,16 +66,33 @@ impl Part {
         self.fresh.is_empty()
     }
 
-    /// Those of a shard, each with its place in the part and its bytes.
-    pub(super) fn of(&self, shard: usize) -> impl Iterator<Item = (u32, &Fresh, &[u8])> {
-        self.order[self.starts[shard]..self.starts[shard + 1]].iter().map(|place| {
-            let fresh = &self.fresh[*place as usize];
-            let bytes = &self.bytes[fresh.bytes.start as usize..fresh.bytes.end as usize];
-            (*place, fresh, bytes)
-        })
+    /// Adds those of `waiting` that were not seen. Memory is slow, so all are asked for before any is looked at.
+    fn look_up(
+        &mut self,
+        visited: &Visited,
+        waiting: &mut Vec<(Fingerprint, Id, Range<usize>)>,
+        bytes: &mut Vec<u8>,
+    ) {
+        visited.ask_for(waiting.iter().map(|(print, ..)| *print));
+        for (print, id, place) in waiting.drain(..) {
+            if !visited.contains(print) {
+                self.add(print, Some(id), &bytes[place]);
+            }
+        }
+        bytes.clear();
     }
 
-    /// Puts each shard's places together.
+    fn bytes_of(&self, fresh: &Fresh) -> &[u8] {
+        &self.bytes[fresh.from as usize..][..fresh.len as usize]
+    }
+
+    /// Those of a shard, each with its bytes.
+    pub(super) fn of(&self, shard: usize) -> impl Iterator<Item = (&Fresh, &[u8])> {
+        let fresh = &self.fresh[self.starts[shard]..self.starts[shard + 1]];
+        fresh.iter().map(|fresh| (fresh, self.bytes_of(fresh)))
+    }
+
+    /// Puts each shard's together, their bytes too: whoever takes a shard then reads from the front to the end.
     pub(super) fn sort(mut self) -> Self {
         for fresh in &self.fresh {
             self.starts[shard_of(fresh.fingerprint) + 1] += 1;
@@ -80,13 +101,19 @@ impl Part {
             self.starts[shard + 1] += self.starts[shard];
         }
         let mut next = self.starts;
-        self.order = vec![0; self.fresh.len()];
-        for (place, fresh) in self.fresh.iter().enumerate() {
+        let mut sorted = self.fresh.clone();
+        for fresh in &self.fresh {
             let at = &mut next[shard_of(fresh.fingerprint)];
-            self.order[*at] = place as u32;
+            sorted[*at] = *fresh;
             *at += 1;
         }
-        self
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        for fresh in &mut sorted {
+            let from = bytes.len() as u32;
+            bytes.extend_from_slice(self.bytes_of(fresh));
+            fresh.from = from;
+        }
+        Self { fresh: sorted, bytes, ..self }
     }
 }
 
@@ -99,31 +126,38 @@ pub(super) fn expand<M: Explorable>(
     chunk: &Chunk,
 ) -> io::Result<Part> {
     let mut part = Part::new(landmarks);
-    let (mut found, mut bytes, mut prints) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut found, mut bytes, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     let held = chunk.read()?;
     for (id, encoded) in Chunk::each(&held) {
-        let state = model.decode(encoded);
-        model.successors(&state, &mut found);
-        part.generated += found.len() as u64;
-        bytes.clear();
-        for (action, next) in found.drain(..) {
-            part.cover(model.covered(Some(&action), &next));
-            let from = bytes.len();
-            model.encode(&next, &mut bytes);
-            let print = fingerprint(&bytes[from..]);
-            for (index, step) in steps.iter().enumerate() {
-                if !(step.holds)(model, &state, &action, &next) {
-                    part.broken_steps.push((index, id, print));
+        if steps.is_empty() {
+            model.each_successor(encoded, |landmarks, next| {
+                part.generated += 1;
+                part.cover(landmarks);
+                let from = bytes.len();
+                bytes.extend_from_slice(next);
+                waiting.push((fingerprint(next), id, from..bytes.len()));
+            });
+        } else {
+            let state = model.decode(encoded);
+            model.successors(&state, &mut found);
+            part.generated += found.len() as u64;
+            for (action, next) in found.drain(..) {
+                part.cover(model.covered(Some(&action), &next));
+                let from = bytes.len();
+                model.encode(&next, &mut bytes);
+                let print = fingerprint(&bytes[from..]);
+                for (index, step) in steps.iter().enumerate() {
+                    if !(step.holds)(model, &state, &action, &next) {
+                        part.broken_steps.push((index, id, print));
+                    }
                 }
+                waiting.push((print, id, from..bytes.len()));
             }
-            prints.push((print, from..bytes.len()));
         }
-        // Nothing else comes between these looks into memory, so that a processor does several at a time.
-        for (print, place) in prints.drain(..) {
-            if !visited.contains(print) {
-                part.add(print, Some(id), &bytes[place]);
-            }
+        if waiting.len() >= TOGETHER {
+            part.look_up(visited, &mut waiting, &mut bytes);
         }
     }
+    part.look_up(visited, &mut waiting, &mut bytes);
     Ok(part.sort())
 }

@@ -275,13 +275,13 @@ impl<'a, M: Explorable, E: Fn(&M::State) + Sync> Search<'a, M, E> {
         };
         let take = |(shard, queue): &mut (&mut Shard, &mut Queue), number: usize| {
             let mut broken = Vec::new();
-            for (part, fresh) in parts.iter().enumerate() {
-                for (place, fresh, bytes) in fresh.of(number) {
+            for (part, found) in parts.iter().enumerate() {
+                for (fresh, bytes) in found.of(number) {
                     let Some(id) = shard.insert(fresh.fingerprint, fresh.parent) else { continue };
                     queue.push(id, bytes);
                     let state = self.model.decode(bytes);
                     (self.each)(&state);
-                    let add = |property| Broken { part, place, property, id };
+                    let add = |property| Broken { part, place: fresh.place, property, id };
                     broken.extend(judge(&state).into_iter().map(add));
                 }
             }

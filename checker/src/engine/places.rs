@@ -46,6 +46,19 @@ impl Places {
         Err(at)
     }
 
+    /// The first slot that [`Self::find`] reads; 0 if there is none.
+    pub(super) fn slot(&self, fingerprint: Fingerprint) -> u32 {
+        self.slots.get(self.first(fingerprint)).copied().unwrap_or(0)
+    }
+
+    /// The first place that [`Self::find`] looks up in the list.
+    pub(super) fn likely(&self, fingerprint: Fingerprint) -> Option<usize> {
+        let (before, after) = self.slots.split_at(self.first(fingerprint));
+        let slots = after.iter().chain(before).take_while(|slot| **slot != 0);
+        let alike = |slot: &&u32| **slot & !PLACE == tag(fingerprint);
+        slots.into_iter().find(alike).map(|slot| (slot & PLACE) as usize - 1)
+    }
+
     /// Where the search for a fingerprint begins: its high bits, scaled to the number of slots.
     fn first(&self, fingerprint: Fingerprint) -> usize {
         ((u128::from(fingerprint as u64) * self.slots.len() as u128) >> 64) as usize

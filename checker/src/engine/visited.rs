@@ -115,6 +115,19 @@ impl Visited {
         self.shards[shard_of(fingerprint)].contains(fingerprint)
     }
 
+    /// Has the memory that [`Self::contains`] will read brought near. No read waits for another's answer here, so that a processor
+    /// does many at a time.
+    pub(super) fn ask_for(&self, prints: impl Iterator<Item = Fingerprint> + Clone) {
+        let places = |print| &self.shards[shard_of(print)].places;
+        let slots = prints.clone().map(|print| places(print).slot(print));
+        std::hint::black_box(slots.fold(0, |all, slot| all ^ slot));
+        let lists = prints.map(|print| {
+            let shard = &self.shards[shard_of(print)];
+            shard.places.likely(print).map_or(0, |place| shard.fingerprints.get(place))
+        });
+        std::hint::black_box(lists.fold(0, |all, print| all ^ print));
+    }
+
     /// Keeps a state, and from which it was reached: an initial state from none. Its id; `None` if it was seen before.
     pub fn insert(&mut self, fingerprint: Fingerprint, parent: Option<Id>) -> Option<Id> {
         self.shards[shard_of(fingerprint)].insert(fingerprint, parent)

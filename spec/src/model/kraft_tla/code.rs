@@ -3,46 +3,22 @@
 use super::bounds::Bounds;
 use super::field::{Field, bits};
 use super::message::{
-    self, COUNT, DETAIL, DETAIL_EPOCH, FENCED, GRANTED, HIGH, Kind, LAST, Message, NAMES, OFFSET,
+    self, COUNT, DETAIL, DETAIL_EPOCH, FENCED, FROM, GRANTED, HIGH, Kind, LAST, Message, NAMES,
+    OFFSET, TO,
 };
 use super::server::{self, Server, end_of, epoch_at, value_at};
 use super::state::State;
 
-/// How states are written. Of all words only few can be a message within the bounds, so a message is written as its number among
-/// those, and the server's words without the bits that the bounds leave unused.
+/// How states are written: a message as its number, and the server's words without the bits that the bounds leave unused.
 pub(super) struct Code {
     bounds: Bounds,
     server: Squeezed,
-    /// The content of each kind.
-    contents: [Numbered; 8],
-    /// The names, without a leader and with one.
-    names: [Numbered; 2],
+    messages: Numbered,
 }
-
-/// All that a message of a known kind says, but for names.
-const SAID: Field = Field::new(13, 15);
 
 impl Code {
     pub(super) fn new(bounds: Bounds) -> Self {
-        let said = |kind| Numbered::new(SAID, |word| is_possible(bounds, kind, Message(word)));
-        let servers = u64::from(bounds.servers);
-        let named = |leaders| {
-            Numbered::new(NAMES, |word| {
-                let message = Message(word);
-                let (from, to) = (u64::from(message.from()), u64::from(message.to()));
-                let is_server = |name| (1..=servers).contains(&name);
-                is_server(from)
-                    && is_server(to)
-                    && from != to
-                    && message.get(message::LEADER) <= leaders
-            })
-        };
-        Self {
-            bounds,
-            server: Squeezed::new(bounds),
-            contents: Kind::ALL.map(said),
-            names: [named(0), named(servers)],
-        }
+        Self { bounds, server: Squeezed::new(bounds), messages: Numbered::new(bounds) }
     }
 
     pub(super) fn encode(&self, state: &State, to: &mut Vec<u8>) {
@@ -54,27 +30,19 @@ impl Code {
         for server in &state.servers[..usize::from(servers)] {
             to.put(self.server.squeeze(server.0), self.server.width);
         }
-        // The messages of each kind, each after a 1, and a 0 after the last.
-        let mut last = 0;
+        assert!(state.messages.len() >> LENGTH == 0, "a state has room for 65,535 messages");
+        to.put(state.messages.len() as u64, LENGTH);
         for message in &state.messages {
-            let kind = message.get(message::KIND) as u32;
-            to.put(0, kind - last);
-            last = kind;
-            let contents = &self.contents[kind as usize];
-            let who = &self.names[usize::from(message.kind().names_leader())];
-            let (said, named) = (message.get(SAID), message.get(NAMES));
-            let count = u32::from(message.count());
             // As many ones as there are copies, and a zero.
-            let word = who.number(named) << (count + 1) | ((1 << count) - 1);
-            let word = word << contents.width | contents.number(said);
-            to.put(word << 1 | 1, 1 + contents.width + count + 1 + who.width);
+            let count = u32::from(message.count());
+            let number = self.messages.number(*message) << (count + 1);
+            to.put(number | ((1 << count) - 1), self.messages.width + count + 1);
         }
-        to.put(0, Kind::ALL.len() as u32 - last);
         to.end();
     }
 
     pub(super) fn decode(&self, bytes: &[u8]) -> State {
-        let mut from = Reader { bytes, word: 0, width: 0 };
+        let mut from = Reader::new(bytes);
         let Bounds { servers, values, elections, restarts } = self.bounds;
         let mut state = State {
             values: from.get(2 * u32::from(values)) as u8,
@@ -85,22 +53,20 @@ impl Code {
         for server in &mut state.servers[..usize::from(servers)] {
             *server = Server(self.server.spread(from.get(self.server.width)));
         }
-        for (kind, contents) in Kind::ALL.iter().zip(&self.contents) {
-            let who = &self.names[usize::from(kind.names_leader())];
-            while from.get(1) == 1 {
-                let said = contents.word(from.get(contents.width));
-                let mut count = 0;
-                while from.get(1) == 1 {
-                    count += 1;
-                }
-                let named = who.word(from.get(who.width));
-                let message = Message(0).with(message::KIND, *kind as u64).with(COUNT, count);
-                state.messages.push(message.with(SAID, said).with(NAMES, named));
-            }
-        }
+        let messages = 0..from.get(LENGTH);
+        let message = |_| {
+            let word = from.peek();
+            let count = word.trailing_ones();
+            from.skip(count + 1 + self.messages.width);
+            self.messages.message(word >> (count + 1)).with(COUNT, u64::from(count))
+        };
+        state.messages = messages.map(message).collect();
         state
     }
 }
+
+/// Bits of the number of messages.
+const LENGTH: u32 = 16;
 
 /// Whether messages of this kind may say this.
 fn is_possible(bounds: Bounds, kind: Kind, message: Message) -> bool {
@@ -139,38 +105,61 @@ fn is_possible(bounds: Bounds, kind: Kind, message: Message) -> bool {
         && ends(get(OFFSET), get(LAST))
 }
 
-/// The possible contents of a field, by number.
+/// The messages that are possible: of all words only few are. A message's number is its content's and its names' together.
 struct Numbered {
-    numbers: Vec<u16>,
-    words: Vec<u16>,
+    /// By [`CONTENT`].
+    contents: Vec<u32>,
+    /// By [`NAMES`]. Those without a leader come first, and are all that most kinds have.
+    names: Vec<u32>,
+    messages: Vec<Message>,
     width: u32,
 }
 
+/// All that a message says but for names, and what it is.
+const CONTENT: Field = Field::new(13, 18);
 /// What is impossible has no number.
-const NONE: u16 = u16::MAX;
+const NONE: u32 = u32::MAX;
 
 impl Numbered {
-    fn new(field: Field, is_possible: impl Fn(u32) -> bool) -> Self {
-        let size = field.get(field.mask()) + 1;
-        let (mut numbers, mut words) = (vec![NONE; size as usize], Vec::new());
-        for word in 0..size {
-            if is_possible(field.set(0, word) as u32) {
-                numbers[word as usize] = words.len() as u16;
-                words.push(word as u16);
+    fn new(bounds: Bounds) -> Self {
+        let servers = u64::from(bounds.servers);
+        let pairs = (1..=servers).flat_map(|from| (1..=servers).map(move |to| (from, to)));
+        let pairs: Vec<_> = pairs.filter(|(from, to)| from != to).collect();
+        let led = |leader| {
+            let led = Message(0).with(message::LEADER, leader);
+            pairs.iter().map(move |(from, to)| led.with(FROM, *from).with(TO, *to))
+        };
+        let all: Vec<_> = (0..=servers).flat_map(led).collect();
+        let mut names = vec![NONE; 1 << NAMES.width()];
+        for (number, who) in (0..).zip(&all) {
+            names[who.get(NAMES) as usize] = number;
+        }
+        let (mut contents, mut messages) = (vec![NONE; 1 << CONTENT.width()], Vec::new());
+        for (word, number) in (0..).zip(&mut contents) {
+            let content = Message(0).with(CONTENT, word);
+            let kind = content.kind();
+            if is_possible(bounds, kind, content) {
+                *number = messages.len() as u32;
+                let possible = if kind.names_leader() { &all[..] } else { &all[..pairs.len()] };
+                messages.extend(possible.iter().map(|who| content.with(NAMES, who.get(NAMES))));
             }
         }
-        let width = bits(words.len().saturating_sub(1) as u64);
-        Self { numbers, words, width }
+        let width = bits(messages.len().saturating_sub(1) as u64);
+        Self { contents, names, messages, width }
     }
 
-    fn number(&self, word: u64) -> u64 {
-        let number = self.numbers[word as usize];
-        assert!(number != NONE, "a message says what no message can say: {word:b}");
-        u64::from(number)
+    fn number(&self, message: Message) -> u64 {
+        let content = self.contents[message.get(CONTENT) as usize];
+        let names = self.names[message.get(NAMES) as usize];
+        assert!(content != NONE && names != NONE, "no message can be this: {message}");
+        let number = u64::from(content + names);
+        debug_assert_eq!(self.messages[number as usize], message.content());
+        number
     }
 
-    fn word(&self, number: u64) -> u64 {
-        u64::from(self.words[number as usize])
+    /// What has the number in the lowest bits.
+    fn message(&self, number: u64) -> Message {
+        self.messages[(number & ((1 << self.width) - 1)) as usize]
     }
 }
 
@@ -246,23 +235,47 @@ impl Writer<'_> {
 
 struct Reader<'a> {
     bytes: &'a [u8],
-    word: u128,
-    width: u32,
+    /// What comes next, and what comes after.
+    words: [u64; 2],
+    /// Bits of the first word that were read: fewer than 64.
+    read: u32,
 }
 
-impl Reader<'_> {
-    fn get(&mut self, width: u32) -> u64 {
-        if self.width < width {
-            let (next, rest) = self.bytes.split_at(self.bytes.len().min(8));
-            let mut word = [0; 8];
-            word[..next.len()].copy_from_slice(next);
-            self.word |= u128::from(u64::from_le_bytes(word)) << self.width;
-            self.width += 64;
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut reader = Self { bytes, words: [0; 2], read: 0 };
+        reader.words = [reader.word(), reader.word()];
+        reader
+    }
+
+    /// The next word; zeros after the end.
+    fn word(&mut self) -> u64 {
+        if let Some((word, rest)) = self.bytes.split_first_chunk() {
             self.bytes = rest;
+            return u64::from_le_bytes(*word);
         }
-        let value = self.word as u64 & ((1 << width) - 1);
-        self.word >>= width;
-        self.width -= width;
+        let last = std::mem::take(&mut self.bytes);
+        last.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    }
+
+    /// The next 64 bits.
+    fn peek(&self) -> u64 {
+        let [now, next] = self.words;
+        now >> self.read | next << 1 << (63 - self.read)
+    }
+
+    /// Leaves out at most 64 bits.
+    fn skip(&mut self, width: u32) {
+        self.read += width;
+        if self.read >= 64 {
+            self.read -= 64;
+            self.words = [self.words[1], self.word()];
+        }
+    }
+
+    fn get(&mut self, width: u32) -> u64 {
+        let value = self.peek() & ((1 << width) - 1);
+        self.skip(width);
         value
     }
 }

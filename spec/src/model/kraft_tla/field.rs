@@ -22,6 +22,10 @@ impl Field {
         (word & !self.mask()) | (value << self.at)
     }
 
+    pub(super) const fn width(self) -> u32 {
+        self.width
+    }
+
     /// All bits of the field.
     pub(super) const fn mask(self) -> u64 {
         ((1 << self.width) - 1) << self.at

@@ -109,6 +109,11 @@ impl Message {
         self.with(COUNT, 0)
     }
 
+    /// All but names.
+    pub(super) fn nameless(self) -> u32 {
+        self.0 & !(NAMES.mask() as u32)
+    }
+
     /// What it is.
     pub fn kind(self) -> Kind {
         Kind::ALL[self.get(KIND) as usize]

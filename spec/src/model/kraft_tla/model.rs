@@ -51,11 +51,11 @@ impl KraftTla {
 
     /// The state that stands for all that differ from this only in the names of servers, if the model is symmetric.
     #[must_use]
-    pub fn canonical(&self, state: State) -> State {
-        match &self.renamings {
-            None => state,
-            Some(renamings) => renamings.canonical(state),
+    pub fn canonical(&self, mut state: State) -> State {
+        if let Some(renamings) = &self.renamings {
+            renamings.canonical(&mut state);
         }
+        state
     }
 
     /// How many states a state of this model stands for.
@@ -66,6 +66,20 @@ impl KraftTla {
     /// What comes of an action, with no server renamed.
     pub(super) fn unrenamed(&self, state: &State, action: Action) -> Option<State> {
         apply(self.bounds, state, action)
+    }
+
+    /// Shows everything that can happen, and what comes of it: each in the memory of the one before.
+    fn follow_all(&self, state: &State, mut visit: impl FnMut(Action, &State)) {
+        let room = state.messages.len() + usize::from(self.bounds.servers);
+        let mut next = State { messages: Vec::with_capacity(room), ..State::default() };
+        candidates(self.bounds, state, |action| {
+            if follow(self.bounds, state, action, &mut next) {
+                if let Some(renamings) = &self.renamings {
+                    renamings.canonical(&mut next);
+                }
+                visit(action, &next);
+            }
+        });
     }
 
     fn servers<'a>(&self, state: &'a State) -> &'a [Server] {
@@ -170,10 +184,15 @@ impl Explorable for KraftTla {
     }
 
     fn successors(&self, state: &State, found: &mut Vec<(Action, State)>) {
-        candidates(self.bounds, state, |action| {
-            if let Some(next) = follow(self.bounds, state, action) {
-                found.push((action, self.canonical(next)));
-            }
+        self.follow_all(state, |action, next| found.push((action, next.clone())));
+    }
+
+    fn each_successor(&self, bytes: &[u8], mut visit: impl FnMut(u64, &[u8])) {
+        let mut encoded = Vec::with_capacity(2 * bytes.len());
+        self.follow_all(&self.decode(bytes), |action, next| {
+            encoded.clear();
+            self.encode(next, &mut encoded);
+            visit(self.covered(Some(&action), next), &encoded);
         });
     }
 

@@ -56,6 +56,8 @@ pub(super) const FETCH: Field = Field::new(23, 8);
 pub(super) const ASKED: Field = Field::new(31, 3);
 pub(super) const VOTED: Field = Field::new(34, 3);
 pub(super) const LEADER: Field = Field::new(37, 3);
+/// The three fields that name servers.
+pub(super) const NAMES: Field = Field::new(31, 9);
 /// A bit for each server whose vote it has.
 pub(super) const VOTES: Field = Field::new(40, 5);
 /// For each server the end of its log, as far as it has told.

@@ -39,11 +39,12 @@ impl State {
         self.servers[usize::from(id) - 1]
     }
 
-    /// Itself again, with room for what is sent in a step.
-    pub(super) fn next(&self) -> Self {
-        let mut messages = Vec::with_capacity(self.messages.len() + usize::from(MOST_SERVERS) - 1);
-        messages.extend_from_slice(&self.messages);
-        Self { messages, ..*self }
+    /// Becomes another, and keeps the memory that it has.
+    pub(super) fn become_like(&mut self, other: &Self) {
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.clear();
+        messages.extend_from_slice(&other.messages);
+        *self = Self { messages, ..*other };
     }
 
     pub(super) fn set(&mut self, id: u8, server: Server) {

@@ -164,89 +164,94 @@ fn handler(state: &State, message: Message) -> Option<What> {
 pub(super) fn apply(bounds: Bounds, state: &State, action: Action) -> Option<State> {
     let is_possible =
         |message| state.is_under_way(message) && handler(state, message) == Some(action.what);
-    action.message.is_none_or(is_possible).then(|| follow(bounds, state, action)).flatten()
+    let mut next = State::default();
+    let happens =
+        action.message.is_none_or(is_possible) && follow(bounds, state, action, &mut next);
+    happens.then_some(next)
 }
 
-/// The same of one of the [`candidates`]: a message that it handles is handled so.
-pub(super) fn follow(bounds: Bounds, state: &State, action: Action) -> Option<State> {
+/// The same of one of the [`candidates`]: a message that it handles is handled so. What comes of it becomes `next`; false if it
+/// cannot happen, and what `next` is then means nothing.
+pub(super) fn follow(bounds: Bounds, state: &State, action: Action, next: &mut State) -> bool {
     let Action { what, server: id, value, message } = action;
     if let Some(message) = message {
-        return handle(bounds, state, what, message);
+        return handle(bounds, state, what, message, next);
     }
     let server = state.server(id);
     match what {
-        What::Restart => restart(bounds, state, id),
-        What::RequestVote => request_vote(bounds, state, id),
-        What::BecomeLeader => become_leader(bounds, state, id),
-        What::SendFetch => send_fetch(state, id),
+        What::Restart => restart(bounds, state, id, next),
+        What::RequestVote => request_vote(bounds, state, id, next),
+        What::BecomeLeader => become_leader(bounds, state, id, next),
+        What::SendFetch => send_fetch(state, id, next),
         What::ClientRequest => {
             let possible =
                 server.role() == Role::Leader && state.progress(value) == Progress::Unsent;
-            possible.then(|| {
-                let mut next = state.next();
+            if possible {
+                next.become_like(state);
                 next.set(id, server.append(server.get(EPOCH), u64::from(value)));
                 next.set_progress(value, Progress::Proposed);
-                next
-            })
+            }
+            possible
         }
-        _ => None,
+        _ => false,
     }
 }
 
 /// Epoch, vote and log are kept, the rest is forgotten.
-fn restart(bounds: Bounds, state: &State, id: u8) -> Option<State> {
-    (state.restarts < bounds.restarts).then(|| {
-        let server = state.server(id).waits_for_nothing().with(ROLE, Role::Follower as u64);
-        let server = server.with(LEADER, 0).with(VOTES, 0).with(ENDS, 0).with(HIGH, 0);
-        let mut next = state.next();
-        next.set(id, server);
-        next.restarts += 1;
-        next
-    })
+fn restart(bounds: Bounds, state: &State, id: u8, next: &mut State) -> bool {
+    if state.restarts == bounds.restarts {
+        return false;
+    }
+    let server = state.server(id).waits_for_nothing().with(ROLE, Role::Follower as u64);
+    let server = server.with(LEADER, 0).with(VOTES, 0).with(ENDS, 0).with(HIGH, 0);
+    next.become_like(state);
+    next.set(id, server);
+    next.restarts += 1;
+    true
 }
 
-fn request_vote(bounds: Bounds, state: &State, id: u8) -> Option<State> {
+fn request_vote(bounds: Bounds, state: &State, id: u8, next: &mut State) -> bool {
     let server = state.server(id);
     let may = matches!(server.role(), Role::Follower | Role::Candidate | Role::Unattached);
     if state.elections == bounds.elections || !may {
-        return None;
+        return false;
     }
     let epoch = server.get(EPOCH) + 1;
-    let mut next = state.next();
+    next.become_like(state);
     for other in others(bounds, id) {
         let request = Message::new(Kind::VoteRequest, id, other)
             .with(message::EPOCH, epoch)
             .with(OFFSET, server.end() as u64)
             .with(LAST, u64::from(server.last_epoch()));
         if !next.send(request, true) {
-            return None;
+            return false;
         }
     }
     let candidate = Stance { role: Role::Candidate, epoch: epoch as u8, leader: 0 };
     let server = server.takes(candidate).waits_for_nothing();
     next.set(id, server.with(VOTED, u64::from(id)).with(VOTES, 1 << (id - 1)));
     next.elections += 1;
-    Some(next)
+    true
 }
 
-fn become_leader(bounds: Bounds, state: &State, id: u8) -> Option<State> {
+fn become_leader(bounds: Bounds, state: &State, id: u8, next: &mut State) -> bool {
     let server = state.server(id);
     if server.role() != Role::Candidate || !is_majority(bounds, server.get(VOTES).count_ones()) {
-        return None;
+        return false;
     }
-    let mut next = state.next();
+    next.become_like(state);
     for other in others(bounds, id) {
         let request = Message::new(Kind::BeginQuorumRequest, id, other);
         if !next.send(request.with(message::EPOCH, server.get(EPOCH)), true) {
-            return None;
+            return false;
         }
     }
     let leader = Stance { role: Role::Leader, epoch: server.epoch(), leader: id };
     next.set(id, server.takes(leader).with(ENDS, 0));
-    Some(next)
+    true
 }
 
-fn send_fetch(state: &State, id: u8) -> Option<State> {
+fn send_fetch(state: &State, id: u8, next: &mut State) -> bool {
     let server = state.server(id);
     let leader = server.leader();
     if server.role() != Role::Follower
@@ -255,47 +260,45 @@ fn send_fetch(state: &State, id: u8) -> Option<State> {
         || server.get(FETCH) > 0
         || server.get(ASKED) > 0
     {
-        return None;
+        return false;
     }
     let request = Message::new(Kind::FetchRequest, id, leader)
         .with(message::EPOCH, server.get(EPOCH))
         .with(OFFSET, server.end() as u64)
         .with(LAST, u64::from(server.last_epoch()));
-    let mut next = state.next();
+    next.become_like(state);
     next.set(id, server.with(FETCH, request.get(message::FETCH)).with(ASKED, u64::from(leader)));
     next.send(request, false);
-    Some(next)
+    true
 }
 
-fn handle(bounds: Bounds, state: &State, what: What, message: Message) -> Option<State> {
+fn handle(bounds: Bounds, state: &State, what: What, message: Message, next: &mut State) -> bool {
     let id = message.to();
     let server = state.server(id);
     match what {
         What::HandleVoteRequest => {
             let (server, response) = vote(server, message);
-            reply(state, message, server, response)
+            reply(state, message, server, response, next)
         }
         What::HandleVoteResponse => {
             let granted = message.get(DETAIL) == GRANTED;
             let vote = u64::from(granted) << (message.from() - 1);
-            Some(discard(
-                state,
-                message,
-                match after_response(server, message) {
-                    Some(stance) => server.takes(stance),
-                    None => server.with(VOTES, server.get(VOTES) | vote),
-                },
-            ))
+            let server = match after_response(server, message) {
+                Some(stance) => server.takes(stance),
+                None => server.with(VOTES, server.get(VOTES) | vote),
+            };
+            discard(state, message, server, next);
+            true
         }
         What::HandleBeginQuorum => {
             let response = Message::new(Kind::BeginQuorumResponse, id, message.from());
             if message.epoch() < server.epoch() {
                 let fenced = response.with(DETAIL, FENCED).with(message::EPOCH, server.get(EPOCH));
-                return reply(state, message, server, fenced);
+                return reply(state, message, server, fenced, next);
             }
             let stance = after_news(server, id, message.from(), message.epoch());
             let response = response.with(message::EPOCH, u64::from(message.epoch()));
-            reply(state, message, server.takes(stance).waits_for_nothing(), response)
+            reply(state, message, server.takes(stance).waits_for_nothing(), response, next)
         }
         What::RefuseFetch => {
             let error = if server.role() != Role::Leader {
@@ -310,7 +313,7 @@ fn handle(bounds: Bounds, state: &State, what: What, message: Message) -> Option
                 .with(DETAIL_EPOCH, server.get(EPOCH))
                 .with(message::LEADER, server.get(LEADER))
                 .with(message::HIGH, server.get(HIGH));
-            reply(state, message, server, response)
+            reply(state, message, server, response, next)
         }
         What::AnswerDiverging => {
             let (offset, epoch) = server.end_of_epoch(message.get(LAST));
@@ -318,19 +321,17 @@ fn handle(bounds: Bounds, state: &State, what: What, message: Message) -> Option
                 .with(DETAIL, offset as u64)
                 .with(DETAIL_EPOCH, epoch)
                 .with(message::HIGH, server.get(HIGH));
-            reply(state, message, server, response)
+            reply(state, message, server, response, next)
         }
-        What::AcceptFetch => accept_fetch(bounds, state, message),
+        What::AcceptFetch => accept_fetch(bounds, state, message, next),
         What::HandleFetched => {
             let server = server.waits_for_nothing().with(HIGH, message.get(message::HIGH));
-            Some(discard(
-                state,
-                message,
-                match message.get(DETAIL) {
-                    0 => server,
-                    value => server.append(message.get(DETAIL_EPOCH), value),
-                },
-            ))
+            let server = match message.get(DETAIL) {
+                0 => server,
+                value => server.append(message.get(DETAIL_EPOCH), value),
+            };
+            discard(state, message, server, next);
+            true
         }
         What::HandleDiverging => {
             let limit = (message.get(DETAIL_EPOCH), message.get(DETAIL));
@@ -340,11 +341,15 @@ fn handle(bounds: Bounds, state: &State, what: What, message: Message) -> Option
                     .is_some_and(|(epoch, _)| (u64::from(epoch), *offset as u64) <= limit)
             };
             let common = (1..=server.end()).rev().find(at).unwrap_or(0);
-            Some(discard(state, message, server.truncate(common).waits_for_nothing()))
+            discard(state, message, server.truncate(common).waits_for_nothing(), next);
+            true
         }
-        What::HandleRefused => after_response(server, message)
-            .map(|stance| discard(state, message, server.takes(stance).waits_for_nothing())),
-        _ => None,
+        What::HandleRefused => {
+            let Some(stance) = after_response(server, message) else { return false };
+            discard(state, message, server.takes(stance).waits_for_nothing(), next);
+            true
+        }
+        _ => false,
     }
 }
 
@@ -384,7 +389,7 @@ fn vote(server: Server, request: Message) -> (Server, Message) {
 }
 
 /// A leader takes note of the follower's end, commits what a majority has, and sends the next entry.
-fn accept_fetch(bounds: Bounds, state: &State, request: Message) -> Option<State> {
+fn accept_fetch(bounds: Bounds, state: &State, request: Message, next: &mut State) -> bool {
     let (id, end) = (request.to(), request.get(OFFSET));
     let known = state.server(id).with(end_of(usize::from(request.from()) - 1), end);
     let has = |place: usize, offset: usize| {
@@ -404,13 +409,15 @@ fn accept_fetch(bounds: Bounds, state: &State, request: Message) -> Option<State
         .with(DETAIL_EPOCH, u64::from(entry_epoch))
         .with(DETAIL, u64::from(value))
         .with(message::HIGH, high.min(offset) as u64);
-    let mut next = reply(state, request, known.with(HIGH, high as u64), response)?;
+    if !reply(state, request, known.with(HIGH, high as u64), response, next) {
+        return false;
+    }
     for (_, value) in (before + 1..=high).filter_map(|offset| known.entry(offset)) {
         if next.progress(value) == Progress::Proposed {
             next.set_progress(value, Progress::Acknowledged);
         }
     }
-    Some(next)
+    true
 }
 
 /// Whether the leader's log has what the follower says that its own ends with.
@@ -428,23 +435,28 @@ fn answer(kind: Kind, fetch: Message) -> Message {
     Message::new(kind, fetch.to(), fetch.from()).with(message::FETCH, fetch.get(message::FETCH))
 }
 
-/// The request is handled and answered; `None` if that cannot be, as a fetch was already answered so.
-fn reply(state: &State, request: Message, server: Server, response: Message) -> Option<State> {
+/// The request is handled and answered; false if that cannot be, as a fetch was already answered so.
+fn reply(
+    state: &State,
+    request: Message,
+    server: Server,
+    response: Message,
+    next: &mut State,
+) -> bool {
     let once = response.kind().is_fetch_response();
     if once && state.was_sent(response) {
-        return None;
+        return false;
     }
-    let mut next = discard(state, request, server);
+    discard(state, request, server, next);
     next.send(response, once);
-    Some(next)
+    true
 }
 
 /// The message is handled, and its receiver is as given.
-fn discard(state: &State, message: Message, receiver: Server) -> State {
-    let mut next = state.next();
+fn discard(state: &State, message: Message, receiver: Server, next: &mut State) {
+    next.become_like(state);
     next.deliver(message);
     next.set(message.to(), receiver);
-    next
 }
 
 /// What a response makes of a server if it says anything new about who leads; `None` if it says nothing.
