@@ -24,6 +24,12 @@ pub trait Explorable: Model<State: Clone + Eq + Send + Sync, Action: Clone + Sen
         }
     }
 
+    /// The same by bytes: shows of everything that can happen in the state with these bytes the landmarks, and the bytes of what
+    /// comes of it. For a model that need not make a state of each.
+    fn each_successor(&self, bytes: &[u8], visit: impl FnMut(u64, &[u8])) {
+        each_by_value(self, bytes, visit);
+    }
+
     /// The properties that do not hold of a state, a bit for each in the order of [`Model::properties`]: where all at once costs
     /// less than one by one.
     fn broken(&self, _state: &Self::State) -> Option<u64> {
@@ -47,6 +53,21 @@ pub trait Explorable: Model<State: Clone + Eq + Send + Sync, Action: Clone + Sen
 
     /// Tells a path: the initial state, and each state that follows.
     fn story(&self, path: &[Self::State]) -> Story;
+}
+
+/// [`Explorable::each_successor`] by [`Explorable::successors`].
+pub(super) fn each_by_value<M: Explorable + ?Sized>(
+    model: &M,
+    bytes: &[u8],
+    mut visit: impl FnMut(u64, &[u8]),
+) {
+    let (mut found, mut encoded) = (Vec::new(), Vec::new());
+    model.successors(&model.decode(bytes), &mut found);
+    for (action, next) in found {
+        encoded.clear();
+        model.encode(&next, &mut encoded);
+        visit(model.covered(Some(&action), &next), &encoded);
+    }
 }
 
 /// A property of a step: "never goes back" needs no history in the state.
