@@ -90,6 +90,28 @@ impl Part {
     }
 }
 
+/// What was lately found to be known, or new. Most of what comes after a state came after one nearby too.
+struct Lately {
+    slots: Box<[Fingerprint]>,
+}
+
+impl Lately {
+    const SLOTS: usize = 1 << 12;
+
+    fn new() -> Self {
+        // What stands in a slot at first does not belong there.
+        Self { slots: (0..Self::SLOTS).map(|slot| !(slot as Fingerprint)).collect() }
+    }
+
+    /// Whether it is not among the latest; from now on it is.
+    fn is_new(&mut self, print: Fingerprint) -> bool {
+        let slot = &mut self.slots[print as usize % Self::SLOTS];
+        let known = *slot == print;
+        *slot = print;
+        !known
+    }
+}
+
 /// Everything that can come after the states of a chunk, but for what was seen.
 pub(super) fn expand<M: Explorable>(
     model: &M,
@@ -100,6 +122,7 @@ pub(super) fn expand<M: Explorable>(
 ) -> io::Result<Part> {
     let mut part = Part::new(landmarks);
     let (mut found, mut bytes, mut prints) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lately = Lately::new();
     let held = chunk.read()?;
     for (id, encoded) in Chunk::each(&held) {
         bytes.clear();
@@ -129,7 +152,7 @@ pub(super) fn expand<M: Explorable>(
         part.generated += prints.len() as u64;
         // Nothing else comes between these looks into memory, so that a processor does several at a time.
         for (print, place) in prints.drain(..) {
-            if !visited.contains(print) {
+            if lately.is_new(print) && !visited.contains(print) {
                 part.add(print, Some(id), &bytes[place]);
             }
         }

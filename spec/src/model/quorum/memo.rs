@@ -51,6 +51,7 @@ struct Outcome {
 }
 
 /// Names by which those that are concerned come first.
+#[derive(Debug)]
 struct Frame {
     /// The place in the frame of the node at each place.
     places: Places,
@@ -84,8 +85,25 @@ pub(super) struct Memo {
     /// Where in `outcomes` it is what comes of each.
     steps: HashMap<Key, (u32, u32)>,
     outcomes: Vec<Outcome>,
-    /// The bytes of what was found last.
+    scratch: Scratch,
+}
+
+/// Room that is used again for each state.
+#[derive(Debug, Default)]
+struct Scratch {
+    asked: Vec<Asked>,
+    /// With the number of the one among `asked` that it comes of.
+    found: Vec<(usize, Outcome)>,
     bytes: Vec<u8>,
+}
+
+/// What comes of a step is asked for.
+#[derive(Debug)]
+struct Asked {
+    frame: Frame,
+    key: Key,
+    /// Where in `outcomes` it is, if it is.
+    known: Option<(u32, u32)>,
 }
 
 impl Memo {
@@ -98,7 +116,7 @@ impl Memo {
             voters: (1..=i32::from(nodes)).map(NodeId).collect(),
             steps: HashMap::new(),
             outcomes: Vec::new(),
-            bytes: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -113,26 +131,39 @@ impl Memo {
             *self = Self::of(model);
         }
         let parts = self.parts(state);
-        let value = self.proposable(&parts);
+        let Scratch { mut asked, mut found, mut bytes } = std::mem::take(&mut self.scratch);
+        asked.clear();
+        self.ask(&parts, &mut asked);
+        // What is far away in memory is looked up for all before any of it is used, so that a processor does several at a time.
+        found.clear();
+        for it in &mut asked {
+            it.known = self.steps.get(&it.key).copied();
+        }
+        for (number, Asked { frame, key, known }) in asked.iter().enumerate() {
+            let (from, to) = known.unwrap_or_else(|| self.step(model, &parts, frame, key));
+            let outcomes = &self.outcomes[from as usize..to as usize];
+            found.extend(outcomes.iter().map(|outcome| (number, *outcome)));
+        }
+        for (number, outcome) in &found {
+            let Asked { frame, key, .. } = &asked[*number];
+            bytes.clear();
+            let seen = self.after(&parts, frame, key, outcome, &mut bytes);
+            visit(seen, &bytes);
+        }
+        self.scratch = Scratch { asked, found, bytes };
+    }
+
+    /// Everything that concerns a node: first the node alone, then with each other that it has something to say to.
+    fn ask(&mut self, parts: &Parts, asked: &mut Vec<Asked>) {
+        let value = self.proposable(parts);
         let crashes = if parts.crashes == ANY { 2 } else { parts.crashes.min(2) as u8 };
         for node in 0..self.count() {
-            // First what concerns the node alone, then each other.
             let asks = self.pieces.fact(parts.nodes[node].id).asks;
             let others = (0..self.count()).filter(|other| *other != node && asks >> other & 1 == 1);
             for other in std::iter::once(None).chain(others.map(Some)) {
                 let frame = Frame::of(self.count(), node, other);
-                let key = self.key(&parts, &frame, (value, crashes));
-                let known = self.steps.get(&key).copied();
-                let (from, to) = known.unwrap_or_else(|| {
-                    let range = self.step(model, &parts, &frame, &key);
-                    self.steps.insert(key, range);
-                    range
-                });
-                for index in from..to {
-                    let outcome = self.outcomes[index as usize];
-                    let seen = self.after(&parts, &frame, &key, outcome);
-                    visit(seen, &self.bytes);
-                }
+                let key = self.key(parts, &frame, (value, crashes));
+                asked.push(Asked { frame, key, known: None });
             }
         }
     }
@@ -163,8 +194,12 @@ impl Memo {
         }
     }
 
-    /// Steps a node, alone or with another, in a world that has them.
+    /// Steps a node, alone or with another, in a world that has them, unless that was done meanwhile: where in `outcomes` it is
+    /// what comes of it.
     fn step(&mut self, model: &QuorumModel, parts: &Parts, frame: &Frame, key: &Key) -> (u32, u32) {
+        if let Some(known) = self.steps.get(key) {
+            return *known;
+        }
         let world = self.world(parts, frame, key);
         let from = self.outcomes.len() as u32;
         let other = frame.other.map(|_| 1);
@@ -173,7 +208,9 @@ impl Memo {
             let outcome = self.outcome(model, &world, key, &successor);
             self.outcomes.push(outcome);
         }
-        (from, self.outcomes.len() as u32)
+        let range = (from, self.outcomes.len() as u32);
+        self.steps.insert(*key, range);
+        range
     }
 
     /// The world of these parts, by the names of the frame.
@@ -226,8 +263,15 @@ impl Memo {
         }
     }
 
-    /// Leaves the bytes of the state after something has happened in `bytes`. What was seen then.
-    fn after(&mut self, parts: &Parts, frame: &Frame, key: &Key, outcome: Outcome) -> u64 {
+    /// Puts the bytes of the state after something has happened at the end of `to`. What was seen then.
+    fn after(
+        &mut self,
+        parts: &Parts,
+        frame: &Frame,
+        key: &Key,
+        outcome: &Outcome,
+        to: &mut Vec<u8>,
+    ) -> u64 {
         let after = |new: u32, framed: u32, before: Framed| {
             if new == framed { before } else { Framed { id: new, is_framed: true } }
         };
@@ -245,8 +289,7 @@ impl Memo {
         let roles = nodes[..self.count()].iter().map(|node| self.pieces.fact(node.id).roles);
         let seen = roles.fold(outcome.seen, |seen, roles| seen | roles);
         let bits = self.canonical(&parts, frame);
-        self.bytes.clear();
-        encode_bits(&bits, outcome.violations, &mut self.bytes);
+        encode_bits(&bits, outcome.violations, to);
         seen
     }
 
