@@ -56,7 +56,7 @@ pub trait Explorable: Model<State: Clone + Eq + Send + Sync, Action: Clone + Sen
 }
 
 /// [`Explorable::each_successor`] by [`Explorable::successors`].
-pub(super) fn each_by_value<M: Explorable + ?Sized>(
+pub(super) fn each_by_value<M: Explorable>(
     model: &M,
     bytes: &[u8],
     mut visit: impl FnMut(u64, &[u8]),
