@@ -68,18 +68,16 @@ fn parts<M: Explorable>(c: &mut Criterion, name: &str, model: &M) {
             black_box(model.decode(black_box(bytes)));
         }
     });
-    let mut found = Vec::new();
     let mut successors = 0;
-    for (state, _) in &states {
-        model.successors(state, &mut found);
-        successors += found.drain(..).count() as u64;
+    for (_, bytes) in &states {
+        model.each_successor(bytes, |_, _| successors += 1);
     }
     row("successors", successors, &mut || {
-        for (state, _) in &states {
-            found.clear();
-            model.successors(black_box(state), &mut found);
+        for (_, bytes) in &states {
+            model.each_successor(black_box(bytes), |landmarks, next| {
+                black_box((landmarks, next));
+            });
         }
-        black_box(&found);
     });
     row("fingerprint", all, &mut || {
         for (_, bytes) in &states {

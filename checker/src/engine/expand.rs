@@ -70,9 +70,11 @@ impl Part {
     fn look_up(
         &mut self,
         visited: &Visited,
+        lately: &mut Lately,
         waiting: &mut Vec<(Fingerprint, Id, Range<usize>)>,
         bytes: &mut Vec<u8>,
     ) {
+        waiting.retain(|(print, ..)| lately.is_new(*print));
         visited.ask_for(waiting.iter().map(|(print, ..)| *print));
         for (print, id, place) in waiting.drain(..) {
             if !visited.contains(print) {
@@ -117,6 +119,28 @@ impl Part {
     }
 }
 
+/// What was lately found to be known, or new. Most of what comes after a state came after one nearby too.
+struct Lately {
+    slots: Box<[Fingerprint]>,
+}
+
+impl Lately {
+    const SLOTS: usize = 1 << 12;
+
+    fn new() -> Self {
+        // What stands in a slot at first does not belong there.
+        Self { slots: (0..Self::SLOTS).map(|slot| !(slot as Fingerprint)).collect() }
+    }
+
+    /// Whether it is not among the latest; from now on it is.
+    fn is_new(&mut self, print: Fingerprint) -> bool {
+        let slot = &mut self.slots[print as usize % Self::SLOTS];
+        let known = *slot == print;
+        *slot = print;
+        !known
+    }
+}
+
 /// Everything that can come after the states of a chunk, but for what was seen.
 pub(super) fn expand<M: Explorable>(
     model: &M,
@@ -127,6 +151,7 @@ pub(super) fn expand<M: Explorable>(
 ) -> io::Result<Part> {
     let mut part = Part::new(landmarks);
     let (mut found, mut bytes, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lately = Lately::new();
     let held = chunk.read()?;
     for (id, encoded) in Chunk::each(&held) {
         if steps.is_empty() {
@@ -155,9 +180,9 @@ pub(super) fn expand<M: Explorable>(
             }
         }
         if waiting.len() >= TOGETHER {
-            part.look_up(visited, &mut waiting, &mut bytes);
+            part.look_up(visited, &mut lately, &mut waiting, &mut bytes);
         }
     }
-    part.look_up(visited, &mut waiting, &mut bytes);
+    part.look_up(visited, &mut lately, &mut waiting, &mut bytes);
     Ok(part.sort())
 }

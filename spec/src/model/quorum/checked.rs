@@ -11,7 +11,7 @@ use super::pack::Packed;
 use super::snapshots::Snapshots;
 use super::witness::{Witness, roles, witnessed};
 use super::world::{Bounds, BoundsError, Successor, World};
-use crate::model::explorable::{Explorable, Landmark, Story};
+use crate::model::explorable::{Explorable, Landmark, Story, each_by_value};
 use crate::quorum::mutant::{self, Mutants};
 use crate::quorum::properties::{Property, Violations};
 
@@ -90,7 +90,7 @@ impl QuorumModel {
     /// The properties that a state breaks, or the step that led to it; of those that are judged.
     pub fn broken(&self, state: &Packed) -> Violations {
         let found = match &self.memos {
-            Some(memos) => with_memo(memos, |memo| memo.violations(state)),
+            Some(memos) => with_memo(self, memos, |memo| memo.violations(state)),
             None => state.world().violations(),
         };
         state.violations | found & self.judged
@@ -157,9 +157,13 @@ impl QuorumModel {
 }
 
 /// Lets a memo work that no other thread uses meanwhile.
-fn with_memo<T>(memos: &Mutex<Vec<Memo>>, work: impl FnOnce(&mut Memo) -> T) -> T {
+fn with_memo<T>(
+    model: &QuorumModel,
+    memos: &Mutex<Vec<Memo>>,
+    work: impl FnOnce(&mut Memo) -> T,
+) -> T {
     let taken = memos.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let mut memo = taken.unwrap_or_default();
+    let mut memo = taken.unwrap_or_else(|| Memo::of(model));
     let done = work(&mut memo);
     memos.lock().unwrap_or_else(PoisonError::into_inner).push(memo);
     done
@@ -243,13 +247,14 @@ impl Explorable for QuorumModel {
         Packed::decode(bytes)
     }
 
-    fn successors(&self, state: &Packed, found: &mut Vec<(Transition, Packed)>) {
+    fn each_successor(&self, bytes: &[u8], visit: impl FnMut(u64, &[u8])) {
         match &self.memos {
-            _ if state.violations != 0 => {}
-            Some(memos) => with_memo(memos, |memo| memo.successors(self, state, found)),
-            None => {
-                let all = self.transitions(state).into_iter();
-                found.extend(all.map(|transition| (transition.clone(), transition.next)));
+            None => each_by_value(self, bytes, visit),
+            Some(memos) => {
+                let state = Packed::decode(bytes);
+                if state.violations == 0 {
+                    with_memo(self, memos, |memo| memo.successors(self, &state, visit));
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ mod memo;
 mod message;
 mod network;
 mod pack;
+mod pieces;
 mod snapshots;
 mod story;
 mod symmetry;

@@ -225,20 +225,12 @@ impl Packed {
     /// Puts its bytes at the end of `to`: how many bytes of bits there are, the bits without the zeros at their end, and only where
     /// there are any the violations and the messages.
     pub(super) fn encode(&self, to: &mut Vec<u8>) {
-        let start = to.len();
-        to.push(0);
-        for word in self.bits {
-            to.extend_from_slice(&word.to_le_bytes());
-        }
-        while to.len() > start + 1 && to.last() == Some(&0) {
-            to.pop();
-        }
-        to[start] = (to.len() - start - 1) as u8;
-        if self.violations != 0 || !self.messages.is_empty() {
+        encode_bits(&self.bits, self.violations, to);
+        if self.violations == 0 && !self.messages.is_empty() {
             to.extend_from_slice(&self.violations.to_le_bytes());
-            for message in &self.messages {
-                to.extend_from_slice(&message.to_le_bytes());
-            }
+        }
+        for message in &self.messages {
+            to.extend_from_slice(&message.to_le_bytes());
         }
     }
 
@@ -297,6 +289,21 @@ impl Packed {
         let crashes_left = (crashes != ANY).then_some(crashes as u8);
         let messages = self.messages.iter().map(|bits| Rc::new(Message::unpack(*bits))).collect();
         World { nodes, committed, used, crashes_left, changes, network, snapshots, messages }
+    }
+}
+
+/// Puts the bytes of a world in which nothing is under way at the end of `to`, as [`Packed::encode`] does.
+pub(super) fn encode_bits(bits: &[u64; WORDS], violations: Violations, to: &mut Vec<u8>) {
+    let last = bits.iter().rposition(|word| *word != 0);
+    let len = last.map_or(0, |last| 8 * last + 8 - bits[last].leading_zeros() as usize / 8);
+    let start = to.len();
+    to.push(len as u8);
+    for word in &bits[..len.div_ceil(8)] {
+        to.extend_from_slice(&word.to_le_bytes());
+    }
+    to.truncate(start + 1 + len);
+    if violations != 0 {
+        to.extend_from_slice(&violations.to_le_bytes());
     }
 }
 
