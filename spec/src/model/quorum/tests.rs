@@ -58,7 +58,7 @@ fn clean(states: &HashSet<Packed>) -> bool {
 fn what_is_remembered_is_what_happens() {
     let deferred = Bounds { snapshots: Snapshots::Deferred, ..bounds(3, 1, 1, Some(1), true) };
     let assumed = Bounds { assumes_pre_votes: true, ..bounds(4, 1, 0, None, true) };
-    let mutated = [Mutant::CountsUnflushed, Mutant::VoteIgnoresLog];
+    let mutated = [Mutant::CountsUnflushed, Mutant::VoteIgnoresLog, Mutant::FetchesUnflushed];
     for (bounds, mutants) in [
         (bounds(2, 2, 2, Some(2), true), &mutated[..0]),
         (bounds(3, 1, 2, None, true), &[]),
