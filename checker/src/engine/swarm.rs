@@ -104,19 +104,56 @@ fn walk<M: Explorable>(
     cover(model.covered(None, &start));
     let mut broken = broken_by(&start);
     let mut path = vec![start];
-    let mut found = Vec::new();
     while path.len() <= depth && broken.is_none() {
         let state = &path[path.len() - 1];
-        model.successors(state, &mut found);
-        if found.is_empty() {
+        let Some(Picked { landmarks, next, broken: by_step }) =
+            pick(model, steps, state, &mut random)
+        else {
             break;
-        }
-        let (action, next) = found.swap_remove(random.usize(..found.len()));
-        found.clear();
-        cover(model.covered(Some(&action), &next));
-        let step = steps.iter().find(|step| !(step.holds)(model, state, &action, &next));
-        broken = step.map(|step| step.name).or_else(|| broken_by(&next));
+        };
+        cover(landmarks);
+        broken = by_step.or_else(|| broken_by(&next));
         path.push(next);
     }
     Walk { seed, path, covered, broken }
+}
+
+/// A step, taken at random.
+struct Picked<S> {
+    landmarks: u64,
+    next: S,
+    /// The property of steps that it breaks.
+    broken: Option<&'static str>,
+}
+
+/// Picks something that can happen in `state`; `None` where nothing can.
+fn pick<M: Explorable>(
+    model: &M,
+    steps: &[StepProperty<M>],
+    state: &M::State,
+    random: &mut Rng,
+) -> Option<Picked<M::State>> {
+    if !steps.is_empty() {
+        let mut found = Vec::new();
+        model.successors(state, &mut found);
+        if found.is_empty() {
+            return None;
+        }
+        let (action, next) = found.swap_remove(random.usize(..found.len()));
+        let landmarks = model.covered(Some(&action), &next);
+        let broken = steps.iter().find(|step| !(step.holds)(model, state, &action, &next));
+        return Some(Picked { landmarks, next, broken: broken.map(|step| step.name) });
+    }
+    let (mut bytes, mut all, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    model.encode(state, &mut bytes);
+    model.each_successor(&bytes, |landmarks, next| {
+        let from = all.len();
+        all.extend_from_slice(next);
+        found.push((landmarks, from..all.len()));
+    });
+    if found.is_empty() {
+        return None;
+    }
+    let (landmarks, place) = found.swap_remove(random.usize(..found.len()));
+    Some(Picked { landmarks, next: model.decode(&all[place]), broken: None })
 }
