@@ -150,11 +150,7 @@ pub(crate) const ROWS: &[Row] = &[
         (2, 0, 1),
     ),
     with_voters(
-        row(
-            Mutant::RemovedLeaderServesNobody,
-            (3, 0, 0),
-            &[LivePromise::EventuallyLeader, LivePromise::LeaderStays],
-        ),
+        row(Mutant::RemovedLeaderServesNobody, (3, 0, 0), &[LivePromise::LeaderStays]),
         (2, 0, 1),
     ),
     with_voters(
