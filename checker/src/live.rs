@@ -148,10 +148,14 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     with_voters(
         row(
-            Mutant::RemovedLeaderServesNobody,
-            (3, 0, 0),
+            Mutant::RemovedNeverCampaigns,
+            (3, 1, 0),
             &[LivePromise::EventuallyLeader, LivePromise::LeaderStays],
         ),
+        (2, 0, 1),
+    ),
+    with_voters(
+        row(Mutant::RemovedLeaderServesNobody, (3, 0, 0), &[LivePromise::LeaderStays]),
         (2, 0, 1),
     ),
     with_voters(

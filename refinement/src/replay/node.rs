@@ -173,7 +173,7 @@ impl Node {
         Some(NodeView {
             id: config.local.id,
             directory: config.local.directory,
-            is_voter: state.is_voter(),
+            may_campaign: state.may_campaign(),
             role: Some(state.role()),
             epoch: state.election().epoch,
             leader: state.election().leader,

@@ -259,7 +259,7 @@ impl<P> Step<'_, P> {
         if self.state.election.epoch.next().is_none() {
             return self.effects.push(Effect::Refuse { refusal: Refusal::LastEpoch });
         }
-        let granted = BTreeSet::from([self.state.config.local.id]);
+        let granted = self.state.own_vote();
         self.change_role(Role::Prospective { granted, refused: BTreeSet::new() });
         self.go_on_if_elected();
     }
@@ -274,7 +274,7 @@ impl<P> Step<'_, P> {
         let epoch = self.state.election.epoch.next().expect("there is an epoch to campaign for");
         let local = self.state.config.local;
         self.state.election = ElectionState { epoch, leader: None, voted: Some(local) };
-        let alone = BTreeSet::from([local.id]);
+        let alone = self.state.own_vote();
         let granted =
             mutant!(PreVotesCountAsVotes: mutant::pre_votes(&self.state.role), else alone);
         self.change_role(Role::Candidate { granted, refused: BTreeSet::new() });

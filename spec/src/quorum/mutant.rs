@@ -104,6 +104,7 @@ mod switch {
         ObserversRefuseVotes,
         RefusesUnknownCandidates,
         ServesVotersOnly,
+        RemovedNeverCampaigns,
         RemovedLeaderServesNobody,
         ObserversWaitForLeader,
         ChecksQuorumWithRemovedLeader,
@@ -111,7 +112,7 @@ mod switch {
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 59] = [
+        pub const ALL: [Self; 60] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -168,6 +169,7 @@ mod switch {
             Self::ObserversRefuseVotes,
             Self::RefusesUnknownCandidates,
             Self::ServesVotersOnly,
+            Self::RemovedNeverCampaigns,
             Self::RemovedLeaderServesNobody,
             Self::ObserversWaitForLeader,
             Self::ChecksQuorumWithRemovedLeader,
@@ -394,6 +396,10 @@ mod switch {
                 Self::ServesVotersOnly => (
                     "serves-voters-only",
                     "a leader refuses the fetches of all but the voters of its own log (KIP-853)",
+                ),
+                Self::RemovedNeverCampaigns => (
+                    "removed-never-campaigns",
+                    "who is removed does not campaign, though nobody else may hold the record of it (Ongaro 2014, 4.2.2)",
                 ),
                 Self::RemovedLeaderServesNobody => (
                     "removed-leader-serves-nobody",

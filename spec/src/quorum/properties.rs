@@ -29,8 +29,8 @@ pub struct NodeView<'a, V> {
     pub id: NodeId,
     /// Its directory.
     pub directory: DirectoryId,
-    /// Whether it votes, as far as it knows.
-    pub is_voter: bool,
+    /// Whether it votes, or did before its removal, which it does not know to be committed.
+    pub may_campaign: bool,
     /// Its role; a node that is down has none.
     pub role: Option<&'a Role>,
     /// The epoch it is in.
@@ -81,7 +81,7 @@ pub enum Property {
     SnapshotEqualsPrefix,
     /// What a log no longer holds at its beginning is in a snapshot.
     SnapshotCoversLogStart,
-    /// Who campaigns votes.
+    /// Who campaigns votes, or is not known to vote no more.
     CandidateIsVoter,
     /// A vote that counts was given by the directory that votes.
     VotesAreOfVoters,
@@ -229,7 +229,7 @@ fn candidate_is_voter<V>(nodes: &[NodeView<'_, V>]) -> bool {
     let campaigns = |node: &NodeView<'_, V>| {
         matches!(node.role, Some(Role::Prospective { .. } | Role::Candidate { .. }))
     };
-    nodes.iter().all(|node| !campaigns(node) || node.is_voter)
+    nodes.iter().all(|node| !campaigns(node) || node.may_campaign)
 }
 
 /// Whether one set of voters may follow the other ([`Property::VotersChangeByOne`]).

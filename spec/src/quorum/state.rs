@@ -249,6 +249,23 @@ impl State {
         self.voters().contains(self.config.local)
     }
 
+    /// Whether this node may campaign: it votes, or it is to vote no more and does not know that to be committed. It may be the only one
+    /// that holds it, and so be needed to commit it (Ongaro 2014, 4.2.2). It does not count itself then.
+    pub fn may_campaign(&self) -> bool {
+        let is_removed = match &self.log.voters[..] {
+            [.., before, last] => {
+                before.voters.contains(self.config.local) && Some(last.end) > self.high_watermark
+            }
+            _ => false,
+        };
+        self.is_voter() || mutant!(RemovedNeverCampaigns: false, else is_removed)
+    }
+
+    /// Itself, if it votes.
+    pub(super) fn own_vote(&self) -> BTreeSet<NodeId> {
+        self.is_voter().then_some(self.config.local.id).into_iter().collect()
+    }
+
     /// Whether this node is the only voter.
     pub(crate) fn is_alone(&self) -> bool {
         self.is_voter() && self.others().next().is_none()

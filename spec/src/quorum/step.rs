@@ -157,8 +157,8 @@ impl<P> Step<'_, P> {
     }
 
     fn timer_fired(&mut self, timer: Timer) {
-        let is_voter = self.state.is_voter();
-        let campaigns = mutant!(ObserversCampaign: true, else is_voter);
+        let may_campaign = self.state.may_campaign();
+        let campaigns = mutant!(ObserversCampaign: true, else may_campaign);
         let timer = mutant!(NeverChecksQuorum: mutant::but_check_quorum(timer), else timer);
         match (timer, &mut self.state.role) {
             (Timer::Fetch, Role::Follower { contact, download }) if !campaigns => {
@@ -287,9 +287,9 @@ impl<P> Step<'_, P> {
             self.effects.push(Effect::LostLeader { epoch });
             self.effects.push(Effect::WakeParked);
         }
-        let is_voter = self.state.is_voter();
-        for timer in timers(&old, is_voter) {
-            if !timers(&self.state.role, is_voter).contains(timer) {
+        let may_campaign = self.state.may_campaign();
+        for timer in timers(&old, may_campaign) {
+            if !timers(&self.state.role, may_campaign).contains(timer) {
                 self.effects.push(Effect::CancelTimer { timer: *timer });
             }
         }
@@ -304,7 +304,7 @@ impl<P> Step<'_, P> {
     }
 
     fn set_timers(&mut self) {
-        for timer in timers(&self.state.role, self.state.is_voter()) {
+        for timer in timers(&self.state.role, self.state.may_campaign()) {
             self.set_timer(*timer);
         }
     }
@@ -337,9 +337,9 @@ impl<P> Step<'_, P> {
     }
 }
 
-fn timers(role: &Role, is_voter: bool) -> &'static [Timer] {
+fn timers(role: &Role, may_campaign: bool) -> &'static [Timer] {
     match role {
-        Role::Unattached if !is_voter => &[],
+        Role::Unattached if !may_campaign => &[],
         Role::Unattached
         | Role::Prospective { .. }
         | Role::Candidate { .. }

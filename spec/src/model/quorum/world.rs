@@ -412,7 +412,7 @@ impl Node {
         NodeView {
             id: self.id(),
             directory: self.state.config.local.directory,
-            is_voter: self.state.is_voter(),
+            may_campaign: self.state.may_campaign(),
             role: Some(role),
             epoch: election.epoch,
             leader: election.leader,

@@ -185,7 +185,7 @@ impl Member {
             Role::Follower { .. } => Some(Timer::Fetch),
             Role::Leader { .. } => (!self.state.is_alone()).then_some(Timer::CheckQuorum),
             // An observer waits until somebody says who leads.
-            Role::Unattached => self.state.is_voter().then_some(Timer::Election),
+            Role::Unattached => self.state.may_campaign().then_some(Timer::Election),
             _ => Some(Timer::Election),
         }
     }
