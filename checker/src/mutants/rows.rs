@@ -165,8 +165,13 @@ pub(super) const ROWS: &[Row] = &[
         KilledByNothingElse(P::SnapshotCoversLogStart, 10),
     )),
     with_voters(
-        row(&[M::ObserversCampaign], (3, 1, 0), None, KilledByNothingElse(P::CandidateIsVoter, 11)),
+        row(&[M::ObserversCampaign], (3, 1, 0), None, KilledByNothingElse(P::CandidateIsVoter, 15)),
         3,
+        (0, 1, 0),
+    ),
+    with_voters(
+        row(&[M::RemovedVotesForItself], (2, 2, 0), None, Killed(P::CampaignHasPreVotes, 11)),
+        2,
         (0, 1, 0),
     ),
     with_voters(

@@ -105,6 +105,7 @@ mod switch {
         RefusesUnknownCandidates,
         ServesVotersOnly,
         RemovedNeverCampaigns,
+        RemovedVotesForItself,
         RemovedLeaderServesNobody,
         ObserversWaitForLeader,
         ChecksQuorumWithRemovedLeader,
@@ -112,7 +113,7 @@ mod switch {
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 60] = [
+        pub const ALL: [Self; 61] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -170,6 +171,7 @@ mod switch {
             Self::RefusesUnknownCandidates,
             Self::ServesVotersOnly,
             Self::RemovedNeverCampaigns,
+            Self::RemovedVotesForItself,
             Self::RemovedLeaderServesNobody,
             Self::ObserversWaitForLeader,
             Self::ChecksQuorumWithRemovedLeader,
@@ -400,6 +402,10 @@ mod switch {
                 Self::RemovedNeverCampaigns => (
                     "removed-never-campaigns",
                     "who is removed does not campaign, though nobody else may hold the record of it (Ongaro 2014, 4.2.2)",
+                ),
+                Self::RemovedVotesForItself => (
+                    "removed-votes-for-itself",
+                    "who is removed and campaigns counts its own vote (Ongaro 2014, 4.2.2)",
                 ),
                 Self::RemovedLeaderServesNobody => (
                     "removed-leader-serves-nobody",

@@ -263,7 +263,8 @@ impl State {
 
     /// Itself, if it votes.
     pub(super) fn own_vote(&self) -> BTreeSet<NodeId> {
-        self.is_voter().then_some(self.config.local.id).into_iter().collect()
+        let votes = mutant!(RemovedVotesForItself: true, else self.is_voter());
+        votes.then_some(self.config.local.id).into_iter().collect()
     }
 
     /// Whether this node is the only voter.

@@ -264,7 +264,7 @@ impl<P> Step<'_, P> {
         self.state.disk_full = full;
         if full {
             self.resign();
-        } else if self.state.is_voter() && matches!(self.state.role, Role::Unattached) {
+        } else if self.state.may_campaign() && matches!(self.state.role, Role::Unattached) {
             if self.state.others().next().is_none() {
                 self.become_prospective();
             } else {

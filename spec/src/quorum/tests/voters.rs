@@ -131,15 +131,54 @@ fn a_leader_that_is_removed_counts_itself_out_and_resigns_when_that_is_committed
     let effects = holds(&mut state, on(3, 1), 4);
     assert!(effects.contains(&Effect::AdvanceHighWatermark { to: Offset(4) }));
     assert!(matches!(state.role(), Role::Resigned { .. }));
-    // It must not vote in the epoch that it led, voter or not, and it never campaigns again.
+    // It must not vote in the epoch that it led, voter or not.
     let restored =
         Restored { election: state.election(), log: state.log().clone(), ..Restored::default() };
     let (mut state, _) = start::<u8>(state.config().clone(), restored).unwrap();
     assert_eq!(state.role(), &Role::resigned());
-    for _ in 0..3 {
-        step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
-    }
+    step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
     assert_eq!((state.role(), state.election().epoch), (&Role::Unattached, Epoch(2)));
+}
+
+#[test]
+fn who_is_removed_campaigns_until_that_is_committed_and_does_not_vote_for_itself() {
+    let removed = |committed: Option<i64>| {
+        let (mut state, _) = started(&[1, 2], elected(1, Some(2), None));
+        let mut log = state.log().clone();
+        for (end, ids) in [(3, &[1, 2][..]), (4, &[2])] {
+            log.append(Epoch(1), Offset(end));
+            log.voters.push(VotersAt { end: Offset(end), voters: named(ids) });
+        }
+        log.flushed = log.end;
+        (state.log, state.high_watermark) = (log, committed.map(Offset));
+        let effects = step::<u8>(&mut state, Event::TimerFired { timer: Timer::Fetch });
+        (state, effects)
+    };
+    for committed in [None, Some(3)] {
+        let (mut state, _) = removed(committed);
+        let nobody = BTreeSet::new();
+        let campaigns = Role::Prospective { granted: nobody.clone(), refused: nobody };
+        assert_eq!(state.role(), &campaigns, "it holds a record that may be nobody else's");
+        // The only voter lacks the record: it grants the pre-vote and the vote, and follows.
+        for _ in 0..2 {
+            let (from, request) = requests(&state).remove(0);
+            let answer = Answer::Vote(VoteAnswer { granted: true });
+            let epoch = state.election().epoch;
+            let response = Response { epoch, leader: None, error: Error::None, answer };
+            step::<u8>(&mut state, Event::Answered { from, request, response });
+        }
+        assert!(state.is_leader());
+        flushed(&mut state);
+        assert_eq!(state.high_watermark(), None, "its own log does not count");
+        let fetch = Fetch { may_park: false, replica: on(2, 1), ..fetch(2, 0, 5, 2) };
+        let effects = ask(&mut state, Request::Fetch(fetch));
+        assert!(effects.contains(&Effect::AdvanceHighWatermark { to: Offset(5) }), "{effects:?}");
+        assert!(matches!(state.role(), Role::Resigned { .. }));
+    }
+    let (state, effects) = removed(Some(4));
+    assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost, download: None });
+    let waits = |it: &Effect<u8>| matches!(it, Effect::SetTimer { timer: Timer::Fetch, .. });
+    assert!(effects.iter().any(waits), "{effects:?}");
 }
 
 #[test]
