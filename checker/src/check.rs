@@ -36,7 +36,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     max_depth: Option<usize>,
     /// What the states seen and waiting may take, such as 8GiB; three quarters of what is free if not given. States that
-    /// wait go to a file in TMPDIR beyond it; if the states seen alone need more, the verdict is partial.
+    /// wait go to a file in TMPDIR beyond it; if the states seen alone need more, the verdict is partial. What they leave may be used to
+    /// remember steps, which is faster.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<usize>,
     /// Write the search down there from time to time, and go on from what is there: it survives a kill.

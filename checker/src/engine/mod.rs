@@ -318,11 +318,13 @@ impl<'a, M: Explorable, E: Fn(&M::State) + Sync> Search<'a, M, E> {
         Ok(false)
     }
 
-    /// Puts what waits on a disk if memory has no room for it.
+    /// Puts what waits on a disk if memory has no room for it. What is left is the model's.
     fn make_room(&mut self) -> Result<(), SearchError> {
         let SoFar { visited, now, next, spilled, .. } = &mut self.so_far;
         let waiting = now.bytes() + next.iter().map(Queue::bytes).sum::<usize>();
-        if visited.bytes() + waiting <= self.limits.memory {
+        let taken = visited.bytes() + waiting;
+        self.model.remember_at_most(self.limits.memory.saturating_sub(taken));
+        if taken <= self.limits.memory {
             return Ok(());
         }
         let [this, following] = match &mut self.spills {

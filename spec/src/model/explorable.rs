@@ -30,6 +30,9 @@ pub trait Explorable: Model<State: Clone + Eq + Send + Sync, Action: Clone + Sen
         each_by_value(self, bytes, visit);
     }
 
+    /// How many bytes may be taken by what a model remembers to be faster; some tens of megabytes always may. No result depends on it.
+    fn remember_at_most(&self, _bytes: usize) {}
+
     /// The properties that do not hold of a state, a bit for each in the order of [`Model::properties`]: where all at once costs
     /// less than one by one.
     fn broken(&self, _state: &Self::State) -> Option<u64> {

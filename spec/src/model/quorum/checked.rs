@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::action::Action;
-use super::memo::Memo;
+use super::memo::Memos;
 use super::network::Network;
 use super::pack::Packed;
 use super::snapshots::Snapshots;
@@ -22,8 +22,8 @@ pub struct QuorumModel {
     network: Network,
     mutants: Mutants,
     judged: Violations,
-    /// What threads remember, where an action concerns no more than two nodes; one for each thread that has asked.
-    memos: Option<Arc<Mutex<Vec<Memo>>>>,
+    /// What threads remember, where an action concerns no more than two nodes.
+    memos: Option<Arc<Memos>>,
 }
 
 /// An action together with what it leads to, so that no step is computed twice.
@@ -90,7 +90,7 @@ impl QuorumModel {
     /// The properties that a state breaks, or the step that led to it; of those that are judged.
     pub fn broken(&self, state: &Packed) -> Violations {
         let found = match &self.memos {
-            Some(memos) => with_memo(self, memos, |memo| memo.violations(state)),
+            Some(memos) => memos.with(self, |memo| memo.violations(state)),
             None => state.world().violations(),
         };
         state.violations | found & self.judged
@@ -154,19 +154,6 @@ impl QuorumModel {
             })
             .collect()
     }
-}
-
-/// Lets a memo work that no other thread uses meanwhile.
-fn with_memo<T>(
-    model: &QuorumModel,
-    memos: &Mutex<Vec<Memo>>,
-    work: impl FnOnce(&mut Memo) -> T,
-) -> T {
-    let taken = memos.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let mut memo = taken.unwrap_or_else(|| Memo::of(model));
-    let done = work(&mut memo);
-    memos.lock().unwrap_or_else(PoisonError::into_inner).push(memo);
-    done
 }
 
 fn holds<const PROPERTY: usize>(model: &QuorumModel, state: &Packed) -> bool {
@@ -253,9 +240,15 @@ impl Explorable for QuorumModel {
             Some(memos) => {
                 let state = Packed::decode(bytes);
                 if state.violations == 0 {
-                    with_memo(self, memos, |memo| memo.successors(self, &state, visit));
+                    memos.with(self, |memo| memo.successors(self, &state, visit));
                 }
             }
+        }
+    }
+
+    fn remember_at_most(&self, bytes: usize) {
+        if let Some(memos) = &self.memos {
+            memos.remember_at_most(bytes);
         }
     }
 

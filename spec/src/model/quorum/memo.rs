@@ -6,6 +6,8 @@
 //! Nothing is decided here; `tests` hold it against stepping every world anew.
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashMap;
 
@@ -22,8 +24,6 @@ use crate::types::NodeId;
 
 /// Nobody else is concerned.
 const ALONE: u32 = u32::MAX;
-/// When so much is remembered, all is forgotten: it takes about 30 bytes each.
-const MOST: usize = 4 << 20;
 
 /// What is stepped: pieces, by the names of a [`Frame`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +75,43 @@ struct Parts {
     nodes: [Framed; 7],
 }
 
+/// What the threads of a search remember.
+#[derive(Debug)]
+pub(super) struct Memos {
+    /// One for each thread that has asked, while it does not use it.
+    idle: Mutex<Vec<Memo>>,
+    /// The bytes that each may take. One that takes more is forgotten.
+    room: AtomicUsize,
+}
+
+/// The bytes that each thread may always remember.
+const LEAST: usize = 64 << 20;
+
+impl Default for Memos {
+    fn default() -> Self {
+        Self { idle: Mutex::default(), room: LEAST.into() }
+    }
+}
+
+impl Memos {
+    /// Lets a memo work that no other thread uses meanwhile.
+    pub(super) fn with<T>(&self, model: &QuorumModel, work: impl FnOnce(&mut Memo) -> T) -> T {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.room.load(Ordering::Relaxed);
+        let taken = idle().pop().filter(|memo| memo.bytes() <= room);
+        let mut memo = taken.unwrap_or_else(|| Memo::of(model));
+        let done = work(&mut memo);
+        idle().push(memo);
+        done
+    }
+
+    /// How many bytes they may take together.
+    pub(super) fn remember_at_most(&self, bytes: usize) {
+        let threads = self.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.room.store((bytes / threads.max(1)).max(LEAST), Ordering::Relaxed);
+    }
+}
+
 /// All that a thread remembers.
 #[derive(Debug)]
 pub(super) struct Memo {
@@ -120,6 +157,12 @@ impl Memo {
         }
     }
 
+    /// The bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let outcomes = self.outcomes.capacity() * size_of::<Outcome>();
+        outcomes + self.steps.allocation_size() + self.pieces.bytes()
+    }
+
     /// Shows everything that can come after `state`: its witnesses and its bytes.
     pub(super) fn successors(
         &mut self,
@@ -127,9 +170,6 @@ impl Memo {
         state: &Packed,
         mut visit: impl FnMut(u64, &[u8]),
     ) {
-        if self.outcomes.len() + self.pieces.len() > MOST {
-            *self = Self::of(model);
-        }
         let parts = self.parts(state);
         let Scratch { mut asked, mut found, mut bytes } = std::mem::take(&mut self.scratch);
         asked.clear();
@@ -394,5 +434,47 @@ impl Frame {
     /// The place in the frame of the node at `place`.
     fn place(&self, place: usize) -> usize {
         (self.places >> (4 * place) & 15) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::snapshots::Snapshots;
+    use super::*;
+
+    #[test]
+    fn what_takes_more_room_than_there_is_is_forgotten_and_makes_no_difference() {
+        let model = QuorumModel::new(Bounds {
+            nodes: 2,
+            epochs: 2,
+            values: 1,
+            crashes: Some(1),
+            resign: true,
+            snapshots: Snapshots::None,
+            voters: None,
+            assumes_pre_votes: false,
+        });
+        let model = model.unwrap();
+        let (large, none) = (Memos::default(), Memos { room: 0.into(), ..Memos::default() });
+        let successors = |memos: &Memos, state: &Packed| {
+            let mut found = Vec::new();
+            let visit = |seen: u64, bytes: &[u8]| found.push((seen, bytes.to_vec()));
+            memos.with(&model, |memo| memo.successors(&model, state, visit));
+            found
+        };
+        let remembered = |memos: &Memos| memos.idle.lock().unwrap()[0].steps.len();
+        let (mut seen, mut waiting) = (HashSet::new(), vec![model.initial()]);
+        while let Some(state) = waiting.pop() {
+            let found = successors(&large, &state);
+            assert_eq!(found, successors(&none, &state));
+            // Each node, alone and with the other.
+            assert!(remembered(&none) <= 4);
+            let states = found.into_iter().map(|(_, bytes)| Packed::decode(&bytes));
+            waiting.extend(states.filter(|state| seen.insert(state.clone())));
+        }
+        assert_eq!(seen.len(), 2_474);
+        assert!(remembered(&large) > 500);
     }
 }

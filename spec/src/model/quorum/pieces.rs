@@ -25,6 +25,8 @@ pub(super) struct Piece {
 }
 
 const COMMITTED: u8 = u8::MAX;
+/// The bytes that a node takes with its log and its sets, about.
+const WHAT: usize = 1 << 10;
 
 /// A piece, and what is asked of it at every step.
 #[derive(Debug)]
@@ -77,9 +79,11 @@ impl Pieces {
         }
     }
 
-    /// How much is remembered.
-    pub(super) fn len(&self) -> usize {
-        self.facts.len() + self.renamed.len()
+    /// The bytes that they take, about.
+    pub(super) fn bytes(&self) -> usize {
+        let facts = self.facts.capacity() * size_of::<Fact>();
+        let whats = self.whats.capacity() * size_of::<What>() + self.whats.len() * WHAT;
+        facts + whats + self.known.allocation_size() + self.renamed.allocation_size()
     }
 
     pub(super) fn fact(&self, id: u32) -> &Fact {
