@@ -77,6 +77,7 @@ const ROWS: &[Row] = &[
     with_snapshots(row((3, 1, 0), Some(0), &[(Slots, false), (Set, false)])),
     with_voters(row((2, 1, 0), None, &[(Slots, true), (LateSlots, true)]), 1, (1, 1, 0)),
     with_voters(row((2, 1, 1), Some(0), &[(Slots, true), (LateSlots, true)]), 2, (1, 1, 0)),
+    with_voters(row((2, 2, 0), None, &[(Slots, true), (LateSlots, true)]), 2, (0, 1, 0)),
     recovering(with_voters(
         row((2, 2, 0), None, &[(Slots, true), (LateSlots, true)]),
         2,
