@@ -170,6 +170,10 @@ pub(crate) const ROWS: &[Row] = &[
         row(Mutant::ObserversWaitForLeader, (3, 2, 0), &[LivePromise::FollowersConverge]),
         (2, 0, 0),
     ),
+    with_voters(
+        row(Mutant::ForgetsLostLeader, (3, 1, 0), &[LivePromise::FollowersConverge]),
+        (2, 1, 1),
+    ),
 ];
 
 fn model(bounds: LiveBounds, mutants: &[Mutant]) -> Result<LiveModel, String> {

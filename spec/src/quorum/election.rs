@@ -227,7 +227,7 @@ impl<P> Step<'_, P> {
             let against = |id: &NodeId| refused.contains(id) || election.leader == Some(*id);
             let possible = voters.ids().filter(|id| granted.contains(id) || !against(id));
             if !voters.is_majority(possible.count()) {
-                mutant!(StuckInProspective: (), else self.give_up());
+                mutant!(StuckInProspective: (), else self.give_up(Contact::None));
             }
             return;
         }
@@ -264,10 +264,11 @@ impl<P> Step<'_, P> {
         self.go_on_if_elected();
     }
 
-    /// There is no majority of pre-votes: whoever knows a leader follows it again.
-    pub(super) fn give_up(&mut self) {
+    /// There is no majority of pre-votes: whoever knows a leader follows it again, of which it has heard so much.
+    pub(super) fn give_up(&mut self, contact: Contact) {
+        let follows = Role::Follower { contact, download: None };
         let knows_leader = self.state.election.leader.is_some();
-        self.change_role(if knows_leader { Role::FOLLOWER } else { Role::Unattached });
+        self.change_role(if knows_leader { follows } else { Role::Unattached });
     }
 
     pub(super) fn become_candidate(&mut self) {

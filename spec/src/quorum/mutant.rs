@@ -108,12 +108,13 @@ mod switch {
         RemovedVotesForItself,
         RemovedLeaderServesNobody,
         ObserversWaitForLeader,
+        ForgetsLostLeader,
         ChecksQuorumWithRemovedLeader,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 61] = [
+        pub const ALL: [Self; 62] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -174,6 +175,7 @@ mod switch {
             Self::RemovedVotesForItself,
             Self::RemovedLeaderServesNobody,
             Self::ObserversWaitForLeader,
+            Self::ForgetsLostLeader,
             Self::ChecksQuorumWithRemovedLeader,
         ];
 
@@ -414,6 +416,10 @@ mod switch {
                 Self::ObserversWaitForLeader => (
                     "observers-wait-for-leader",
                     "an observer that lost its leader goes on asking it, and nobody else (KAFKA-19605)",
+                ),
+                Self::ForgetsLostLeader => (
+                    "forgets-lost-leader",
+                    "a voter whose pre-votes nobody answers asks its former leader again, and nobody else (KIP-853)",
                 ),
                 Self::ChecksQuorumWithRemovedLeader => (
                     "check-quorum-with-removed-leader",

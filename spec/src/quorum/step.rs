@@ -181,7 +181,9 @@ impl<P> Step<'_, P> {
                     self.become_candidate(), else self.become_prospective());
             }
             (Timer::Election, Role::Prospective { .. }) => {
-                mutant!(StuckInProspective: self.become_prospective(), else self.give_up());
+                // Nor did those answer whom it asked. All voters that it knows may be gone: from now on it also asks where it was told to.
+                let contact = mutant!(ForgetsLostLeader: Contact::None, else Contact::Lost);
+                mutant!(StuckInProspective: self.become_prospective(), else self.give_up(contact));
                 if self.state.role == Role::Unattached {
                     self.set_timer(Timer::Election);
                 }

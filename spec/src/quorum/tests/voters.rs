@@ -182,6 +182,20 @@ fn who_is_removed_campaigns_until_that_is_committed_and_does_not_vote_for_itself
 }
 
 #[test]
+fn a_voter_whom_nobody_answers_asks_where_it_was_told_to_who_leads() {
+    // It knows the voters 1 and 2; they may have been replaced since.
+    let (mut state, _) = started(&[1, 2], elected(1, Some(2), None));
+    let asked = |state: &State| requests(state).into_iter().map(|(to, _)| to.0).collect::<Vec<_>>();
+    assert_eq!(asked(&state), [2]);
+    step::<u8>(&mut state, Event::TimerFired { timer: Timer::Fetch });
+    assert_eq!(asked(&state), [2], "its pre-vote");
+    let effects = step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
+    assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost, download: None });
+    assert!(effects.iter().any(|it| matches!(it, Effect::SetTimer { timer: Timer::Fetch, .. })));
+    assert_eq!(asked(&state), [2, -2, -3]);
+}
+
+#[test]
 fn who_is_alone_waits_for_nobody_and_who_is_no_longer_does() {
     let mut state = leading(&[1, 2]);
     holds(&mut state, on(2, 1), 3);
