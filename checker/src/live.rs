@@ -174,6 +174,10 @@ pub(crate) const ROWS: &[Row] = &[
         row(Mutant::ForgetsLostLeader, (3, 1, 0), &[LivePromise::FollowersConverge]),
         (2, 1, 1),
     ),
+    with_voters(
+        row(Mutant::LeadsOnInFormerEpoch, (3, 1, 0), &[LivePromise::FollowersConverge]),
+        (3, 0, 2),
+    ),
 ];
 
 fn model(bounds: LiveBounds, mutants: &[Mutant]) -> Result<LiveModel, String> {

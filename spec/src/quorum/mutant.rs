@@ -109,12 +109,13 @@ mod switch {
         RemovedLeaderServesNobody,
         ObserversWaitForLeader,
         ForgetsLostLeader,
+        LeadsOnInFormerEpoch,
         ChecksQuorumWithRemovedLeader,
     }
 
     impl Mutant {
         /// All.
-        pub const ALL: [Self; 62] = [
+        pub const ALL: [Self; 63] = [
             Self::RestartForgetsVote,
             Self::RestartResumesLeading,
             Self::CountsUnflushed,
@@ -176,6 +177,7 @@ mod switch {
             Self::RemovedLeaderServesNobody,
             Self::ObserversWaitForLeader,
             Self::ForgetsLostLeader,
+            Self::LeadsOnInFormerEpoch,
             Self::ChecksQuorumWithRemovedLeader,
         ];
 
@@ -420,6 +422,10 @@ mod switch {
                 Self::ForgetsLostLeader => (
                     "forgets-lost-leader",
                     "a voter whose pre-votes nobody answers asks its former leader again, and nobody else (KIP-853)",
+                ),
+                Self::LeadsOnInFormerEpoch => (
+                    "leads-on-in-former-epoch",
+                    "a leader goes on leading its epoch when an observer asks it from a later one (Raft 5.1)",
                 ),
                 Self::ChecksQuorumWithRemovedLeader => (
                     "check-quorum-with-removed-leader",

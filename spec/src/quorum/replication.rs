@@ -120,7 +120,6 @@ impl<P> Step<'_, P> {
     }
 
     pub(super) fn fetch_requested(&mut self, fetch: &Fetch) {
-        let log = &self.state.log;
         let malformed = fetch.offset.0 < 0
             || fetch.last_fetched_epoch.0 < 0
             || fetch.last_fetched_epoch > fetch.epoch;
@@ -130,9 +129,11 @@ impl<P> Step<'_, P> {
             self.effects.push(Effect::Refuse { refusal: Refusal::MalformedRequest });
             return self.respond_fetch(Error::InvalidRequest, NOTHING_FETCHED);
         }
+        self.follow_into(fetch.epoch);
         if let Some(error) = self.cannot_serve(fetch.epoch) {
             return self.respond_fetch(error, NOTHING_FETCHED);
         }
+        let log = &self.state.log;
         if self.state.needs_snapshot(fetch) {
             let (high_watermark, snapshot) = (self.state.high_watermark, Some(log.latest));
             self.hear(fetch.replica);
@@ -161,6 +162,16 @@ impl<P> Step<'_, P> {
         let diverging = diverges.then_some(agreed);
         let answer = FetchAnswer { high_watermark, diverging, snapshot: None, records };
         self.respond_fetch(Error::None, answer);
+    }
+
+    /// Nothing that a leader of an earlier epoch says means anything to who has come to a later one, so it takes an election to serve it again. A
+    /// voter campaigns in the end. An observer does not: the leader does it for it. (Where voters are static nobody asks observers for votes.)
+    fn follow_into(&mut self, epoch: Epoch) {
+        let is_later = epoch > self.state.election.epoch && epoch.next().is_some();
+        let leads = self.state.is_leader() && !self.state.voters().is_fixed();
+        if is_later && mutant!(LeadsOnInFormerEpoch: false, else leads) {
+            self.become_unattached(epoch);
+        }
     }
 
     /// Why this node can tell nothing to who follows a leader in `epoch`.

@@ -196,6 +196,27 @@ fn a_voter_whom_nobody_answers_asks_where_it_was_told_to_who_leads() {
 }
 
 #[test]
+fn a_leader_goes_to_the_epoch_that_an_observer_has_come_to() {
+    let mut state = leading(&[1, 2]);
+    let asked_in = |state: &mut State, epoch: i32| {
+        let fetch = Fetch { may_park: false, replica: on(4, 1), ..fetch(epoch, 0, 0, 0) };
+        let effects = ask(state, Request::Fetch(fetch));
+        (respond(&effects).epoch, respond(&effects).error)
+    };
+    let refused = (Epoch(1), Error::UnknownLeaderEpoch);
+    assert_eq!(asked_in(&mut state, i32::MAX), refused, "after which there is none");
+    assert!(state.is_leader());
+    assert_eq!(asked_in(&mut state, 7), (Epoch(7), Error::NotLeaderOrFollower));
+    assert_eq!((state.role(), state.election()), (&Role::Unattached, elected(7, None, None)));
+    // Who leads nothing has no need to: an election takes it there.
+    assert_eq!(asked_in(&mut state, 8), (Epoch(7), Error::UnknownLeaderEpoch));
+    // Where voters are static, nobody asks observers for their votes.
+    let mut state = leader();
+    assert_eq!(asked_in(&mut state, 7), refused);
+    assert!(state.is_leader());
+}
+
+#[test]
 fn who_is_alone_waits_for_nobody_and_who_is_no_longer_does() {
     let mut state = leading(&[1, 2]);
     holds(&mut state, on(2, 1), 3);
