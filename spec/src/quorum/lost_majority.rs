@@ -75,6 +75,11 @@ pub fn heard(known: impl IntoIterator<Item = Epoch>) -> Epoch {
     Epoch(known.0.saturating_add(UNHEARD))
 }
 
+/// Whether `epoch` can have followed on `other` without a [`recover`] in between, after which nobody may hear of it who was given up.
+pub(super) fn is_near(epoch: Epoch, other: Epoch) -> bool {
+    epoch.0.abs_diff(other.0) < UNHEARD as u32 / 2
+}
+
 /// What it means that some of the old voters answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answering {

@@ -6,6 +6,7 @@ use super::event::{
     Batch, Diverging, Effect, Error, Fetch, FetchAnswer, NewBatch, Payload, ReadFrom, Refusal,
     Timer,
 };
+use super::lost_majority::is_near;
 use super::state::{Contact, Progress, Role, State};
 use super::step::Step;
 use super::voters::{VoterSet, VotersAt};
@@ -164,12 +165,13 @@ impl<P> Step<'_, P> {
         self.respond_fetch(Error::None, answer);
     }
 
-    /// Nothing that a leader of an earlier epoch says means anything to who has come to a later one, so it takes an election to serve it again. A
-    /// voter campaigns in the end. An observer does not: the leader does it for it. (Where voters are static nobody asks observers for votes.)
+    /// Nothing that a leader of an earlier epoch says means anything to who has come to a later one, so it takes an election to serve it again. An
+    /// observer cannot hold it: the leader goes to that epoch. Where voters are static no message but a voter's may depose it.
     fn follow_into(&mut self, epoch: Epoch) {
-        let is_later = epoch > self.state.election.epoch && epoch.next().is_some();
+        let own = self.state.election.epoch;
         let leads = self.state.is_leader() && !self.state.voters().is_fixed();
-        if is_later && mutant!(LeadsOnInFormerEpoch: false, else leads) {
+        let follows = leads && epoch > own && is_near(epoch, own) && epoch.next().is_some();
+        if mutant!(LeadsOnInFormerEpoch: false, else follows) {
             self.become_unattached(epoch);
         }
     }

@@ -86,7 +86,8 @@ pub fn requests(state: &State) -> Vec<(NodeId, Request)> {
             };
             let leader = election.leader.filter(|leader| *leader != config.local.id);
             let follows = matches!(role, Role::Follower { .. });
-            let is_lost = matches!(role, Role::Follower { contact: Contact::Lost, .. });
+            let is_lost =
+                matches!(role, Role::Follower { contact: Contact::Lost | Contact::Silent, .. });
             let seeks = mutant!(ObserversWaitForLeader: false, else is_lost)
                 || matches!(role, Role::Unattached);
             let asked: Vec<NodeId> = if seeks {

@@ -121,14 +121,14 @@ pub enum Role {
     },
     /// Asks whether it would be elected, before it makes an epoch of its own (KIP-996). Known on no disk.
     Prospective {
-        /// Who would vote for it, itself included.
+        /// Who would vote for it, itself included if it votes.
         granted: BTreeSet<NodeId>,
         /// Who would not. They are not asked again in this campaign.
         refused: BTreeSet<NodeId>,
     },
     /// Wants to lead.
     Candidate {
-        /// Who voted for it, itself included.
+        /// Who voted for it, itself included if it votes.
         granted: BTreeSet<NodeId>,
         /// Who refused. They are not asked again in this campaign.
         refused: BTreeSet<NodeId>,
@@ -174,6 +174,9 @@ pub enum Contact {
     /// It cannot be reached, or says that it leads no longer. The follower is about to campaign; an observer asks
     /// all voters who leads.
     Lost,
+    /// It has not answered, nor did so many others that this follower could have been elected. All voters that it knows may be gone, so
+    /// it also asks where it was told to who leads.
+    Silent,
 }
 
 /// A snapshot on its way from the leader, chunk by chunk (KIP-630).
@@ -244,7 +247,7 @@ impl State {
         self.log.voters.first().is_some_and(|first| Some(first.end) <= self.high_watermark)
     }
 
-    /// Whether this node votes; else it is an observer: it follows the leader, and never campaigns.
+    /// Whether this node votes; else it is an observer, which follows the leader, and campaigns only as [`Self::may_campaign`] says.
     pub fn is_voter(&self) -> bool {
         self.voters().contains(self.config.local)
     }

@@ -51,7 +51,7 @@ pub fn start<P>(
         // Also if it is no voter any more: it must not vote in the epoch that it led.
         mutant!(RestartResumesLeading: mutant::leader_again(&log), else Role::resigned())
     } else if !is_voter {
-        // Whatever else it was before: an observer does not campaign.
+        // Whatever else it was before: an observer does not go on with a campaign.
         if follows { Role::FOLLOWER } else { Role::Unattached }
     } else if election.voted.is_some_and(|voted| config.is_local(voted)) {
         election.leader = None;
@@ -181,8 +181,7 @@ impl<P> Step<'_, P> {
                     self.become_candidate(), else self.become_prospective());
             }
             (Timer::Election, Role::Prospective { .. }) => {
-                // Nor did those answer whom it asked. All voters that it knows may be gone: from now on it also asks where it was told to.
-                let contact = mutant!(ForgetsLostLeader: Contact::None, else Contact::Lost);
+                let contact = mutant!(ForgetsLostLeader: Contact::None, else Contact::Silent);
                 mutant!(StuckInProspective: self.become_prospective(), else self.give_up(contact));
                 if self.state.role == Role::Unattached {
                     self.set_timer(Timer::Election);

@@ -86,6 +86,8 @@ pub(super) struct Memos {
 
 /// The bytes that each thread may always remember.
 const LEAST: usize = 64 << 20;
+/// A table that grows takes so many times what it held, for a moment.
+const GROWS: usize = 3;
 
 impl Default for Memos {
     fn default() -> Self {
@@ -108,7 +110,8 @@ impl Memos {
     /// How many bytes they may take together.
     pub(super) fn remember_at_most(&self, bytes: usize) {
         let threads = self.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.room.store((bytes / threads.max(1)).max(LEAST), Ordering::Relaxed);
+        let each = bytes / threads.max(1) / GROWS;
+        self.room.store(each.max(LEAST), Ordering::Relaxed);
     }
 }
 

@@ -190,9 +190,12 @@ fn a_voter_whom_nobody_answers_asks_where_it_was_told_to_who_leads() {
     step::<u8>(&mut state, Event::TimerFired { timer: Timer::Fetch });
     assert_eq!(asked(&state), [2], "its pre-vote");
     let effects = step::<u8>(&mut state, Event::TimerFired { timer: Timer::Election });
-    assert_eq!(state.role(), &Role::Follower { contact: Contact::Lost, download: None });
+    assert_eq!(state.role(), &Role::Follower { contact: Contact::Silent, download: None });
     assert!(effects.iter().any(|it| matches!(it, Effect::SetTimer { timer: Timer::Fetch, .. })));
     assert_eq!(asked(&state), [2, -2, -3]);
+    // That it is gone is news even now: somebody else may answer by this time.
+    let effects = step::<u8>(&mut state, Event::Unreachable { node: NodeId(2) });
+    assert_eq!(effects, [set(Timer::Fetch, 0, 20)]);
 }
 
 #[test]
@@ -208,6 +211,11 @@ fn a_leader_goes_to_the_epoch_that_an_observer_has_come_to() {
     assert!(state.is_leader());
     assert_eq!(asked_in(&mut state, 7), (Epoch(7), Error::NotLeaderOrFollower));
     assert_eq!((state.role(), state.election()), (&Role::Unattached, elected(7, None, None)));
+    // Nor does it follow anybody into another history, that of a directory that went on alone.
+    let mut state = leading(&[1, 2]);
+    assert_eq!(asked_in(&mut state, 1_000_011), refused);
+    assert!(state.is_leader());
+    assert_eq!(asked_in(&mut state, 7), (Epoch(7), Error::NotLeaderOrFollower));
     // Who leads nothing has no need to: an election takes it there.
     assert_eq!(asked_in(&mut state, 8), (Epoch(7), Error::UnknownLeaderEpoch));
     // Where voters are static, nobody asks observers for their votes.

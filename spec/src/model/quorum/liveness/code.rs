@@ -10,7 +10,7 @@ use crate::types::{Epoch, NodeId, Offset};
 /// No offset.
 const NONE: u8 = u8::MAX;
 
-const CONTACTS: [Contact; 3] = [Contact::None, Contact::Fetched, Contact::Lost];
+const CONTACTS: [Contact; 4] = [Contact::None, Contact::Fetched, Contact::Lost, Contact::Silent];
 const FATES: [Fate; 3] = [Fate::None, Fate::Open, Fate::Known];
 
 fn set(nodes: &BTreeSet<NodeId>) -> u8 {

@@ -79,7 +79,7 @@ impl Member {
         let name = role_name(role);
         let heard = match role {
             Role::Follower { contact: Contact::Fetched, .. } => "it",
-            Role::Follower { contact: Contact::Lost, .. } => "nothing more",
+            Role::Follower { contact: Contact::Lost | Contact::Silent, .. } => "nothing more",
             _ => "",
         };
         let names = |nodes: &mut dyn Iterator<Item = NodeId>| {
