@@ -477,7 +477,7 @@ mod tests {
             let states = found.into_iter().map(|(_, bytes)| Packed::decode(&bytes));
             waiting.extend(states.filter(|state| seen.insert(state.clone())));
         }
-        assert_eq!(seen.len(), 2_474);
+        assert_eq!(seen.len(), 5_043);
         assert!(remembered(&large) > 500);
     }
 }
