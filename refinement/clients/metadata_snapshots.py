@@ -25,7 +25,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from failover import describe_quorum
-from node import LIMIT_S, ROOT, Checks, Node, arguments, eq, free_ports, has, kafka, one_line, run
+from node import LIMIT_S, ROOT, STOPPED_WHILE_READING, Checks, Node, arguments, eq, free_ports, has, kafka, one_line, run
 
 a = arguments(__doc__, quorums={"nargs": "+", "default": ["kkk", "kks", "ssk"], "metavar": "VOTERS"})
 check = Checks()
@@ -372,7 +372,7 @@ class Quorum:
             lines = node.said().splitlines()
             for line, why in zip(lines, (*lines[1:], "")):
                 wrong = re.search(r"\] (ERROR|FATAL) " if node.kind == "stock" else r" ERROR ", line)
-                if wrong and not re.search(HARMLESS, line + why):
+                if wrong and not re.search(f"{HARMLESS}|{STOPPED_WHILE_READING}", line + why):
                     raise AssertionError(f"node {node.node_id}: {one_line(line[:300])} ... {one_line(why)}")
 
 

@@ -29,6 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 KAFKA = ROOT / "refinement" / "apache" / "kafka"
 KRAFTIG = Path(os.environ.get("KRAFTIG", ROOT / "target" / "release" / "kraftig")).absolute()
 STOPPED_BY_SIGTERM = 143  # 128 + 15, as the JVM of stock Kafka ends after its shutdown hooks
+# A stock controller that stops closes its log before the thread that reads what was committed is at rest. If that thread still reads, it ends the
+# process, with status 1. One that has only just started reads much.
+STOPPED_WHILE_READING = r"Unhandled fault in MetadataLoader#handleCommit.*\s*java.io.UncheckedIOException: Failed to read records into memory"
 LIMIT_S = 240  # for one tool, one start, one stop: a bound against hanging, no measure of speed; a JVM may take minutes on a busy machine
 
 _running = []
@@ -265,12 +268,15 @@ class Node:
 
     def stop(self):
         """SIGTERM; the node must end by itself, as stock Kafka does."""
+        before = len(self.said())
         self.terminate()
         try:
             status = self.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.kind} did not stop within {LIMIT_S} s of SIGTERM: {one_line(self.said())}") from None
+        if self.kind == "stock" and status == 1 and re.search(STOPPED_WHILE_READING, self.said()[before:]):
+            return
         eq(status, STOPPED_BY_SIGTERM, f"{self.kind}: status after SIGTERM ({one_line(self.said(), 200)})")
 
     def kill(self):
