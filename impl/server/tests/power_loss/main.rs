@@ -104,19 +104,27 @@ fn live(
             Err(_) if !disk.is_on() => return Ok(()),
             Err(error) => return Err(format!("the node does not start: {error}")),
         };
+        let address = node.address("PLAINTEXT").expect("a broker listens");
         let lived = async {
-            let address = node.address("PLAINTEXT").ok_or(GONE)?;
             let connection = Client::connect(address).await.ok_or(GONE)?;
             client(&mut Session { address, client: connection, told }).await
         };
-        match lived.await {
+        // A process whose node has failed ends, and answers nobody any more.
+        let (lived, failed) = tokio::select! {
+            biased;
+            lived = lived => (lived, false),
+            error = node.failed() => (Err(format!("the node fails: {error}")), true),
+        };
+        match lived {
             Ok(()) if end == End::Kill => Ok(()),
             Ok(()) => {
                 node.stop().await;
                 Ok(())
             }
             Err(_) if !disk.is_on() => {
-                node.failed().await;
+                if !failed {
+                    node.failed().await;
+                }
                 Ok(())
             }
             Err(error) => Err(error),
