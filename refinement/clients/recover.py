@@ -22,7 +22,7 @@ import time
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from mixed_quorum import asked
-from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, change_voters, eq, free_ports, has, kafka, run, unless_changed
+from node import KRAFTIG, LIMIT_S, Checks, Node, arguments, change_voters, eq, free_ports, has, kafka, run, told, unless_changed
 
 a = arguments(__doc__, **{"break": {"choices": ["lost-voters"], "help": "make a check fail"}})
 check = Checks()
@@ -305,8 +305,8 @@ def old_directories_start(one, epoch):
 
 
 def not_heard(node, before, epoch, old):
-    ask = lambda what: run(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{node.controller_port}", "describe", what, ok=False).stdout
-    fetching = lambda: [id for id in old.values() if id in ask("--replication")]
+    rows = lambda: told(KRAFTIG, "metadata-quorum", "--bootstrap-controller", f"127.0.0.1:{node.controller_port}", "describe", "--replication")
+    fetching = lambda: [id for id in old.values() if id in rows()]
     end = time.monotonic() + LIMIT_S
     # They are a majority of the old voters: they come to lead, and all this while the one that goes on must not follow.
     while REFUSED not in node.said() or not (second := [found for i in old if (found := asked(dynamic.nodes[i]))]):

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use kraftig_log::checkpoint::CLEAN_SHUTDOWN;
 use kraftig_server::config::Config;
@@ -32,13 +33,22 @@ pub(crate) struct Cluster {
     dirs: Vec<(i32, TempDir)>,
 }
 
+/// A port where nobody listens. The kernel gives to who connects a port from 32768 on (unless it is told otherwise), so this one is still free
+/// when a node comes to listen there; and no two calls give the same.
+fn free_port() -> u16 {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let other = TRIED.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + (std::process::id() as u16).wrapping_add(other) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Cluster {
     pub(crate) fn new(controllers: i32, brokers: i32) -> Self {
-        // All are held until all are known, so none comes twice.
-        let held: Vec<TcpListener> =
-            (0..controllers).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> =
-            held.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> = (0..controllers).map(|_| free_port()).collect();
         let voter = |(index, port): (usize, &u16)| format!("{}@127.0.0.1:{port}", index + 1);
         let voters: Vec<String> = ports.iter().enumerate().map(voter).collect();
         let ids = (1..=controllers).chain((1..=brokers).map(|broker| 10 + broker));
